@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 """Version of the manifest that this package writes and reads."""
 
 CONTRACT_VERSION = 1
-"""Version of the ONNX contract (see ``protocol.contract``)."""
+"""Version of the ONNX contract (see ``homespun.protocol.contract``)."""
 
 MANIFEST = "manifest.json"
 PROPOSE = "propose.onnx"
@@ -29,6 +29,16 @@ FILES = (PROPOSE, ROWS, WEIGHTS, CATALOGUE, CARD_TEXT, CARD_DATA)
 
 MODEL_FILES = (PROPOSE, ROWS, WEIGHTS)
 """The files that make up the model and count towards its size."""
+
+
+CATALOGUE_SCHEMA = """\
+CREATE TABLE items (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    tags TEXT NOT NULL
+) STRICT"""
+"""The catalogue's only table, to the letter: position 0..items-1, tags as a JSON array of text."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

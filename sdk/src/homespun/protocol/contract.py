@@ -1,8 +1,10 @@
 """The ONNX contract, version 1: two small graphs over one file of weights.
 
 For every component c with d_c dimensions and for N items, the weights file holds an encoder (int8
-[N, d_c] with a float32 scale per item), a decoder (int8 [d_c, N] with a float32 scale per item) and one
-bias (float32 [N]) for all components together. A row is dequantized as scale × integer.
+[N, d_c] with a float32 scale per item), a decoder (uint8 [d_c, N], offset by 128, with a float32 scale per
+item) and one bias (float32 [N]) for all components together. A row is dequantized as scale × integer, for
+the decoder scale × (integer − 128). The decoder is unsigned because integer products of signed weights
+saturate on processors without VNNI.
 
 ``propose``: what might rank high. Approximate, because the query is quantized too.
     inputs   ``history`` int64 [h]                positions of the history's items
@@ -34,18 +36,21 @@ OPERATORS = frozenset(
         "Concat",
         "DynamicQuantizeLinear",
         "Gather",
-        "Identity",
         "MatMul",
         "MatMulInteger",
         "Mul",
         "Reshape",
-        "Slice",
+        "Sub",
         "TopK",
         "Transpose",
         "Unsqueeze",
     }
 )
 """Operators that a graph may use: pure arithmetic on tensors, nothing that reads, loops or calls."""
+
+
+DECODER_OFFSET = 128
+"""What is subtracted from a decoder's integers."""
 
 
 def encoder_output(component: str) -> str:

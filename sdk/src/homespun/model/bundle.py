@@ -1,0 +1,160 @@
+"""The bundle as an application sees it: verified items, titles, and pure scoring."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from homespun.errors import MisuseError, UnknownItemError
+from homespun.model.catalogue import Catalogue
+from homespun.model.scoring import History, Pool, Scorer, make_history
+from homespun.model.session import ModelSession
+from homespun.model.verify import Verified, verify
+from homespun.protocol.bundle import CATALOGUE, Manifest, PrivacyStatement
+from homespun.protocol.events import ContextValue, Event
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """An item and its score. Scores order the items of one list; their scale means nothing else."""
+
+    item: str
+    score: float
+
+
+class Bundle:
+    """A verified bundle: model, catalogue and statement of privacy. Immutable and thread-safe.
+
+    Build it with ``Bundle.open``.
+    """
+
+    def __init__(self, folder: Path, verified: Verified, *, threads: int) -> None:
+        """Load what ``verify`` has verified; applications call ``Bundle.open``."""
+        manifest = verified.manifest
+        self.manifest: Manifest = manifest
+        self.id: str = verified.identity
+        session = ModelSession(verified.propose, verified.rows, folder, manifest.components, threads)
+        self.scorer = Scorer(session, manifest.items)
+        self._catalogue = Catalogue(folder / CATALOGUE, manifest.items)
+
+    @classmethod
+    def open(cls, path: str | Path, *, threads: int = 1) -> "Bundle":
+        """Verify and load a bundle.
+
+        Args:
+            path: The bundle's folder.
+            threads: Threads of one model run; with 1 (the default) no thread is started.
+
+        Raises:
+            BundleSchemaError: If it was made for another version of homespun.
+            BundleIntegrityError: If a file is missing or is not what the manifest says.
+            ModelContractError: If the model or the catalogue breaks the contract: unknown operators,
+                weights outside the bundle, NaN weights, triggers in the catalogue.
+            MisuseError: If ``threads`` is not positive.
+        """
+        if threads < 1:
+            raise MisuseError(f"threads is {threads}; use 1 or more.")
+        folder = Path(path)
+        return cls(folder, verify(folder), threads=threads)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Ids of all items, in the model's order."""
+        return self._catalogue.ids
+
+    @property
+    def privacy(self) -> PrivacyStatement:
+        """What the bundle's privacy rests on."""
+        return self.manifest.privacy
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._catalogue.positions
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.manifest.name!r}, items={self.manifest.items}, id={self.id[:12]})"
+
+    def position(self, item: str) -> int:
+        """Return an item's row in the model.
+
+        Raises:
+            UnknownItemError: If the bundle does not have it.
+        """
+        try:
+            return self._catalogue.positions[item]
+        except KeyError:
+            raise UnknownItemError(f"the bundle {self.manifest.name!r} has no item {item!r}.") from None
+
+    def title(self, item: str) -> str:
+        """Return an item's title.
+
+        Raises:
+            UnknownItemError: If the bundle does not have it.
+        """
+        return self._catalogue.title(self.position(item))
+
+    def tags(self, item: str) -> tuple[str, ...]:
+        """Return an item's tags.
+
+        Raises:
+            UnknownItemError: If the bundle does not have it.
+        """
+        return self._catalogue.tags(self.position(item))
+
+    def history(self, events: Iterable[Event]) -> History:
+        """Return the model's input for a person's events."""
+        return make_history(events, self._catalogue.positions, self.manifest.history, self.manifest.components)
+
+    def rank(
+        self,
+        events: Iterable[Event],
+        k: int = 10,
+        now: float | None = None,  # noqa: ARG002 - see the docstring
+        context: Mapping[str, ContextValue] | None = None,  # noqa: ARG002
+        exclude: Iterable[str] = (),
+        exclude_seen: bool = True,  # noqa: FBT001, FBT002 - the published signature
+    ) -> list[Scored]:
+        """Return the ``k`` best items for somebody with these events: scores only, no policy.
+
+        A pure function: the same arguments and bundle give the same list on every call.
+
+        Args:
+            events: The person's events in any order; without any, the prior ranks alone.
+            k: How many items.
+            now: The time of the request, seconds since 1970. Neither component of contract 1 depends
+                on time, so it changes nothing yet.
+            context: Circumstances of the request; likewise.
+            exclude: Items that must not appear; unknown ones are ignored.
+            exclude_seen: Whether every item that occurs in ``events``, liked or not, is left out.
+
+        Returns:
+            At most ``k`` items, best first, equal scores in the bundle's order.
+
+        Raises:
+            MisuseError: If ``k`` is not positive.
+        """
+        events = list(events)
+        seen = (event.item for event in events) if exclude_seen else ()
+        pool = self.candidates(self.history(events), k, {*exclude, *seen})
+        return [
+            Scored(self.items[position], score)
+            for position, score in zip(pool.positions.tolist(), pool.scores.tolist(), strict=True)
+        ]
+
+    def candidates(self, history: History, k: int, excluded: Iterable[str]) -> Pool:
+        """Return the best ``k`` positions and scores, best first, without the excluded items.
+
+        Raises:
+            MisuseError: If ``k`` is not positive.
+        """
+        if k < 1:
+            raise MisuseError(f"k is {k}; ask for at least one item.")
+        positions = self._catalogue.positions
+        left_out = np.array(sorted(positions[item] for item in excluded if item in positions), np.int64)
+        pool = self.scorer.pool(history, k + left_out.size)
+        kept = ~np.isin(pool.positions, left_out)
+        best = np.argsort(-pool.scores[kept], kind="stable")[:k]
+        return Pool(pool.positions[kept][best], pool.scores[kept][best])
+
+    def close(self) -> None:
+        """Close the catalogue's file. The bundle cannot be used afterwards."""
+        self._catalogue.close()

@@ -1,0 +1,177 @@
+"""Verifies a bundle's files before anything in them is used.
+
+Order: manifest (schema, then structure), sizes and hashes of every named file, the graphs against the
+contract, the weights for values that are not finite. What was verified as bytes is used as bytes.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import numpy as np
+
+from homespun.errors import BundleIntegrityError, BundleSchemaError, ModelContractError
+from homespun.model.graph import FLOAT, INT64, Graph, Weight, inspect
+from homespun.protocol import bundle
+from homespun.protocol.bundle import FileEntry, Manifest
+from homespun.protocol.contract import decoder_output, encoder_output
+
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_ITEMS = 10_000_000
+MAX_HISTORY = 100_000
+MAX_COMPONENTS = 8
+MAX_DIMENSIONS = 4096
+
+_CHUNK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class _Versions(msgspec.Struct):
+    schema: int
+    contract: int
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A bundle's verified parts: the manifest, its SHA-256, and the two graphs as bytes."""
+
+    manifest: Manifest
+    identity: str
+    propose: bytes
+    rows: bytes
+
+
+def verify(folder: Path) -> Verified:
+    """Verify the bundle in ``folder``.
+
+    Raises:
+        BundleSchemaError: If the bundle was made for another version of homespun.
+        BundleIntegrityError: If a file is missing or is not what the manifest says.
+        ModelContractError: If a graph or its weights break the contract.
+    """
+    raw = _read(folder / bundle.MANIFEST, MAX_MANIFEST_BYTES)
+    manifest = parse_manifest(raw)
+    graphs = {}
+    for name in bundle.FILES:
+        content = _check_file(folder / name, manifest.files[name], keep=name.endswith(".onnx"))
+        if name.endswith(".onnx"):
+            graphs[name] = content
+    _check_graphs(manifest, graphs, folder / bundle.WEIGHTS)
+    return Verified(manifest, hashlib.sha256(raw).hexdigest(), graphs[bundle.PROPOSE], graphs[bundle.ROWS])
+
+
+def parse_manifest(raw: bytes) -> Manifest:
+    """Parse and check a manifest.
+
+    Raises:
+        BundleSchemaError: If its schema or contract version is not supported.
+        BundleIntegrityError: If it is not a manifest or states impossible values.
+    """
+    try:
+        versions = msgspec.json.decode(raw, type=_Versions)
+        _check_versions(versions)
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise BundleIntegrityError(f"{bundle.MANIFEST} is not a bundle's manifest: {error}.") from error
+    except RecursionError as error:
+        raise BundleIntegrityError(f"{bundle.MANIFEST} is nested too deeply.") from error
+    _check_values(manifest)
+    return manifest
+
+
+def _check_versions(versions: _Versions) -> None:
+    supported = (bundle.SCHEMA_VERSION, bundle.CONTRACT_VERSION)
+    if (versions.schema, versions.contract) != supported:
+        raise BundleSchemaError(
+            f"the bundle has schema {versions.schema} and contract {versions.contract}; this homespun reads schema "
+            f"{supported[0]} and contract {supported[1]}. Update the older of the two."
+        )
+
+
+def _check_values(manifest: Manifest) -> None:
+    names = [component.name for component in manifest.components]
+    checks = {
+        "items": 1 <= manifest.items <= MAX_ITEMS,
+        "components": 1 <= len(names) <= MAX_COMPONENTS and len(set(names)) == len(names),
+        "dimensions": all(1 <= part.dimensions <= MAX_DIMENSIONS for part in manifest.components),
+        "component weights": all(part.weight.is_finite() for part in manifest.components),
+        "history.max_items": 1 <= manifest.history.max_items <= MAX_HISTORY,
+        "history.length_power": manifest.history.length_power.is_finite() and 0 <= manifest.history.length_power <= 1,
+        "history.min_weight": manifest.history.min_weight is None or manifest.history.min_weight.is_finite(),
+        "files": set(manifest.files) == set(bundle.FILES),
+        "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in manifest.files.values()),
+    }
+    wrong = [name for name, right in checks.items() if not right]
+    if wrong:
+        raise BundleIntegrityError(f"{bundle.MANIFEST} states impossible values for: {', '.join(wrong)}.")
+
+
+def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:
+    """Check size and hash; return the content if it is to be kept in memory, else nothing."""
+    digest = hashlib.sha256()
+    kept = bytearray()
+    with _open(path) as file:
+        left = entry.size
+        while chunk := file.read(min(_CHUNK, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                break
+            digest.update(chunk)
+            if keep:
+                kept += chunk
+    if left != 0 or digest.hexdigest() != entry.sha256:
+        raise BundleIntegrityError(
+            f"{path.name} is not the file that the manifest names: it was damaged or exchanged. Get the bundle again."
+        )
+    return bytes(kept)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with _open(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise BundleIntegrityError(f"{path.name} is larger than {limit} bytes; it is not read.")
+    return content
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise BundleIntegrityError(
+            f"{path.name} of the bundle cannot be read ({error.strerror}). Is {path.parent} a bundle, and complete?"
+        ) from error
+
+
+def _check_graphs(manifest: Manifest, graphs: dict[str, bytes], weights_path: Path) -> None:
+    size = manifest.files[bundle.WEIGHTS].size
+    propose = inspect(graphs[bundle.PROPOSE], size)
+    rows = inspect(graphs[bundle.ROWS], size)
+    _check_names("propose", propose, {"history": INT64, "weights": FLOAT, "count": INT64}, {"candidates": INT64})
+    outputs = {"bias": FLOAT}
+    for component in manifest.components:
+        outputs |= {encoder_output(component.name): FLOAT, decoder_output(component.name): FLOAT}
+    _check_names("rows", rows, {"items": INT64}, outputs)
+    _check_finite({*propose.weights, *rows.weights}, weights_path)
+
+
+def _check_names(what: str, graph: Graph, inputs: dict[str, int], outputs: dict[str, int]) -> None:
+    if graph.inputs != inputs or graph.outputs != outputs:
+        raise ModelContractError(f"the inputs or outputs of the {what} graph are not those of the contract.")
+
+
+def _check_finite(weights: set[Weight], path: Path) -> None:
+    for weight in weights:
+        if weight.element == FLOAT and weight.length:
+            count = weight.length // 4
+            values = np.memmap(path, np.dtype("<f4"), mode="r", offset=weight.offset, shape=(count,))
+            finite = bool(np.isfinite(values).all())
+            del values
+            if not finite:
+                raise ModelContractError(
+                    f"the weight {weight.name!r} holds NaN or infinity, so scores would mean nothing. "
+                    "Do not use the bundle."
+                )

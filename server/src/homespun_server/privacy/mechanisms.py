@@ -1,0 +1,61 @@
+"""The one noise mechanism: OpenDP's exact discrete Gaussian, drawn with the system's secure randomness.
+
+No seed can be given and no other source of randomness is reachable from here.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import opendp.prelude as dp
+from numpy.typing import NDArray
+
+CHUNK = 20_000
+"""Values drawn in one call, about a third of a second of one core."""
+
+Progress = Callable[[int, int], None]
+"""Called with (values done, values in all)."""
+
+
+def add_discrete_gaussian(values: NDArray[np.int64], sigma: int, progress: Progress | None = None) -> NDArray[np.int64]:
+    """Return ``values`` plus independent discrete Gaussian noise with parameter σ.
+
+    Args:
+        values: int64 of shape [n].
+        sigma: σ in the values' unit, positive.
+        progress: Called after each chunk.
+
+    Returns:
+        int64 of shape [n]. Takes 17 µs a value and core.
+    """
+    measurement = _measurement(sigma)
+
+    def noised(chunk: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.array(measurement(chunk.tolist()), np.int64)
+
+    parts = []
+    done = 0
+    # The sampler runs outside Python's lock, so threads are enough to use every core.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for part in pool.map(noised, _chunks(values)):
+            parts.append(part)
+            done += part.size
+            if progress is not None:
+                progress(done, values.size)
+    return np.concatenate(parts) if parts else values.copy()
+
+
+def opendp_rho(l2_bound: int, sigma: int) -> float:
+    """Return the zCDP that OpenDP itself states for this noise; the accountant is checked against it."""
+    return float(_measurement(sigma).map(l2_bound))
+
+
+def _measurement(sigma: int) -> dp.Measurement:
+    dp.enable_features("contrib")
+    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="i64")
+    return dp.m.make_gaussian(*space, scale=float(sigma))
+
+
+def _chunks(values: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    return (values[start : start + CHUNK] for start in range(0, values.size, CHUNK))

@@ -1,0 +1,80 @@
+"""Releases: the only form in which a sum over users leaves the statistics layer.
+
+A ``Release`` can be made in two ways, both here: with noise that an accountant was charged for first, or
+without any, marked non-private together with everything that is ever derived from it. Training accepts
+releases and nothing else.
+"""
+
+from dataclasses import InitVar, dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.errors import MisuseError
+from homespun.protocol.statistics import Statistic
+from homespun_server.privacy.accountant import Accountant, Spend, gaussian_rho, sigma_for
+from homespun_server.privacy.mechanisms import Progress, add_discrete_gaussian
+from homespun_server.statistics.sums import UserSum
+
+_MADE_HERE = object()
+
+
+@dataclass(frozen=True)
+class Release:
+    """A released sum over users; build it with ``release`` or ``release_without_privacy``.
+
+    Attributes:
+        statistic: The declaration.
+        values: int64, read-only, in grid steps.
+        sigma: Noise parameter in grid steps; 0 without noise.
+        rho: zCDP that was charged; None: no guarantee at all.
+    """
+
+    statistic: Statistic
+    values: NDArray[np.int64] = field(repr=False)
+    sigma: int
+    rho: Fraction | None
+    made_here: InitVar[object] = None
+
+    def __post_init__(self, made_here: object) -> None:
+        """Refuse construction elsewhere, so that a raw sum cannot be dressed up as a release."""
+        if made_here is not _MADE_HERE:
+            raise MisuseError("a Release is made by release() or release_without_privacy(), never directly.")
+        self.values.setflags(write=False)
+
+    @property
+    def private(self) -> bool:
+        """Whether noise was added and accounted for."""
+        return self.rho is not None
+
+    @property
+    def reals(self) -> NDArray[np.float64]:
+        """The values in their real unit: float64 of the same shape."""
+        return self.values / self.statistic.grid
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the noise in the real unit; 0 without noise."""
+        return self.sigma / self.statistic.grid
+
+
+def release(total: UserSum, *, rho: Fraction, accountant: Accountant, progress: Progress | None = None) -> Release:
+    """Charge the accountant, then add discrete Gaussian noise that costs at most ρ.
+
+    Raises:
+        BudgetExceededError: If the budget does not allow it; no noise is drawn and nothing is released.
+    """
+    statistic = total.statistic
+    sigma = sigma_for(statistic.l2_bound, rho)
+    cost = gaussian_rho(statistic.l2_bound, sigma)
+    accountant.charge(
+        Spend(statistic.name, "discrete-gaussian", statistic.l2_bound, sigma, cost),
+    )
+    noised = add_discrete_gaussian(total.values, sigma, progress)
+    return Release(statistic, noised, sigma, cost, made_here=_MADE_HERE)
+
+
+def release_without_privacy(total: UserSum) -> Release:
+    """Hand out the exact sum, marked non-private: for experiments, never for people's data in production."""
+    return Release(total.statistic, total.values.copy(), 0, None, made_here=_MADE_HERE)

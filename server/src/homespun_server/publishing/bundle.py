@@ -1,0 +1,134 @@
+"""Writes a bundle: all its files in a new folder, then the folder in its place at once."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from homespun.protocol import bundle
+from homespun.protocol.bundle import Component, FileEntry, HistoryRule, Manifest, PrivacyStatement
+from homespun_server.errors import OutputError
+from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
+from homespun_server.publishing.card import Card, declarations, limitations, markdown
+from homespun_server.publishing.catalogue import write_catalogue
+from homespun_server.publishing.onnx_export import write_model
+from homespun_server.publishing.statement import decimal
+from homespun_server.statistics.items import Items
+from homespun_server.training.model import Model
+
+MAX_HISTORY = 1000
+"""Latest liked items that a device uses."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a bundle says of itself.
+
+    Attributes:
+        name: A name for people.
+        created: Time of making, UTC.
+        min_weight: Least weight of a like; None: every event is one.
+        privacy: The privacy statement.
+        parameters: Training parameters for the card.
+    """
+
+    name: str
+    created: datetime
+    min_weight: float | None
+    privacy: PrivacyStatement
+    parameters: Mapping[str, str]
+
+
+def write_bundle(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
+    """Write a bundle to ``folder``, replacing a bundle that is there.
+
+    Raises:
+        OutputError: If ``folder`` exists and is not a bundle.
+    """
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as temporary:
+        made = Path(temporary) / "bundle"
+        made.mkdir()
+        manifest = _write_files(model, items, description, made)
+        if folder.exists():
+            shutil.move(folder, Path(temporary) / "replaced")
+        shutil.move(made, folder)
+    return manifest
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to write over anything that is not a bundle.
+
+    Raises:
+        OutputError: If ``folder`` exists and is neither empty nor a bundle.
+    """
+    if not folder.exists() or (folder.is_dir() and (folder / bundle.MANIFEST).is_file()):
+        return
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    raise OutputError(f"{folder} exists and is not a bundle; it was left alone. Choose another folder or remove it.")
+
+
+def _write_files(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
+    write_model(model, folder)
+    write_catalogue(items, model.items, folder / bundle.CATALOGUE)
+    components = tuple(Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.components)
+    weight = description.min_weight
+    history = HistoryRule(
+        min_weight=None if weight is None else Decimal(str(weight)),
+        max_items=MAX_HISTORY,
+        length_power=Decimal(str(model.length_power)),
+    )
+    _write_card(components, history, description, model.items.size, folder)
+    manifest = Manifest(
+        schema=bundle.SCHEMA_VERSION,
+        contract=bundle.CONTRACT_VERSION,
+        name=description.name,
+        created=_timestamp(description.created),
+        items=model.items.size,
+        components=components,
+        history=history,
+        privacy=description.privacy,
+        files={name: _file_entry(folder / name) for name in bundle.FILES},
+    )
+    (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return manifest
+
+
+def _write_card(
+    components: tuple[Component, ...],
+    history: HistoryRule,
+    description: Description,
+    items: int,
+    folder: Path,
+) -> None:
+    card = Card(
+        schema=CARD_VERSION,
+        name=description.name,
+        created=_timestamp(description.created),
+        items=items,
+        components=components,
+        history=history,
+        privacy=description.privacy,
+        statistics=declarations(description.privacy),
+        parameters=dict(description.parameters),
+        limitations=limitations(description.privacy, components),
+    )
+    (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _file_entry(path: Path) -> FileEntry:
+    content = path.read_bytes()
+    return FileEntry(size=len(content), sha256=hashlib.sha256(content).hexdigest())

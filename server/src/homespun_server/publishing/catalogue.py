@@ -1,0 +1,33 @@
+"""Writes the bundle's catalogue: one read-only SQLite table, inert, in the order of the model's rows."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.protocol.bundle import CATALOGUE_SCHEMA
+from homespun_server.statistics.items import Items
+
+
+def write_catalogue(items: Items, positions: NDArray[np.int64], path: Path) -> None:
+    """Write the chosen items' ids, titles and tags.
+
+    Args:
+        items: The whole catalogue.
+        positions: int64 [N], catalogue positions in the order of the model's rows.
+        path: A file that does not exist yet.
+    """
+    rows = (
+        (row, items.ids[item], items.titles[item], msgspec.json.encode(items.tags[item]).decode())
+        for row, item in enumerate(positions.tolist())
+    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute(CATALOGUE_SCHEMA)
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?)", rows)
+        connection.execute("COMMIT")
+        connection.execute("VACUUM")

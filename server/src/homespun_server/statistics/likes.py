@@ -1,0 +1,167 @@
+"""From interactions to likes: who likes which item, and which users are kept aside for evaluation.
+
+A like is a (user, item) pair whose last interaction counts: it has no weight, or one of at least
+``min_weight``. A device turns its events into the same set, so what is trained on is what is scored.
+
+Users are kept aside by a published hash of their id, so that every run, and anybody who checks one, splits
+alike: a user is a test user if the first 32 bits of SHA-256("homespun-split-1:" + user) are below
+share · 2³². A test user's likes are split the same way: ordered by SHA-256("homespun-fold-1:" + user + ":"
++ item), the first 80% are folded in and the rest predicted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.errors import MisuseError
+from homespun_server.statistics.interactions import Interactions
+
+FOLD_IN = 0.8
+"""Share of a test user's likes that the model is shown."""
+
+MIN_TEST_LIKES = 5
+"""Test users with fewer likes are not evaluated: nothing could be both shown and predicted."""
+
+_ROWS_PER_BATCH = 1 << 18
+
+
+@dataclass(frozen=True)
+class TestUser:
+    """A user whom training never sees.
+
+    Attributes:
+        user: The id.
+        fold_in: Ids of the items that the model is shown, oldest first where times are known.
+        held_out: Ids of the items that it should find.
+    """
+
+    user: str
+    fold_in: tuple[str, ...]
+    held_out: frozenset[str]
+
+
+class Likes:
+    """Who likes which item, split into training and test users. Lives in the interactions' database."""
+
+    def __init__(self, interactions: Interactions, *, min_weight: float | None, test_share: float) -> None:
+        """Derive the likes.
+
+        Args:
+            interactions: Read interactions; stay open as long as this object is used.
+            min_weight: Least weight of a like; None: every interaction is one.
+            test_share: Share of users kept aside, in [0, 1).
+
+        Raises:
+            MisuseError: If ``test_share`` is out of range.
+        """
+        if not 0 <= test_share < 1:
+            raise MisuseError(f"test_share is {test_share}; it must lie in [0, 1).")
+        self.ids = interactions.items.ids
+        self._connection: duckdb.DuckDBPyConnection = interactions.connection
+        self._connection.execute(_CREATE_LIKES, {"min_weight": min_weight, "below": int(test_share * 2**32)})
+
+    def training_users(self) -> int:
+        """Return how many training users like anything. A raw figure: for the operator's eyes only."""
+        return self._number("SELECT count(DISTINCT user) FROM likes WHERE NOT test")
+
+    def training_likes(self) -> int:
+        """Return how many likes the training users have. A raw figure: for the operator's eyes only."""
+        return self._number("SELECT count(*) FROM likes WHERE NOT test")
+
+    def count_groups(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield batches (item, n, users): so many training users with n likes in all like the item."""
+        yield from self._batches(_COUNT_GROUPS)
+
+    def baskets(self, universe: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Yield each training user's likes inside the universe, as int64 indices into it, ascending."""
+        self._connection.execute("CREATE OR REPLACE TABLE universe (item INTEGER, place INTEGER)")
+        rows = {"item": universe, "place": np.arange(universe.size)}  # noqa: F841 - DuckDB reads it by name
+        self._connection.execute("INSERT INTO universe SELECT item, place FROM rows")
+        yield from _runs(self._batches(_BASKETS))
+
+    def test_users(self) -> Iterator[TestUser]:
+        """Yield the test users with at least MIN_TEST_LIKES likes, in the order of their ids."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(_TEST_USERS, {"least": MIN_TEST_LIKES})
+            while rows := cursor.fetchmany(256):
+                for user, items in rows:
+                    yield self._split(user, items)
+        finally:
+            cursor.close()
+
+    def _split(self, user: str, items: list[int]) -> TestUser:
+        # The query orders by the published hash; what is shown is put back into catalogue order, which
+        # says nothing about the person.
+        shown = max(1, min(len(items) - 1, int(FOLD_IN * len(items))))
+        fold_in = tuple(self.ids[item] for item in sorted(items[:shown]))
+        return TestUser(user, fold_in, frozenset(self.ids[item] for item in items[shown:]))
+
+    def _number(self, query: str) -> int:
+        row = self._connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def _batches(self, query: str) -> Iterator[tuple[NDArray[np.int64], ...]]:
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(query)
+            for batch in cursor.to_arrow_reader(_ROWS_PER_BATCH):
+                yield tuple(column.to_numpy(zero_copy_only=False).astype(np.int64) for column in batch.columns)
+        finally:
+            cursor.close()
+
+
+def _runs(batches: Iterator[tuple[NDArray[np.int64], ...]]) -> Iterator[NDArray[np.int64]]:
+    """Cut (user, place) rows that are sorted by user into one array a user, across batch borders."""
+    carried = np.empty(0, np.int64)
+    carried_user = -1
+    for users, places in batches:
+        starts = np.flatnonzero(np.diff(users, prepend=carried_user))
+        pieces = np.split(places, starts)
+        carried = np.concatenate([carried, pieces[0]])
+        for piece in pieces[1:]:
+            if carried.size:
+                yield carried
+            carried = piece
+        carried_user = int(users[-1]) if users.size else carried_user
+    if carried.size:
+        yield carried
+
+
+_CREATE_LIKES = """
+CREATE OR REPLACE TABLE likes AS
+SELECT
+    user,
+    item,
+    ('0x' || substr(sha256('homespun-split-1:' || user), 1, 8))::UINTEGER < $below AS test
+FROM (
+    SELECT user, item, last(weight ORDER BY time NULLS FIRST, row) AS weight
+    FROM interactions
+    GROUP BY user, item
+)
+WHERE $min_weight IS NULL OR weight IS NULL OR weight >= $min_weight
+"""
+
+_COUNT_GROUPS = """
+WITH mine AS (SELECT user, count(*) AS n FROM likes WHERE NOT test GROUP BY user)
+SELECT item, n, count(*) AS users FROM likes JOIN mine USING (user) WHERE NOT test GROUP BY item, n
+"""
+
+_BASKETS = """
+SELECT dense_rank() OVER (ORDER BY user) AS number, place
+FROM likes JOIN universe USING (item)
+WHERE NOT test
+ORDER BY number, place
+"""
+
+_TEST_USERS = """
+SELECT user, list(item ORDER BY sha256('homespun-fold-1:' || user || ':' || item_id)) AS items
+FROM likes JOIN item_ids USING (item)
+WHERE test
+GROUP BY user
+HAVING count(*) >= $least
+ORDER BY user
+"""

@@ -1,0 +1,94 @@
+"""The collaborative component: a spectral low-rank model from one release of item pairs.
+
+With d the relative popularity and b the power by which popular items were down-weighted, the score of a
+0/1 history x is (x·d^-b) V diag(θ/(θ+λ)) Vᵀ d^b over the leading eigenpairs (θ, V) of the denoised pair
+matrix. Denoising shrinks eigenvalues as spiked-matrix theory asks (Gavish and Donoho 2017: √(λ² − R²)
+above the noise's edge R = 2s√M) and keeps single entries of the rest that stand out from the noise.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from homespun_server.errors import TrainingError
+from homespun_server.privacy.release import Release
+from homespun_server.training.model import LowRank
+from homespun_server.training.popularity import Universe
+
+POPULARITY_POWER = 0.2
+"""b: how strongly popular items are down-weighted in the pairs, fixed a priori."""
+
+NOISE_REGULARISATION = 0.3
+"""λ as a share of the noise's spectral edge R."""
+
+TAIL_REGULARISATION = 0.5
+"""λ as a share of the smallest eigenvalue kept; dominates where there is little or no noise."""
+
+RESIDUAL_THRESHOLD = 4.0
+"""Residual entries are shrunk by e³/(e² + (4s)²): those below four deviations nearly vanish."""
+
+Floats = NDArray[np.float64]
+
+
+def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> LowRank:
+    """Train the collaborative component from released pairs.
+
+    Args:
+        pairs: Released item pairs over ``universe``.
+        universe: The items and their released popularity.
+        dimensions: Largest rank.
+
+    Returns:
+        Encoder and decoder with at most ``dimensions`` columns, rows in the universe's order.
+
+    Raises:
+        TrainingError: If nothing in the pairs stands out: nobody likes two items, or all is noise.
+    """
+    noise = pairs.noise
+    edge = 2 * noise * np.sqrt(universe.items.size)
+    matrix = denoised(symmetric(pairs.reals, universe.items.size), noise, edge)
+    values, vectors = leading_eigenpairs(matrix, dimensions)
+    if not values.size:
+        raise TrainingError(
+            "the released pairs hold nothing but noise: no taste is shared by enough people. Use more users or a "
+            "larger ε, or publish popularity and content only."
+        )
+    regularisation = NOISE_REGULARISATION * edge + TAIL_REGULARISATION * values[-1]
+    # The square root on both sides gives both tables the same range, which quantizes best.
+    factors = vectors * np.sqrt(values / (values + regularisation))
+    scale = (universe.relative**POPULARITY_POWER)[:, None]
+    return LowRank("collaborative", encoder=factors / scale, decoder=factors * scale)
+
+
+def symmetric(upper: Floats, size: int) -> Floats:
+    """Unfold a strict upper triangle of M(M−1)/2 values to a symmetric [M, M] with a zero diagonal."""
+    matrix = np.zeros((size, size))
+    matrix[np.triu_indices(size, 1)] = upper
+    return matrix + matrix.T
+
+
+def denoised(matrix: Floats, noise: float, edge: float) -> Floats:
+    """Return the matrix with the noise shrunk away; unchanged where there is none."""
+    if noise == 0:
+        return matrix
+    values, vectors = eigh(matrix, subset_by_value=(edge, np.inf))
+    structure = (vectors * np.sqrt(values**2 - edge**2)) @ vectors.T
+    rest = matrix - structure
+    result: Floats = structure + rest**3 / (rest**2 + (RESIDUAL_THRESHOLD * noise) ** 2)
+    np.fill_diagonal(result, 0.0)
+    return result
+
+
+def leading_eigenpairs(matrix: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the ``count`` largest positive eigenvalues, descending, with their vectors as columns.
+
+    The sign of each vector is fixed (its largest entry is positive), so that training is reproducible.
+    """
+    size = matrix.shape[0]
+    values, vectors = eigh(matrix, subset_by_index=(max(0, size - count), size - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    positive = values > np.finfo(float).eps * max(1.0, float(np.abs(values).max(initial=0.0))) * size
+    values, vectors = values[positive], vectors[:, positive]
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.where(vectors[largest, np.arange(values.size)] < 0, -1.0, 1.0)
+    return values, vectors * signs

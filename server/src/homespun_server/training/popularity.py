@@ -1,0 +1,73 @@
+"""The universe and the prior, from the released item counts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun_server.errors import TrainingError
+from homespun_server.privacy.release import Release
+
+SIGNIFICANCE = 4.0
+"""An item enters the universe if its noisy count exceeds so many standard deviations of the noise."""
+
+SMALLEST_UNIVERSE = 200
+"""Even under heavy noise so many items are kept: below this nothing useful can be learned."""
+
+PRIOR_WEIGHT = 0.005
+"""Weight of log popularity beside the collaborative score, fixed a priori.
+
+Small beside the scores of a history, it breaks their ties and orders the list when there is no history.
+"""
+
+
+@dataclass(frozen=True)
+class Universe:
+    """The items that a model is about, most popular first.
+
+    Attributes:
+        items: int64 [M], catalogue positions.
+        popularity: float64 [M], released counts, floored at the noise so that all are positive.
+    """
+
+    items: NDArray[np.int64]
+    popularity: NDArray[np.float64]
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """Popularity relative to the most popular item, in (0, 1]."""
+        return self.popularity / self.popularity.max()
+
+
+def choose_universe(counts: Release, ids: Sequence[str], max_items: int) -> Universe:
+    """Choose the items whose released count stands out from the noise: post-processing, no further budget.
+
+    Args:
+        counts: Released item counts over the whole catalogue.
+        ids: Item ids, by whose hash equal counts are ordered (never by position, which may tell of time).
+        max_items: Largest universe.
+
+    Raises:
+        TrainingError: If fewer than two items are left.
+    """
+    values = counts.reals
+    tie_break = [hashlib.sha256(identity.encode()).digest() for identity in ids]
+    order = np.array(sorted(range(len(ids)), key=lambda item: (-values[item], tie_break[item])), np.int64)
+    significant = int((values > SIGNIFICANCE * counts.noise).sum())
+    least = SMALLEST_UNIVERSE if counts.private else 0
+    size = min(max(significant, least), max_items, len(ids))
+    if size < 2:  # noqa: PLR2004 - a pair
+        raise TrainingError(
+            f"only {size} item of the catalogue is liked by anybody; a model needs at least two. Check that the "
+            "interactions' item ids are the catalogue's, and --min-weight."
+        )
+    chosen = order[:size]
+    floor = max(counts.noise, 1 / counts.statistic.grid)
+    return Universe(chosen, np.maximum(values[chosen], floor))
+
+
+def prior(universe: Universe) -> NDArray[np.float64]:
+    """Return the additive prior of each item: a small multiple of log relative popularity, at most 0."""
+    return PRIOR_WEIGHT * np.log(universe.relative)
