@@ -15,6 +15,12 @@ ARGON2_LANES = (1, 16)
 """Least and most parallel lanes of the passphrase derivation."""
 
 
+def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
+    least, most = limits
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise MisuseError(f"{name} is {value!r}; use a whole number from {least} to {most}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What an application may tune; the defaults suit a desktop or a phone.
@@ -54,9 +60,3 @@ class Settings:
 
 DEFAULTS = Settings()
 """The settings that are used where an application gives none."""
-
-
-def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
-    least, most = limits
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise MisuseError(f"{name} is {value!r}; use a whole number from {least} to {most}.")

@@ -1,6 +1,7 @@
 """What a person can allow. Everything is off until it is granted, and each purpose stands alone."""
 
 from enum import StrEnum
+from typing import Self
 
 
 class Purpose(StrEnum):
@@ -32,7 +33,7 @@ class Purpose(StrEnum):
         "Keep a record of why each recommendation was made, so that it can be checked later.",
     )
 
-    def __new__(cls, name: str, description: str) -> "Purpose":
+    def __new__(cls, name: str, description: str) -> Self:
         """Make a member that is its name and carries its description."""
         member = str.__new__(cls, name)
         member._value_ = name

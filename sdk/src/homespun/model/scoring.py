@@ -6,13 +6,13 @@ over float32 rows, accumulated in float64, so that the same numbers added up ite
 score: Σ_i attribution(i, j) + bias_j, up to rounding far below 1e-5 of Σ|attributions|.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.model.session import ModelSession, Rows
+from homespun.model.session import ModelSession
 from homespun.protocol.bundle import Component, HistoryRule
 from homespun.protocol.events import Event, latest_per_item
 
@@ -53,15 +53,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Parts:
-    """The exact parts of one item's score.
+    """The exact parts of the scores of p items.
 
     Attributes:
-        history: float64 [C, h], what each history item adds through each component.
-        bias: What the prior adds.
+        history: float64 [C, h, p], what each history item adds through each component.
+        bias: float64 [p], what the prior adds.
     """
 
     history: Reals
-    bias: float
+    bias: Reals
 
 
 def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
@@ -119,19 +119,15 @@ class Scorer:
                 total = total + decoder.astype(np.float64) @ query
         return Pool(positions, total)
 
-    def parts(self, history: History, position: int) -> Parts:
-        """Take one item's score apart."""
-        rows = self._session.rows(np.array([position], np.int64))
-        own = self._session.rows(history.positions) if history.positions.size else None
-        return Parts(_attributed(history, own, rows), float(rows.bias[0]))
-
-
-def _attributed(history: History, own: Rows | None, rows: Rows) -> Reals:
-    if own is None:
-        return np.zeros(history.weights.shape)
-    products = [
-        encoder.astype(np.float64) @ decoder[0].astype(np.float64)
-        for encoder, decoder in zip(own.encoder, rows.decoder, strict=True)
-    ]
-    attributed: Reals = history.weights * np.array(products)
-    return attributed
+    def parts(self, history: History, positions: Sequence[int]) -> Parts:
+        """Take the scores of the given items apart."""
+        rows = self._session.rows(np.array(positions, np.int64))
+        bias = rows.bias.astype(np.float64)
+        if not history.positions.size:
+            return Parts(np.zeros((*history.weights.shape, len(positions))), bias)
+        own = self._session.rows(history.positions)
+        products = [
+            encoder.astype(np.float64) @ decoder.astype(np.float64).T
+            for encoder, decoder in zip(own.encoder, rows.decoder, strict=True)
+        ]
+        return Parts(history.weights[:, :, None] * np.array(products), bias)

@@ -22,6 +22,7 @@ Entropy = Callable[[int], bytes]
 
 KEY = "key.json"
 DATABASE = "profile.db"
+DATABASE_LOG = "profile.db-wal"
 DRAFT = "profile.db.draft"
 ERASING = "erasing.json"
 LOCK = "profile.lock"

@@ -86,8 +86,8 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     kdf: Argon2id | Hkdf
     keyring: KeyringEntry | None = None
     cipher: Literal["aes-256-gcm"] = "aes-256-gcm"
-    nonce: Nonce = b""
-    wrapped: Wrapped = b""
+    nonce: Nonce
+    wrapped: Wrapped
 
     def wrap(self, wrapping_key: bytes, data_key: bytes, nonce: bytes) -> "KeyFile":
         """Return the file with the data key in it."""
@@ -134,25 +134,25 @@ def read_key_file(folder: Path) -> KeyFile:
         raise damaged(folder, f"{KEY} is longer than {MAX_FILE_SIZE} bytes")
     try:
         version = msgspec.json.decode(data, type=_Versioned).schema
-        check_version(version, folder)
+        check_version(version, SCHEMA_VERSION, folder)
         return msgspec.json.decode(data, type=KeyFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise damaged(folder, f"{KEY} is not a key file ({error})") from error
 
 
-def check_version(version: int, folder: Path) -> None:
-    """Check that this package can read what has schema ``version``.
+def check_version(version: int, known: int, folder: Path) -> None:
+    """Check that this package, which reads schema ``known``, can read what has schema ``version``.
 
     Raises:
         NewerProfileError: A newer homespun wrote it.
         DamagedProfileError: No homespun ever wrote that version.
     """
-    if version > SCHEMA_VERSION:
+    if version > known:
         raise NewerProfileError(
-            f"The profile in '{folder}' has schema {version}; this homespun reads {SCHEMA_VERSION}. A newer "
+            f"The profile in '{folder}' has schema {version}; this homespun reads {known}. A newer "
             "homespun wrote it, and it was left untouched. Update homespun to open it."
         )
-    if version != SCHEMA_VERSION:
+    if version != known:
         raise damaged(folder, f"it has schema {version}, which no homespun wrote")
 
 

@@ -6,40 +6,14 @@ secrets from memory, and somebody who can read this process's memory can read th
 
 import builtins
 import unicodedata
-from dataclasses import dataclass, field
-from typing import Protocol, Self
-
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf import argon2, hkdf
+from typing import Self
 
 from homespun.config import Settings
 from homespun.errors import MisuseError, WrongKeyError
 from homespun.profile.files import Entropy
-from homespun.profile.keyfile import (
-    KEY_SIZE,
-    NONCE_SIZE,
-    SALT_SIZE,
-    Argon2id,
-    Hkdf,
-    KeyFile,
-    KeyringEntry,
-    KeySource,
-)
-from homespun.profile.system_keyring import KeyringBackend, read_entry, system_keyring, write_entry
-
-_INFO = b"homespun key file 1 wrapping key"
-
-
-class _Source(Protocol):
-    @property
-    def kind(self) -> KeySource:
-        """The source's name in key files."""
-
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
-        """Return a key file without a data key, for a new profile."""
-
-    def wrapping_key(self, file: KeyFile) -> bytes:
-        """Return the 32 bytes that wrap the data key of ``file``."""
+from homespun.profile.key_sources import KeyringSource, PassphraseSource, RawSource, Source
+from homespun.profile.keyfile import KEY_SIZE, NONCE_SIZE, KeyFile
+from homespun.profile.system_keyring import KeyringBackend, system_keyring
 
 
 class Key:
@@ -47,7 +21,7 @@ class Key:
 
     __slots__ = ("_source",)
 
-    def __init__(self, source: _Source | None) -> None:
+    def __init__(self, source: Source | None) -> None:
         """Use ``Key.passphrase``, ``Key.bytes``, ``Key.keyring`` or ``Key.ephemeral`` instead."""
         self._source = source
 
@@ -67,7 +41,7 @@ class Key:
             encoded = unicodedata.normalize("NFC", text).encode()
         except UnicodeEncodeError as error:
             raise MisuseError("The passphrase contains half of a surrogate pair; give other text.") from error
-        return cls(_Passphrase(encoded))
+        return cls(PassphraseSource(encoded))
 
     @classmethod
     def keyring(cls, service: str, username: str = "homespun", *, backend: KeyringBackend | None = None) -> Self:
@@ -88,7 +62,7 @@ class Key:
         for name, value in (("service", service), ("username", username)):
             if not isinstance(value, str) or not value.isprintable() or not value.strip():
                 raise MisuseError(f"The keyring's {name} is {value!r}; give your application's name.")
-        return cls(_Keyring(service, username, system_keyring() if backend is None else backend))
+        return cls(KeyringSource(service, username, system_keyring() if backend is None else backend))
 
     @classmethod
     def ephemeral(cls) -> Self:
@@ -100,13 +74,11 @@ class Key:
         """Return a key from 32 unpredictable bytes that the application keeps somewhere safe.
 
         Raises:
-            MisuseError: If ``raw`` is not exactly 32 bytes, or all of them are equal.
+            MisuseError: If ``raw`` is not exactly 32 bytes.
         """
         if not isinstance(raw, builtins.bytes | bytearray) or len(raw) != KEY_SIZE:
             raise MisuseError(f"Key.bytes needs exactly {KEY_SIZE} bytes; make them once with os.urandom(32).")
-        if len(set(raw)) == 1:
-            raise MisuseError("All bytes of the key are equal; make it once with os.urandom(32) and keep it.")
-        return cls(_Raw(builtins.bytes(raw)))
+        return cls(RawSource(builtins.bytes(raw)))
 
     @property
     def is_ephemeral(self) -> bool:
@@ -116,7 +88,7 @@ class Key:
     @property
     def keyring_backend(self) -> KeyringBackend | None:
         """The keyring that keeps the key, if one does."""
-        return self._source.backend if isinstance(self._source, _Keyring) else None
+        return self._source.backend if isinstance(self._source, KeyringSource) else None
 
     def seal(self, profile: str, data_key: builtins.bytes, *, settings: Settings, entropy: Entropy) -> KeyFile:
         """Return the key file of a new profile.
@@ -149,111 +121,10 @@ class Key:
             )
         return file.unwrap(source.wrapping_key(file))
 
-    def _kept(self) -> _Source:
+    def _kept(self) -> Source:
         if self._source is None:
             raise MisuseError("An ephemeral key wraps nothing; its profile has no key file.")
         return self._source
 
     def __repr__(self) -> str:
         return f"Key.{'ephemeral' if self._source is None else self._source.kind}(...)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Passphrase:
-    secret: bytes = field(repr=False)
-
-    @property
-    def kind(self) -> KeySource:
-        return "passphrase"
-
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
-        kdf = Argon2id(
-            salt=entropy(SALT_SIZE),
-            memory_kib=settings.argon2_memory_kib,
-            iterations=settings.argon2_iterations,
-            lanes=settings.argon2_lanes,
-        )
-        return KeyFile(profile=profile, source=self.kind, kdf=kdf)
-
-    def wrapping_key(self, file: KeyFile) -> bytes:
-        kdf = file.kdf
-        if not isinstance(kdf, Argon2id):
-            raise _wrong_derivation(file)
-        derivation = argon2.Argon2id(
-            salt=kdf.salt,
-            length=KEY_SIZE,
-            iterations=kdf.iterations,
-            lanes=kdf.lanes,
-            memory_cost=kdf.memory_kib,
-        )
-        return derivation.derive(self.secret)
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    secret: bytes = field(repr=False)
-
-    @property
-    def kind(self) -> KeySource:
-        return "bytes"
-
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:  # noqa: ARG002
-        return KeyFile(profile=profile, source=self.kind, kdf=Hkdf(salt=entropy(SALT_SIZE)))
-
-    def wrapping_key(self, file: KeyFile) -> bytes:
-        return _expand(file, self.secret)
-
-
-@dataclass(frozen=True, slots=True)
-class _Keyring:
-    service: str
-    username: str
-    backend: KeyringBackend
-
-    @property
-    def kind(self) -> KeySource:
-        return "keyring"
-
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:  # noqa: ARG002
-        entry = self._entry(profile)
-        write_entry(self.backend, entry, entropy(KEY_SIZE).hex())
-        kdf = Hkdf(salt=entropy(SALT_SIZE))
-        return KeyFile(profile=profile, source=self.kind, kdf=kdf, keyring=entry)
-
-    def wrapping_key(self, file: KeyFile) -> bytes:
-        entry = self._entry(file.profile)
-        if file.keyring != entry:
-            raise WrongKeyError(
-                f"The profile's key is kept under another name than '{entry.username}' of '{entry.service}'. "
-                "Nothing was changed; use the service and user name that it was made with."
-            )
-        return _expand(file, self._secret(entry))
-
-    def _secret(self, entry: KeyringEntry) -> bytes:
-        text = read_entry(self.backend, entry) or ""
-        try:
-            secret = bytes.fromhex(text)
-        except ValueError:
-            secret = b""
-        if len(secret) != KEY_SIZE:
-            raise WrongKeyError(
-                f"The keyring has no usable entry '{entry.username}' of '{entry.service}'. Without it this "
-                "profile cannot be opened; restore the keyring, or erase the profile and start again."
-            )
-        return secret
-
-    def _entry(self, profile: str) -> KeyringEntry:
-        return KeyringEntry(service=self.service, username=f"{self.username}/{profile}")
-
-
-def _expand(file: KeyFile, secret: bytes) -> bytes:
-    if not isinstance(file.kdf, Hkdf):
-        raise _wrong_derivation(file)
-    return hkdf.HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=file.kdf.salt, info=_INFO).derive(secret)
-
-
-def _wrong_derivation(file: KeyFile) -> WrongKeyError:
-    return WrongKeyError(
-        f"The profile's key.json names a derivation that Key.{file.source} does not use, so it was changed. "
-        "Nothing was changed now; restore key.json from a backup."
-    )

@@ -1,0 +1,78 @@
+# Everything runs in .venv, which holds what requirements/lock.txt lists.
+# A POSIX shell is assumed here; the Python code assumes none.
+
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+VENV := .venv
+BENCH_VENV := .venv-bench
+RUN := $(VENV)/$(BIN)/python
+BENCH_RUN := $(BENCH_VENV)/$(BIN)/python
+PROJECTS := sdk/pyproject.toml server/pyproject.toml
+SOURCES := sdk/src server/src tests examples benchmarks tools
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# $(call bootstrap,folder,python in it,lock): an environment that was left half made is made again.
+define bootstrap
+	@$(2) -c "$(SUPPORTED)" 2>/dev/null && $(2) -m pip --version >/dev/null 2>&1 || { \
+	  $(PYTHON) -c "$(SUPPORTED)" || { \
+	    echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13. Name one that is: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
+	    exit 1; }; \
+	  $(PYTHON) -m venv --clear $(1); }
+	$(2) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(3)
+	$(2) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e server
+endef
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.PHONY: setup
+setup: $(VENV)/.stamp ## Make .venv from the lock, with both distributions editable
+
+$(VENV)/.stamp: requirements/lock.txt $(PROJECTS)
+	$(call bootstrap,$(VENV),$(RUN),requirements/lock.txt)
+	@touch $@
+
+$(BENCH_VENV)/.stamp: requirements/bench-lock.txt $(PROJECTS)
+	$(call bootstrap,$(BENCH_VENV),$(BENCH_RUN),requirements/bench-lock.txt)
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Train, publish and use a model on public data, start to end
+	$(VENV)/$(BIN)/homespun-server demo
+
+.PHONY: test
+test: setup ## Run the tests with a tenth of the crash and fuzz runs
+	$(RUN) -m pytest --cov --cov-report=term
+
+.PHONY: soak
+soak: setup ## Run the tests with all crash and fuzz runs
+	$(RUN) -m pytest --soak --timeout=0
+
+.PHONY: lint
+lint: setup ## Check style, types, layers, locks and documentation
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy --strict $(SOURCES)
+	$(VENV)/$(BIN)/lint-imports
+	$(RUN) -m tools.check_lock
+	$(RUN) -m tools.build_docs
+
+.PHONY: docs
+docs: setup ## Build the documentation into site/
+	$(RUN) -m tools.build_docs
+
+.PHONY: lock
+lock: setup ## Make the locks from what is declared (UPGRADE=1 takes the newest versions)
+	$(RUN) -m tools.lock $(if $(UPGRADE),--upgrade)
+	$(RUN) -m tools.check_lock
+
+.PHONY: bench
+bench: $(BENCH_VENV)/.stamp ## Run the benchmarks beside their peers, in an environment of their own
+	$(BENCH_RUN) -m benchmarks
+
+.PHONY: clean
+clean: ## Remove the environments and everything that was built
+	rm -rf $(VENV) $(BENCH_VENV) site dist .cache .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Exact reasons: attributions from the very rows that ranked, the record of them, and their rendering."""

@@ -1,0 +1,1 @@
+"""From events to a list. Every list comes with the decision that made it, so that reasons are never reconstructed."""

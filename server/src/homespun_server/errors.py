@@ -1,0 +1,80 @@
+"""The exceptions of the server, under the client's roots.
+
+::
+
+    homespun.errors.HomespunError
+    ├── MisuseError
+    │   └── PrivacyParameterError    an ε, δ, σ or charge that promises nothing
+    ├── UntrustedInputError
+    │   └── DataError                a table of interactions or items that cannot be used as it is
+    ├── BudgetError                  the privacy budget
+    │   └── BudgetExceededError      a charge that the budget does not allow
+    ├── TrainingError                the data allow no model
+    └── OutputError                  a result cannot be put where it was asked for
+
+A data error is corrected in the table, a training error by other data or other settings, a budget error
+by the budget's owner alone, and an output error by another destination; hence the separate branches.
+"""
+
+from pathlib import Path
+
+from homespun.errors import HomespunError, MisuseError, UntrustedInputError
+
+__all__ = [
+    "BudgetError",
+    "BudgetExceededError",
+    "DataError",
+    "OutputError",
+    "PrivacyParameterError",
+    "TrainingError",
+]
+
+
+class PrivacyParameterError(MisuseError):
+    """A privacy parameter promises nothing: out of range, or not what the mechanism costs."""
+
+
+class DataError(UntrustedInputError):
+    """A table of interactions or items cannot be used as it is; nothing of it was.
+
+    Attributes:
+        path: The file.
+        column: The column at fault, as the file names it; None where it is the row or the whole file.
+        rows: The first offending rows, at most five. Data rows count from 1, without the header and
+            without blank lines. Empty where the whole file is at fault.
+        lines: The lines of a text file on which these rows start, from 1; empty where unknown.
+        count: How many rows are at fault; 0 where the whole file is.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: Path,
+        column: str | None = None,
+        rows: tuple[int, ...] = (),
+        lines: tuple[int, ...] = (),
+        count: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.column = column
+        self.rows = rows
+        self.lines = lines
+        self.count = count
+
+
+class BudgetError(HomespunError):
+    """The privacy budget does not permit what was asked."""
+
+
+class BudgetExceededError(BudgetError):
+    """A charge would exceed the budget; nothing was spent or released."""
+
+
+class TrainingError(HomespunError):
+    """The data allow no model; nothing was made."""
+
+
+class OutputError(HomespunError):
+    """A result cannot be put where it was asked for; what is there was left alone."""
