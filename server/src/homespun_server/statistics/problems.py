@@ -138,9 +138,7 @@ def refuse(
     others = [f"{_rows(fault.count)} {_TEXTS[fault.reason][0]}" for fault in faults if fault is not first]
     if others:
         message += f" Besides: {'; '.join(others)}."
-    return DataError(
-        message, path=path, column=first.column, rows=first.rows, lines=lines, count=first.count
-    )
+    return DataError(message, path=path, column=first.column, rows=first.rows, lines=lines, count=first.count)
 
 
 def _rows(count: int) -> str:

@@ -6,6 +6,8 @@ matrix. Denoising shrinks eigenvalues as spiked-matrix theory asks (Gavish and D
 above the noise's edge R = 2s√M) and keeps single entries of the rest that stand out from the noise.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
@@ -30,7 +32,15 @@ RESIDUAL_THRESHOLD = 4.0
 Floats = NDArray[np.float64]
 
 
-def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> LowRank:
+@dataclass(frozen=True)
+class Trained:
+    """The component, and how many patterns of taste stood out from the noise."""
+
+    component: LowRank
+    directions: int
+
+
+def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> Trained:
     """Train the collaborative component from released pairs.
 
     Args:
@@ -39,14 +49,15 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
         dimensions: Largest rank.
 
     Returns:
-        Encoder and decoder with at most ``dimensions`` columns, rows in the universe's order.
+        Encoder and decoder with at most ``dimensions`` columns, rows in the universe's order; and the number
+        of eigenvalues of the released pairs above the noise's edge (without noise: of all that are kept).
 
     Raises:
         TrainingError: If nothing in the pairs stands out: nobody likes two items, or all is noise.
     """
     noise = pairs.noise
     edge = 2 * noise * np.sqrt(universe.items.size)
-    matrix = denoised(symmetric(pairs.reals, universe.items.size), noise, edge)
+    matrix, directions = denoised(symmetric(pairs.reals, universe.items.size), noise, edge)
     values, vectors = leading_eigenpairs(matrix, dimensions)
     if not values.size:
         raise TrainingError(
@@ -57,7 +68,8 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
     # The square root on both sides gives both tables the same range, which quantizes best.
     factors = vectors * np.sqrt(values / (values + regularisation))
     scale = (universe.relative**POPULARITY_POWER)[:, None]
-    return LowRank("collaborative", encoder=factors / scale, decoder=factors * scale)
+    component = LowRank("collaborative", encoder=factors / scale, decoder=factors * scale)
+    return Trained(component, values.size if directions is None else directions)
 
 
 def symmetric(upper: Floats, size: int) -> Floats:
@@ -67,16 +79,19 @@ def symmetric(upper: Floats, size: int) -> Floats:
     return matrix + matrix.T
 
 
-def denoised(matrix: Floats, noise: float, edge: float) -> Floats:
-    """Return the matrix with the noise shrunk away; unchanged where there is none."""
+def denoised(matrix: Floats, noise: float, edge: float) -> tuple[Floats, int | None]:
+    """Return the matrix with the noise shrunk away, and how many eigenvalues stood out from the noise.
+
+    Without noise the matrix comes back unchanged, and None: nothing was counted.
+    """
     if noise == 0:
-        return matrix
+        return matrix, None
     values, vectors = eigh(matrix, subset_by_value=(edge, np.inf))
     structure = (vectors * np.sqrt(values**2 - edge**2)) @ vectors.T
     rest = matrix - structure
     result: Floats = structure + rest**3 / (rest**2 + (RESIDUAL_THRESHOLD * noise) ** 2)
     np.fill_diagonal(result, 0.0)
-    return result
+    return result, values.size
 
 
 def leading_eigenpairs(matrix: Floats, count: int) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ Popularity is what a model must beat; EASE (Steck 2019, "Embarrassingly Shallow 
 Data") is what it is measured against.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +81,3 @@ class EaseReference:
     def _known(self, items: Iterable[str]) -> list[int]:
         return [self._place[item] for item in items if item in self._place]
 
-
-def references(likes: Likes) -> Sequence[tuple[str, PopularityReference | EaseReference]]:
-    """Return the reference models with their names, EASE once per λ."""
-    sums = ExactSums(likes)
-    ease = [(f"EASE (λ={value:g})", EaseReference(sums, value)) for value in EASE_REGULARISATION]
-    return [("popularity", PopularityReference(sums)), *ease]

@@ -59,8 +59,7 @@ class Report(msgspec.Struct, frozen=True):
         warnings: What the operator must know, in plain words.
         quality: None if no user was kept aside.
         model_bytes: Size of the model files.
-        bundle_bytes: Size of the whole bundle.
-        seconds: Time per step.
+        catalogue_bytes: Size of the catalogue.
     """
 
     schema: int
@@ -77,8 +76,7 @@ class Report(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     quality: Quality | None
     model_bytes: int
-    bundle_bytes: int
-    seconds: dict[str, float]
+    catalogue_bytes: int
 
 
 NOTICE = (

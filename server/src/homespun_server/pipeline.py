@@ -1,0 +1,301 @@
+"""From a table of interactions to a bundle and its report: the one place where the server's parts meet."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from homespun.errors import MisuseError
+from homespun.model.bundle import Bundle
+from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
+from homespun.protocol.statistics import item_weights
+from homespun_server.errors import PrivacyParameterError
+from homespun_server.privacy.accountant import Accountant
+from homespun_server.privacy.release import Release, release, release_without_privacy
+from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
+from homespun_server.publishing.statement import privacy_statement
+from homespun_server.statistics.columns import InteractionColumns, ItemColumns
+from homespun_server.statistics.interactions import Interactions
+from homespun_server.statistics.items import Items
+from homespun_server.statistics.likes import Likes
+from homespun_server.statistics.sums import UserSum, item_counts, item_pairs
+from homespun_server.training.advice import advice
+from homespun_server.training.collaborative import POPULARITY_POWER, train_collaborative
+from homespun_server.training.comparison import Observer, compare
+from homespun_server.training.content import content_model
+from homespun_server.training.model import Model
+from homespun_server.training.popularity import PRIOR_WEIGHT, choose_universe, prior
+from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Bounding, Report, write_report
+
+COUNTS_SHARE = Fraction(6, 100)
+"""Share of the budget for item counts; the rest is for pairs. Fixed a priori."""
+
+LENGTH_POWER = 0.5
+"""Each of n history items is weighted n^-LENGTH_POWER. Fixed a priori."""
+
+DEFAULT_DELTA = 1e-6
+
+BUNDLE_FOLDER = "bundle"
+REPORT_FILE = "report.json"
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a fit may vary; everything is fixed before data is seen.
+
+    Attributes:
+        name: The bundle's name for people.
+        min_weight: Least weight of a like; None: every interaction is one.
+        test_share: Share of users kept aside for evaluation, in [0, 1).
+        max_items: Largest universe. Noise takes 17 µs a pair and core: 3,000 items are 4.5 million pairs.
+        dimensions: Largest rank of a component.
+    """
+
+    name: str = "homespun bundle"
+    min_weight: float | None = None
+    test_share: float = 0.1
+    max_items: int = 3000
+    dimensions: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that mean nothing."""
+        if self.max_items < 2 or self.dimensions < 1:  # noqa: PLR2004 - a pair
+            raise MisuseError("max_items must be at least 2 and dimensions at least 1.")
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained model with the releases that it came from and what bounding did on the way."""
+
+    model: Model
+    releases: tuple[Release, ...]
+    bounding: tuple[Bounding, ...]
+    directions: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit wrote: the bundle's folder to publish, and the report to keep."""
+
+    bundle: Path
+    report: Report
+
+
+def fit(
+    interactions: Interactions | str | Path,
+    *,
+    items: Items | str | Path | None = None,
+    out: str | Path,
+    epsilon: float | None = None,
+    delta: float = DEFAULT_DELTA,
+    non_private: bool = False,
+    options: FitOptions | None = None,
+    interaction_columns: InteractionColumns | None = None,
+    item_columns: ItemColumns | None = None,
+    skip_bad_rows: bool = False,
+    observer: Observer | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Fitted:
+    """Fit a model and write ``out/bundle`` (to publish) and ``out/report.json`` (to keep).
+
+    Args:
+        interactions: A CSV, Parquet or JSON Lines file, or interactions that were read.
+        items: The catalogue, likewise. It is public; needed unless ``non_private``, because a universe that
+            is taken from what people used would tell of them.
+        out: Folder for the results.
+        epsilon: ε per user; exactly one of it and ``non_private`` is given.
+        delta: δ per user.
+        non_private: Fit from exact sums, and mark everything so.
+        options: What a fit may vary.
+        interaction_columns: Which column is what, if not by their usual names.
+        item_columns: Likewise for the catalogue.
+        skip_bad_rows: Leave out rows that cannot be used, and count them, instead of refusing.
+        observer: Called with (step, done, in all) as work goes on.
+        clock: The time, for the bundle's date.
+
+    Raises:
+        MisuseError: If the arguments contradict each other.
+        PrivacyParameterError: If (ε, δ) promises nothing.
+        DataError: If an input cannot be used.
+        TrainingError: If no model can be made.
+        OutputError: If ``out`` holds something else than an earlier result.
+    """
+    options = options or FitOptions()
+    budget = _budget(epsilon, delta, non_private=non_private)
+    folder = Path(out)
+    check_replaceable(folder / BUNDLE_FOLDER)
+    with ExitStack() as stack:
+        if not isinstance(interactions, Interactions):
+            columns = interaction_columns or InteractionColumns()
+            if items is None:
+                _refuse_private_without_catalogue(budget)
+                items = Items.from_interactions(interactions, columns, skip_bad_rows=skip_bad_rows)
+            catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+            read = Interactions.read(interactions, columns, items=catalogue, skip_bad_rows=skip_bad_rows)
+            interactions = stack.enter_context(read)
+        return _fit(interactions, folder, budget, options, observer or _silent, clock())
+
+
+def fit_content(
+    items: Items | str | Path,
+    *,
+    out: str | Path,
+    options: FitOptions | None = None,
+    item_columns: ItemColumns | None = None,
+    skip_bad_rows: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Path:
+    """Make a bundle from the catalogue alone, at no privacy cost, and return its folder ``out/bundle``.
+
+    Args:
+        items: A CSV, Parquet or JSON Lines file, or items that were read.
+        out: Folder for the bundle.
+        options: Name, dimensions and min_weight are used.
+        item_columns: Which column is what, if not by their usual names.
+        skip_bad_rows: Leave out rows that cannot be used instead of refusing.
+        clock: The time, for the bundle's date.
+
+    Raises:
+        DataError: If the catalogue cannot be used.
+        TrainingError: If no two items have a word or tag in common.
+        OutputError: If ``out`` holds something else than an earlier bundle.
+    """
+    options = options or FitOptions()
+    catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+    folder = Path(out) / BUNDLE_FOLDER
+    check_replaceable(folder)
+    model = content_model(catalogue, options.dimensions)
+    parameters = {"dimensions": str(model.components[0].encoder.shape[1])}
+    statement = privacy_statement([], None)
+    description = Description(options.name, clock(), options.min_weight, statement, parameters)
+    write_bundle(model, catalogue, description, folder)
+    return folder
+
+
+def learn(
+    likes: Likes, ids: tuple[str, ...] | list[str], options: FitOptions, budget: Accountant | None, observer: Observer
+) -> Learned:
+    """Release the sums that a model needs, and train it from the releases alone.
+
+    Args:
+        likes: The likes; only training users' are summed.
+        ids: Ids of the whole catalogue.
+        options: What a fit may vary.
+        budget: The budget to spend; None for exact sums, marked non-private.
+        observer: Called with (step, done, in all).
+    """
+    summed_counts = item_counts(likes, len(ids))
+    counts = _release(summed_counts, COUNTS_SHARE, budget, observer)
+    universe = choose_universe(counts, ids, options.max_items)
+    weights = item_weights(universe.popularity, POPULARITY_POWER)
+    summed_pairs = item_pairs(likes.baskets(universe.items), weights)
+    pairs = _release(summed_pairs, Fraction(1), budget, observer)
+    trained = train_collaborative(pairs, universe, options.dimensions)
+    model = Model(universe.items, (trained.component,), prior(universe), LENGTH_POWER)
+    bounding = tuple(Bounding(total.statistic.name, total.users, total.kept) for total in (summed_counts, summed_pairs))
+    return Learned(model, (counts, pairs), bounding, trained.directions)
+
+
+def _fit(
+    interactions: Interactions,
+    folder: Path,
+    budget: Accountant | None,
+    options: FitOptions,
+    observer: Observer,
+    now: datetime,
+) -> Fitted:
+    likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
+    learned = learn(likes, interactions.items.ids, options, budget, observer)
+    statement = privacy_statement(learned.releases, None if budget is None else budget.delta)
+    description = Description(options.name, now, options.min_weight, statement, _parameters(options, learned))
+    bundle_folder = folder / BUNDLE_FOLDER
+    write_bundle(learned.model, interactions.items, description, bundle_folder)
+    users = likes.training_users()
+    quality = None
+    if options.test_share:
+        bundle = Bundle.open(bundle_folder)
+        quality = compare(likes, observer).quality({_name(statement): bundle})
+        bundle.close()
+    report = Report(
+        schema=SCHEMA_VERSION,
+        non_private=True,
+        notice=NOTICE,
+        interactions=interactions.report.read,
+        skipped=_skipped(interactions),
+        catalogue_items=len(interactions.items.ids),
+        training_users=users,
+        training_likes=likes.training_likes(),
+        universe_items=learned.model.items.size,
+        bounding=learned.bounding,
+        privacy=statement,
+        warnings=_warnings(budget, users, learned.directions),
+        quality=quality,
+        model_bytes=sum((bundle_folder / name).stat().st_size for name in MODEL_FILES),
+        catalogue_bytes=(bundle_folder / CATALOGUE).stat().st_size,
+    )
+    write_report(report, folder / REPORT_FILE)
+    return Fitted(bundle_folder, report)
+
+
+def _budget(epsilon: float | None, delta: float, *, non_private: bool) -> Accountant | None:
+    if non_private == (epsilon is not None):
+        raise PrivacyParameterError(
+            "say what privacy is wanted: either ε (epsilon=, --epsilon) or explicitly none (non_private=True, "
+            "--non-private)."
+        )
+    return None if epsilon is None else Accountant(epsilon, delta)
+
+
+def _refuse_private_without_catalogue(budget: Accountant | None) -> None:
+    if budget is not None:
+        raise MisuseError(
+            "a private fit needs the catalogue (items=, --items): a list of items that is taken from what people "
+            "used would itself tell of them."
+        )
+
+
+def _read_items(items: Items | str | Path, columns: ItemColumns | None, *, skip_bad_rows: bool) -> Items:
+    if isinstance(items, Items):
+        return items
+    return Items.read(items, columns or ItemColumns(), skip_bad_rows=skip_bad_rows)
+
+
+def _release(total: UserSum, share_of_rest: Fraction, budget: Accountant | None, observer: Observer) -> Release:
+    step = f"release {total.statistic.name}"
+    if budget is None:
+        observer(f"{step} (non-private)", 1, 1)
+        return release_without_privacy(total)
+    rho = (budget.rho - budget.spent) * share_of_rest
+    return release(total, rho=rho, accountant=budget, progress=lambda done, of: observer(step, done, of))
+
+
+def _parameters(options: FitOptions, learned: Learned) -> dict[str, str]:
+    return {
+        "largest universe": str(options.max_items),
+        "dimensions": str(learned.model.components[0].encoder.shape[1]),
+        "power of popularity": str(POPULARITY_POWER),
+        "share of the budget for counts": str(float(COUNTS_SHARE)),
+        "weight of the prior": str(PRIOR_WEIGHT),
+        "least weight of a like": "none" if options.min_weight is None else str(options.min_weight),
+        "users kept aside": f"{options.test_share:.0%}",
+    }
+
+
+def _name(statement: PrivacyStatement) -> str:
+    return f"private, ε = {statement.epsilon:.3g}" if statement.epsilon is not None else "non-private"
+
+
+def _skipped(interactions: Interactions) -> dict[str, int]:
+    return {str(fault.reason): fault.count for fault in interactions.report.skipped}
+
+
+def _warnings(budget: Accountant | None, users: int, directions: int) -> tuple[str, ...]:
+    if budget is None:
+        return ("This bundle is NON-PRIVATE: for experiments only, never for people's data in production.",)
+    return advice(users=users, directions=directions, epsilon=budget.epsilon, delta=budget.delta)
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """Observe nothing."""

@@ -1,0 +1,69 @@
+"""Several bundles beside the references, on the same test users in one run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from homespun.errors import MisuseError
+from homespun.model.bundle import Bundle
+from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes, TestUser
+from homespun_server.training.evaluation import (
+    BundleRecommender,
+    Evaluation,
+    Recommender,
+    best,
+    evaluate,
+    proposal_recall,
+)
+from homespun_server.training.references import EASE_REGULARISATION, EaseReference, ExactSums, PopularityReference
+from homespun_server.training.report import PROTOCOL, Quality, quality_rows
+
+Observer = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The references on one set of test users, ready to have bundles held against them."""
+
+    users: Sequence[TestUser]
+    catalogue_items: int
+    popularity: Evaluation
+    ease: Evaluation
+    observer: Observer
+
+    def quality(self, bundles: Mapping[str, Bundle]) -> Quality:
+        """Measure the bundles, by name, and return the table; proposal recall is the worst of them."""
+        models = [self._measure(name, BundleRecommender(bundle)) for name, bundle in bundles.items()]
+        recalls = [proposal_recall(bundle, self.users) for bundle in bundles.values()]
+        rows = quality_rows(models, self.popularity, self.ease)
+        return Quality(PROTOCOL, len(self.users), min(recalls, default=1.0), rows)
+
+    def _measure(self, name: str, recommender: Recommender) -> Evaluation:
+        return _measure(name, recommender, self.users, self.catalogue_items, self.observer)
+
+
+def compare(likes: Likes, observer: Observer) -> Comparison:
+    """Measure popularity and EASE on the test users.
+
+    Raises:
+        MisuseError: If no test user has enough likes.
+    """
+    users = list(likes.test_users())
+    if not users:
+        raise MisuseError(
+            f"no test user has {MIN_TEST_LIKES} likes or more, so nothing can be evaluated. Keep more users aside, "
+            "or none (test_share=0) to fit without an evaluation."
+        )
+    sums = ExactSums(likes)
+    items = len(likes.ids)
+    popularity = _measure("popularity", PopularityReference(sums), users, items, observer)
+    ease = best(
+        _measure(f"EASE, λ={value:g}", EaseReference(sums, value), users, items, observer)
+        for value in EASE_REGULARISATION
+    )
+    return Comparison(users, items, popularity, ease, observer)
+
+
+def _measure(
+    name: str, recommender: Recommender, users: Sequence[TestUser], items: int, observer: Observer
+) -> Evaluation:
+    return evaluate(name, recommender, users, items, lambda done, total: observer(f"evaluate {name}", done, total))
