@@ -107,12 +107,20 @@ def without_wheels(lock: Lock, platform: str, python: str) -> list[str]:
     """Return the installer's complaint if a requirement has no wheel there."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            *(*uv_command(), "pip", "install", "--dry-run", "--no-deps", "--no-config", "--quiet"),
+            *(
+                *uv_command(),
+                "pip",
+                "install",
+                "--dry-run",
+                "--no-deps",
+                "--no-config",
+                "--no-python-downloads",
+                "--quiet",
+            ),
             *("--only-binary", ":all:", "--require-hashes", "--requirements", str(lock.path)),
             *("--python-platform", platform, "--python-version", python, "--target", folder),
         ]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-        environment["MACOSX_DEPLOYMENT_TARGET"] = OLDEST_MACOS
+        environment = os.environ | {"MACOSX_DEPLOYMENT_TARGET": OLDEST_MACOS}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return [f"cannot be installed on {platform}, Python {python}:\n{done.stderr}"] if done.returncode else []
 

@@ -8,7 +8,6 @@ Non-goal: locking for applications. They resolve homespun's own version ranges w
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ FOLDER = ROOT / "requirements"
 OWN = ("homespun", "homespun-server")
 OPTIONS = (
     *("--universal", "--python-version", "3.11", "--generate-hashes"),
-    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-config", "--quiet"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-config", "--no-python-downloads", "--quiet"),
     *(option for name in OWN for option in ("--no-emit-package", name)),
 )
 
@@ -69,8 +68,7 @@ def compile_lock(lock: Lock, target: Path, *, upgrade: bool = False) -> None:
         command += ["--constraints", f"requirements/{lock.follows}.txt"]
     if upgrade:
         command += ["--upgrade"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
-    subprocess.run([*command, "--output-file", str(target)], cwd=ROOT, env=environment, check=True)
+    subprocess.run([*command, "--output-file", str(target)], cwd=ROOT, check=True)
 
 
 def main() -> int:

@@ -128,13 +128,12 @@ def fit(
     check_replaceable(folder / BUNDLE_FOLDER)
     with ExitStack() as stack:
         if not isinstance(interactions, Interactions):
+            catalogue = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+            _check_catalogue_is_public(budget, derived=catalogue is None or catalogue.derived)
             columns = interaction_columns or InteractionColumns()
-            if items is None:
-                _refuse_private_without_catalogue(budget)
-                items = Items.from_interactions(interactions, columns, skip_bad_rows=skip_bad_rows)
-            catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
             read = Interactions.read(interactions, columns, items=catalogue, skip_bad_rows=skip_bad_rows)
             interactions = stack.enter_context(read)
+        _check_catalogue_is_public(budget, derived=interactions.items.derived)
         return _fit(interactions, folder, budget, options, observer or _silent, clock())
 
 
@@ -248,8 +247,8 @@ def _budget(epsilon: float | None, delta: float, *, non_private: bool) -> Accoun
     return None if epsilon is None else Accountant(epsilon, delta)
 
 
-def _refuse_private_without_catalogue(budget: Accountant | None) -> None:
-    if budget is not None:
+def _check_catalogue_is_public(budget: Accountant | None, *, derived: bool) -> None:
+    if budget is not None and derived:
         raise MisuseError(
             "a private fit needs the catalogue (items=, --items): a list of items that is taken from what people "
             "used would itself tell of them."

@@ -1,5 +1,7 @@
 """A process that uses a profile and dies: run as ``driver.py FOLDER ACTION [N]``.
 
+All print "start" once everything is imported.
+
 create     create a profile, then print "created"
 record     open or create a profile, print "ready", then record numbered events, printing each number
 erase      open the profile and erase it, then print "erased"
@@ -52,6 +54,7 @@ def main() -> None:
     key = Key.bytes(bytes(range(32)))
     if len(sys.argv) > 3:
         die_at(int(sys.argv[3]), str(folder))
+    say("start")
     if action == "create":
         ProfileStore.create(folder, key).close()
         say("created")

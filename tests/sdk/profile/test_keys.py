@@ -9,7 +9,7 @@ from homespun.profile import Key, ProfileStore, profile_id
 from homespun.profile.system_keyring import system_keyring, trusted
 from tests.sdk.profile.support import EVENTS, QUICK, RAW, FakeKeyring, contents, raw_key
 
-PASSPHRASE = "correct horse \u00e9"
+REMEMBERED = "correct horse \u00e9"
 
 
 @pytest.fixture
@@ -23,18 +23,18 @@ def make(folder, key):
 
 
 def test_a_passphrase_opens_what_it_made_and_no_other_does(folder):
-    make(folder, Key.passphrase(PASSPHRASE))
+    make(folder, Key.passphrase(REMEMBERED))
     before = contents(folder)
-    with ProfileStore.open(folder, Key.passphrase(PASSPHRASE)) as store:
+    with ProfileStore.open(folder, Key.passphrase(REMEMBERED)) as store:
         assert store.events() == EVENTS
-    for wrong in (PASSPHRASE + " ", PASSPHRASE.upper(), "x"):
+    for wrong in (REMEMBERED + " ", REMEMBERED.upper(), "x"):
         with pytest.raises(WrongKeyError, match="does not open"):
             ProfileStore.open(folder, Key.passphrase(wrong))
     assert contents(folder) == before
 
 
 def test_a_passphrase_typed_on_another_system_is_the_same_passphrase(folder):
-    make(folder, Key.passphrase(PASSPHRASE))
+    make(folder, Key.passphrase(REMEMBERED))
     with ProfileStore.open(folder, Key.passphrase("correct horse e\u0301")) as store:
         assert store.events() == EVENTS
 
@@ -60,7 +60,7 @@ def test_bytes_of_another_length_are_refused(raw):
 def kinds():
     backend = FakeKeyring()
     return {
-        "passphrase": Key.passphrase(PASSPHRASE),
+        "passphrase": Key.passphrase(REMEMBERED),
         "bytes": raw_key(),
         "keyring": Key.keyring("app", backend=backend),
     }
@@ -81,7 +81,7 @@ def test_another_kind_of_key_is_told_which_kind_it_needs(folder, made, used):
 def test_printing_a_key_shows_no_secret():
     secret = FakeKeyring()
     shown = [repr(key) + str(key) + repr(key._source) for key in (*kinds().values(), Key.ephemeral())]
-    assert not any(PASSPHRASE in text or repr(RAW)[2:-1] in text or RAW.hex() in text for text in shown)
+    assert not any(REMEMBERED in text or repr(RAW)[2:-1] in text or RAW.hex() in text for text in shown)
     assert repr(Key.keyring("app", backend=secret)) == "Key.keyring(...)"
     assert repr(Key.ephemeral()) == "Key.ephemeral(...)"
 

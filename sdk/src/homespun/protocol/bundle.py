@@ -68,14 +68,11 @@ class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         min_weight: The last event of an item counts only if its weight is at least this; an event
             without a weight always counts. None: everything counts.
-        max_items: At most so many of the latest items are used.
-        length_power: Each of n items gets the weight n^-length_power, so that the prior keeps its
-            relative size as the history grows.
+        max_items: At most so many of the latest items are used; each gets the weight 1.
     """
 
     min_weight: Decimal | None
     max_items: int
-    length_power: Decimal
 
 
 class ReleaseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

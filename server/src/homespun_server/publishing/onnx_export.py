@@ -5,6 +5,7 @@ See ``homespun.protocol.contract`` for the inputs, outputs and meaning.
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,7 +54,7 @@ class _Graph:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
-    def apply(self, operator: str, *inputs: str, name: str, **attributes: object) -> str:
+    def apply(self, operator: str, *inputs: str, name: str, **attributes: Any) -> str:
         """Append a node with one output and return the output's name."""
         self.nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
         return name
@@ -121,7 +122,7 @@ def _propose(model: Model, weights: _Weights) -> onnx.ModelProto:
 def _approximate(graph: _Graph, index: int, component: str) -> str:
     """Append the quantized product of one component; the output is float32 [1, N]."""
 
-    def step(operator: str, *inputs: str, name: str, **attributes: object) -> str:
+    def step(operator: str, *inputs: str, name: str, **attributes: Any) -> str:
         return graph.apply(operator, *inputs, name=f"{component}.{name}", **attributes)
 
     integers = step("Gather", f"{component}.encoder.integers", "history", name="history.integers")

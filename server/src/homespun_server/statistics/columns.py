@@ -138,7 +138,7 @@ def _check(role: str, column: str, names: Sequence[str], path: Path) -> None:
     separated = len(names) == 1 and any(mark in names[0] for mark in ";\t|,")
     raise DataError(
         f"{path} has no column {column!r}, which is meant for {role}. It has {', '.join(map(repr, names))}. "
-        f"Name the right column in the column mapping, as in {role.split('_')[0]}='…'." + hint * separated,
+        f"Name the right column in the column mapping, as in {role.partition('_')[0]}='…'." + hint * separated,
         path=path,
         column=column,
     )

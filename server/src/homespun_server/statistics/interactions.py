@@ -141,7 +141,7 @@ def _load(connection: duckdb.DuckDBPyConnection, reading: Reading) -> ReadReport
     reading.create(lambda raw: _create_checked(raw, reading.types, checks))
     faults = [
         Fault(checks[fault].reason, _column(checks[fault], reading), tuple(rows), count, value)
-        for fault, rows, count, value in connection.execute(_FAULTS).fetchall()
+        for fault, rows, count, value in connection.execute(_FAULTS, {"rows": SHOWN_ROWS}).fetchall()
     ]
     report = reading.settle(faults, _number(connection, "SELECT count(*) FROM checked"))
     contexts = "".join(f", {role}" for role in _contexts(reading.types))
@@ -199,7 +199,8 @@ def _create_checked(raw: str, types: Mapping[str, str], checks: Sequence[_Check]
     kept = ", ".join(["row", "user", "item", "time", "kind", "weight", *contexts])
     return (
         f"CREATE TABLE checked AS WITH normal AS (SELECT *, {normal} FROM ({raw})), "  # noqa: S608 - own names
-        f"found AS (SELECT *, (CASE {conditions} END)::UTINYINT AS fault FROM normal LEFT JOIN item_ids USING (item_id)) "
+        f"found AS (SELECT *, (CASE {conditions} END)::UTINYINT AS fault "
+        "FROM normal LEFT JOIN item_ids USING (item_id)) "
         f"SELECT {kept}, fault, CASE fault {shown} END AS shown FROM found"
     )
 
@@ -208,8 +209,8 @@ def _kind(types: Mapping[str, str]) -> str:
     return f"lower({text_of('raw_kind', types['kind'])})" if "kind" in types else "NULL::VARCHAR"
 
 
-_FAULTS = f"""
-SELECT fault, min(row, {SHOWN_ROWS}), count(*), arg_min(shown, row)
+_FAULTS = """
+SELECT fault, min(row, $rows), count(*), arg_min(shown, row)
 FROM checked WHERE fault IS NOT NULL GROUP BY fault ORDER BY fault
 """
 

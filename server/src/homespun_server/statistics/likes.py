@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from homespun.errors import MisuseError
@@ -73,13 +74,14 @@ class Likes:
 
     def count_groups(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """Yield batches (item, n, users): so many training users with n likes in all like the item."""
-        yield from self._batches(_COUNT_GROUPS)
+        for item, likes_of_user, users in self._batches(_COUNT_GROUPS):  # noqa: UP028 - three, not any number
+            yield item, likes_of_user, users
 
     def baskets(self, universe: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield each training user's likes inside the universe, as int64 indices into it, ascending."""
-        self._connection.execute("CREATE OR REPLACE TABLE universe (item INTEGER, place INTEGER)")
-        rows = {"item": universe, "place": np.arange(universe.size)}  # noqa: F841 - DuckDB reads it by name
-        self._connection.execute("INSERT INTO universe SELECT item, place FROM rows")
+        self._connection.register("given", {"item": universe, "place": np.arange(universe.size)})
+        self._connection.execute("CREATE OR REPLACE TABLE universe AS SELECT item, place FROM given")
+        self._connection.unregister("given")
         yield from _runs(self._batches(_BASKETS))
 
     def test_users(self) -> Iterator[TestUser]:
@@ -101,14 +103,14 @@ class Likes:
         return TestUser(user, fold_in, frozenset(self.ids[item] for item in items[shown:]))
 
     def _number(self, query: str) -> int:
-        row = self._connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        ((number,),) = self._connection.execute(query).fetchall()
+        return int(number)
 
     def _batches(self, query: str) -> Iterator[tuple[NDArray[np.int64], ...]]:
         cursor = self._connection.cursor()
         try:
-            cursor.execute(query)
-            for batch in cursor.to_arrow_reader(_ROWS_PER_BATCH):
+            reader: pa.RecordBatchReader = cursor.sql(query).to_arrow_reader(_ROWS_PER_BATCH)
+            for batch in reader:
                 yield tuple(column.to_numpy(zero_copy_only=False).astype(np.int64) for column in batch.columns)
         finally:
             cursor.close()

@@ -41,8 +41,10 @@ class Reason(StrEnum):
 _TEXTS: Mapping[Reason, tuple[str, str]] = {
     Reason.MALFORMED: (
         "malformed",
-        "A row of a CSV or TSV file has as many fields as the header and quotes as in RFC 4180; a row of a "
-        "JSON Lines file is one JSON object of single values on one line.",
+        (
+            "A row of a CSV or TSV file has as many fields as the header and quotes as in RFC 4180; a row of a "
+            "JSON Lines file is one JSON object of single values on one line."
+        ),
     ),
     Reason.ENCODING: ("not UTF-8", "Convert the file to UTF-8."),
     Reason.MISSING_ID: ("without an id", "Every row needs one."),
@@ -58,13 +60,17 @@ _TEXTS: Mapping[Reason, tuple[str, str]] = {
     ),
     Reason.TIME: (
         "with a time that cannot be used",
-        f"Times are unix seconds from 0 to {MAX_TIME:.0f} (milliseconds: divide by 1000), timestamps, or ISO "
-        "8601 such as 2024-05-01T12:00:00Z.",
+        (
+            f"Times are unix seconds from 0 to {MAX_TIME:.0f} (milliseconds: divide by 1000), timestamps, or ISO "
+            "8601 such as 2024-05-01T12:00:00Z."
+        ),
     ),
     Reason.KIND: (
         "with a kind that is not a word",
-        "A kind is a letter and up to 63 letters, digits, '_', '.' or '-'; if the column means something "
-        "else, pass kind=None or name the right one.",
+        (
+            "A kind is a letter and up to 63 letters, digits, '_', '.' or '-'; if the column means something "
+            "else, pass kind=None or name the right one."
+        ),
     ),
     Reason.WEIGHT: ("with a weight that is not a number", "Weights are decimal numbers, or empty."),
     Reason.WEIGHT_NOT_FINITE: ("with a weight that is not finite", "Leave unknown weights empty."),

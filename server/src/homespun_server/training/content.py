@@ -5,7 +5,6 @@ each is normalised before they are joined.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -65,9 +64,10 @@ def _features(items: Items) -> csr_matrix:
     return hstack(blocks, format="csr") if blocks else csr_matrix((len(items.ids), 0))
 
 
-def _tfidf(tokens: list[list[str]]) -> NDArray[np.float64]:
+def _tfidf(tokens: list[list[str]]) -> csr_matrix:
     # A token that only one item has cannot make it similar to another.
-    return TfidfVectorizer(analyzer=_as_is, min_df=2, sublinear_tf=True).fit_transform(tokens)
+    matrix: csr_matrix = TfidfVectorizer(analyzer=_as_is, min_df=2, sublinear_tf=True).fit_transform(tokens)
+    return matrix
 
 
 def _as_is(tokens: list[str]) -> list[str]:

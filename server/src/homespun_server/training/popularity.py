@@ -38,7 +38,8 @@ class Universe:
     @property
     def relative(self) -> NDArray[np.float64]:
         """Popularity relative to the most popular item, in (0, 1]."""
-        return self.popularity / self.popularity.max()
+        relative: NDArray[np.float64] = self.popularity / self.popularity.max()
+        return relative
 
 
 def choose_universe(counts: Release, ids: Sequence[str], max_items: int) -> Universe:

@@ -80,4 +80,3 @@ class EaseReference:
 
     def _known(self, items: Iterable[str]) -> list[int]:
         return [self._place[item] for item in items if item in self._place]
-

@@ -1,0 +1,147 @@
+"""A process dies at any moment: what it acknowledged stays, nobody is locked out, nothing is in the clear."""
+
+import random
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from homespun.profile import ProfileStore, finish_interrupted_erasure
+from tests.sdk.profile.support import DRIVER, EVENTS, contents, raw_key, traces
+
+WORDS = ["item-1", "secretly-viewed", "secret-place", *(event.item for event in EVENTS[:3])]
+OPERATIONS = 40
+"""More file operations than creating or erasing makes; checked below."""
+
+
+@contextmanager
+def driver(folder, *arguments):
+    command = [sys.executable, str(DRIVER), str(folder), *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "start\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def died(folder, *arguments):
+    """Run until the process ends; return whether it died on the way."""
+    with driver(folder, *arguments) as process:
+        rest = process.stdout.read()
+        process.wait()
+    return not rest
+
+
+def killed(folder, action, after):
+    """Let the process run for so many seconds and kill it."""
+    with driver(folder, action):
+        time.sleep(after)
+
+
+def recorded(folder, acknowledgements):
+    """Kill a recording process after so many acknowledgements; return the last one that it gave."""
+    with driver(folder, "record") as process:
+        assert process.stdout.readline() == "ready\n"
+        lines = [process.stdout.readline() for _ in range(acknowledgements)]
+        process.kill()
+        # A line that was being written when the process died is no acknowledgement.
+        lines += [line for line in process.stdout.readlines() if line.endswith("\n")]
+    return len(lines)
+
+
+def assert_every_acknowledged_event_is_there(folder, acknowledged):
+    assert traces(folder, WORDS) == []
+    with ProfileStore.open(folder, raw_key()) as store:
+        items = [event.item for event in store.events()]
+    assert items == [f"item-{number}" for number in range(len(items))]
+    assert len(items) >= acknowledged
+    assert traces(folder, WORDS) == []
+
+
+def assert_nobody_is_locked_out(folder):
+    """The profile, whatever became of it, can be opened or created, and used."""
+    use = ProfileStore.open if ProfileStore.exists(folder) else ProfileStore.create
+    with use(folder, raw_key()) as store:
+        assert store.events() == []
+        store.add_events(EVENTS)
+    with ProfileStore.open(folder, raw_key()) as store:
+        assert store.events() == EVENTS
+    assert sorted(contents(folder)) == ["key.json", "profile.db"]
+
+
+def assert_whole_or_gone(folder):
+    """An erasure that was cut off has not begun, or can be completed; nothing is in between."""
+    assert traces(folder.parent, WORDS) == []
+    if ProfileStore.exists(folder):
+        with ProfileStore.open(folder, raw_key()) as store:
+            assert store.events() == EVENTS
+        return
+    finish_interrupted_erasure(folder)
+    assert not folder.exists() or set(contents(folder)) == set()
+    assert_nobody_is_locked_out(folder)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "profile"
+    with ProfileStore.create(folder, raw_key()) as store:
+        store.add_events(EVENTS)
+    return folder
+
+
+def test_killed_at_any_moment(runs, tmp_path, made):
+    for number in runs("crash", 100):
+        chance = random.Random(number)
+        folder = tmp_path / str(number) / "profile"
+        phase = chance.choice(["create", "record", "record", "erase"])
+        if phase == "record":
+            acknowledged = recorded(folder, chance.randrange(80))
+            assert_every_acknowledged_event_is_there(folder, acknowledged)
+        elif phase == "create":
+            killed(folder, "create", chance.uniform(0, 0.03))
+            assert_nobody_is_locked_out(folder)
+        else:
+            shutil.copytree(made, folder)
+            killed(folder, "erase", chance.uniform(0, 0.03))
+            assert_whole_or_gone(folder)
+
+
+def test_killed_at_a_file_operation_while_creating(runs, tmp_path):
+    for number in runs("crash while creating", OPERATIONS):
+        folder = tmp_path / str(number) / "profile"
+        died(folder, "create", number + 1)
+        assert_nobody_is_locked_out(folder)
+
+
+def test_killed_at_a_file_operation_while_erasing(runs, tmp_path, made):
+    for number in runs("crash while erasing", OPERATIONS):
+        folder = tmp_path / str(number) / "profile"
+        shutil.copytree(made, folder)
+        died(folder, "erase", number + 1)
+        assert_whole_or_gone(folder)
+
+
+@pytest.mark.parametrize("action", ["create", "erase"])
+def test_the_runs_above_reach_from_the_first_file_operation_to_the_last(tmp_path, made, action):
+    for operation, dies in ((1, True), (OPERATIONS, False)):
+        folder = tmp_path / str(operation) / "profile"
+        if action == "erase":
+            shutil.copytree(made, folder)
+        assert died(folder, action, operation) is dies
+
+
+def test_killed_recording_processes_that_share_a_profile_lose_nothing(tmp_path):
+    folder = tmp_path / "profile"
+    ProfileStore.create(folder, raw_key()).close()
+    with driver(folder, "record") as one, driver(folder, "record") as two:
+        acknowledged = [line for process in (one, two) for line in (process.stdout.readline() for _ in range(30))]
+    numbers = [int(line) for line in acknowledged if line != "ready\n"]
+    assert len(numbers) == 58
+    with ProfileStore.open(folder, raw_key()) as store:
+        items = [event.item for event in store.events()]
+    for number in set(numbers):
+        assert items.count(f"item-{number}") >= numbers.count(number)
