@@ -32,9 +32,6 @@ from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Bounding, Re
 COUNTS_SHARE = Fraction(6, 100)
 """Share of the budget for item counts; the rest is for pairs. Fixed a priori."""
 
-LENGTH_POWER = 0.5
-"""Each of n history items is weighted n^-LENGTH_POWER. Fixed a priori."""
-
 DEFAULT_DELTA = 1e-6
 
 BUNDLE_FOLDER = "bundle"
@@ -192,7 +189,7 @@ def learn(
     summed_pairs = item_pairs(likes.baskets(universe.items), weights)
     pairs = _release(summed_pairs, Fraction(1), budget, observer)
     trained = train_collaborative(pairs, universe, options.dimensions)
-    model = Model(universe.items, (trained.component,), prior(universe), LENGTH_POWER)
+    model = Model(universe.items, (trained.component,), prior(universe))
     bounding = tuple(Bounding(total.statistic.name, total.users, total.kept) for total in (summed_counts, summed_pairs))
     return Learned(model, (counts, pairs), bounding, trained.directions)
 

@@ -88,9 +88,8 @@ def make_history(
     """
     used = [event for event in likes(events, rule) if event.item in known][-rule.max_items :]
     positions = np.array([known[event.item] for event in used], np.int64)
-    each = max(len(used), 1) ** -float(rule.length_power)
     betas = np.array([float(component.weight) for component in components])
-    return History(tuple(used), positions, np.repeat(betas[:, None] * each, len(used), axis=1))
+    return History(tuple(used), positions, np.repeat(betas[:, None], len(used), axis=1))
 
 
 class Scorer:

@@ -99,7 +99,6 @@ def _check_values(manifest: Manifest) -> None:
         "dimensions": all(1 <= part.dimensions <= MAX_DIMENSIONS for part in manifest.components),
         "component weights": all(part.weight.is_finite() for part in manifest.components),
         "history.max_items": 1 <= manifest.history.max_items <= MAX_HISTORY,
-        "history.length_power": manifest.history.length_power.is_finite() and 0 <= manifest.history.length_power <= 1,
         "history.min_weight": manifest.history.min_weight is None or manifest.history.min_weight.is_finite(),
         "files": set(manifest.files) == set(bundle.FILES),
         "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in manifest.files.values()),

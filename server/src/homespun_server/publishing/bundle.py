@@ -84,7 +84,6 @@ def _write_files(model: Model, items: Items, description: Description, folder: P
     history = HistoryRule(
         min_weight=None if weight is None else Decimal(str(weight)),
         max_items=MAX_HISTORY,
-        length_power=Decimal(str(model.length_power)),
     )
     _write_card(components, history, description, model.items.size, folder)
     manifest = Manifest(

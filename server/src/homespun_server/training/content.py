@@ -51,7 +51,7 @@ def content_model(items: Items, dimensions: int) -> Model:
     """Return a model of the content component alone; without a history it knows no order."""
     component = train_content(items, dimensions)
     count = len(items.ids)
-    return Model(np.arange(count), (component,), np.zeros(count), length_power=0.5)
+    return Model(np.arange(count), (component,), np.zeros(count))
 
 
 def _features(items: Items) -> csr_matrix:

@@ -34,10 +34,8 @@ class Model:
         items: int64 [N], catalogue positions of the model's items, in the order of the rows.
         components: The additive components.
         bias: float64 [N], the prior: what an empty history is ranked by.
-        length_power: Each of n history items is weighted n^-length_power.
     """
 
     items: NDArray[np.int64]
     components: tuple[LowRank, ...]
     bias: Floats
-    length_power: float

@@ -19,7 +19,8 @@ SMALLEST_UNIVERSE = 200
 PRIOR_WEIGHT = 0.005
 """Weight of log popularity beside the collaborative score, fixed a priori.
 
-Small beside the scores of a history, it breaks their ties and orders the list when there is no history.
+It orders the list when there is no history and weighs less the longer the history is. Chosen on two public
+data sets; from .002 to .02 hardly anything changes (see the decision record on the first model).
 """
 
 
