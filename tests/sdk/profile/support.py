@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import apsw
+
 from homespun.config import Settings
-from homespun.profile import Key
+from homespun.profile import Key, ProfileStore
 from homespun.protocol.events import Event
 
 RAW = bytes(range(32))
@@ -20,6 +22,11 @@ EVENTS = [
 
 def raw_key() -> Key:
     return Key.bytes(RAW)
+
+
+def connection_of(store: ProfileStore) -> apsw.Connection:
+    assert store._connection is not None
+    return store._connection
 
 
 def contents(folder: Path) -> dict[str, bytes]:

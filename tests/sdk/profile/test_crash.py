@@ -5,7 +5,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -17,43 +21,50 @@ OPERATIONS = 40
 """More file operations than creating or erasing makes; checked below."""
 
 
+@dataclass(frozen=True)
+class Driver:
+    process: subprocess.Popen[str]
+    lines: IO[str]
+
+
 @contextmanager
-def driver(folder, *arguments):
+def driver(folder: Path, *arguments: object) -> Iterator[Driver]:
     command = [sys.executable, str(DRIVER), str(folder), *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
         try:
             assert process.stdout.readline() == "start\n"
-            yield process
+            yield Driver(process, process.stdout)
         finally:
             process.kill()
 
 
-def died(folder, *arguments):
+def died(folder: Path, *arguments: object) -> bool:
     """Run until the process ends; return whether it died on the way."""
-    with driver(folder, *arguments) as process:
-        rest = process.stdout.read()
-        process.wait()
+    with driver(folder, *arguments) as run:
+        rest = run.lines.read()
+        run.process.wait()
     return not rest
 
 
-def killed(folder, action, after):
+def killed(folder: Path, action: str, after: float) -> None:
     """Let the process run for so many seconds and kill it."""
     with driver(folder, action):
         time.sleep(after)
 
 
-def recorded(folder, acknowledgements):
+def recorded(folder: Path, acknowledgements: int) -> int:
     """Kill a recording process after so many acknowledgements; return the last one that it gave."""
-    with driver(folder, "record") as process:
-        assert process.stdout.readline() == "ready\n"
-        lines = [process.stdout.readline() for _ in range(acknowledgements)]
-        process.kill()
+    with driver(folder, "record") as run:
+        assert run.lines.readline() == "ready\n"
+        lines = [run.lines.readline() for _ in range(acknowledgements)]
+        run.process.kill()
         # A line that was being written when the process died is no acknowledgement.
-        lines += [line for line in process.stdout.readlines() if line.endswith("\n")]
+        lines += [line for line in run.lines.readlines() if line.endswith("\n")]
     return len(lines)
 
 
-def assert_every_acknowledged_event_is_there(folder, acknowledged):
+def assert_every_acknowledged_event_is_there(folder: Path, acknowledged: int) -> None:
     assert traces(folder, WORDS) == []
     with ProfileStore.open(folder, raw_key()) as store:
         items = [event.item for event in store.events()]
@@ -62,7 +73,7 @@ def assert_every_acknowledged_event_is_there(folder, acknowledged):
     assert traces(folder, WORDS) == []
 
 
-def assert_nobody_is_locked_out(folder):
+def assert_nobody_is_locked_out(folder: Path) -> None:
     """The profile, whatever became of it, can be opened or created, and used."""
     use = ProfileStore.open if ProfileStore.exists(folder) else ProfileStore.create
     with use(folder, raw_key()) as store:
@@ -73,7 +84,7 @@ def assert_nobody_is_locked_out(folder):
     assert sorted(contents(folder)) == ["key.json", "profile.db"]
 
 
-def assert_whole_or_gone(folder):
+def assert_whole_or_gone(folder: Path) -> None:
     """An erasure that was cut off has not begun, or can be completed; nothing is in between."""
     assert traces(folder.parent, WORDS) == []
     if ProfileStore.exists(folder):
@@ -86,14 +97,14 @@ def assert_whole_or_gone(folder):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "profile"
     with ProfileStore.create(folder, raw_key()) as store:
         store.add_events(EVENTS)
     return folder
 
 
-def test_killed_at_any_moment(runs, tmp_path, made):
+def test_killed_at_any_moment(runs: Callable[[str, int], Sequence[int]], tmp_path: Path, made: Path) -> None:
     for number in runs("crash", 100):
         chance = random.Random(number)
         folder = tmp_path / str(number) / "profile"
@@ -110,14 +121,16 @@ def test_killed_at_any_moment(runs, tmp_path, made):
             assert_whole_or_gone(folder)
 
 
-def test_killed_at_a_file_operation_while_creating(runs, tmp_path):
+def test_killed_at_a_file_operation_while_creating(runs: Callable[[str, int], Sequence[int]], tmp_path: Path) -> None:
     for number in runs("crash while creating", OPERATIONS):
         folder = tmp_path / str(number) / "profile"
         died(folder, "create", number + 1)
         assert_nobody_is_locked_out(folder)
 
 
-def test_killed_at_a_file_operation_while_erasing(runs, tmp_path, made):
+def test_killed_at_a_file_operation_while_erasing(
+    runs: Callable[[str, int], Sequence[int]], tmp_path: Path, made: Path
+) -> None:
     for number in runs("crash while erasing", OPERATIONS):
         folder = tmp_path / str(number) / "profile"
         shutil.copytree(made, folder)
@@ -126,7 +139,9 @@ def test_killed_at_a_file_operation_while_erasing(runs, tmp_path, made):
 
 
 @pytest.mark.parametrize("action", ["create", "erase"])
-def test_the_runs_above_reach_from_the_first_file_operation_to_the_last(tmp_path, made, action):
+def test_the_runs_above_reach_from_the_first_file_operation_to_the_last(
+    tmp_path: Path, made: Path, action: str
+) -> None:
     for operation, dies in ((1, True), (OPERATIONS, False)):
         folder = tmp_path / str(operation) / "profile"
         if action == "erase":
@@ -134,11 +149,11 @@ def test_the_runs_above_reach_from_the_first_file_operation_to_the_last(tmp_path
         assert died(folder, action, operation) is dies
 
 
-def test_killed_recording_processes_that_share_a_profile_lose_nothing(tmp_path):
+def test_killed_recording_processes_that_share_a_profile_lose_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "profile"
     ProfileStore.create(folder, raw_key()).close()
     with driver(folder, "record") as one, driver(folder, "record") as two:
-        acknowledged = [line for process in (one, two) for line in (process.stdout.readline() for _ in range(30))]
+        acknowledged = [line for run in (one, two) for line in (run.lines.readline() for _ in range(30))]
     numbers = [int(line) for line in acknowledged if line != "ready\n"]
     assert len(numbers) == 58
     with ProfileStore.open(folder, raw_key()) as store:

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from homespun.errors import DamagedProfileError
 from homespun.profile import ProfileStore, erase
 from homespun.protocol.events import Event
-from tests.sdk.profile.support import QUICK, contents, raw_key
+from tests.sdk.profile.support import QUICK, connection_of, contents, raw_key
 
 PAGE = 4096
 SALT = 16
@@ -15,7 +16,7 @@ MANY = [Event(f"item-{number:04}", context={"note": "x" * 100}) for number in ra
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory):
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("damage") / "profile"
     with ProfileStore.create(folder, raw_key(), settings=QUICK) as store:
         store.add_events(MANY)
@@ -24,25 +25,25 @@ def original(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def copy(original, tmp_path_factory):
+def copy(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy whose database the tests overwrite again and again."""
     folder = tmp_path_factory.mktemp("copy") / "profile"
     shutil.copytree(original, folder)
     return folder
 
 
-def database(folder):
+def database(folder: Path) -> bytes:
     return (folder / "profile.db").read_bytes()
 
 
-def assert_damaged(folder, data):
+def assert_damaged(folder: Path, data: bytes) -> None:
     (folder / "profile.db").write_bytes(data)
     with pytest.raises(DamagedProfileError, match="Restore"):
         ProfileStore.open(folder, raw_key(), settings=QUICK)
 
 
 @given(data=st.data())
-def test_a_flipped_bit_in_any_page_is_found_on_opening(original, copy, data):
+def test_a_flipped_bit_in_any_page_is_found_on_opening(original: Path, copy: Path, data: st.DataObject) -> None:
     good = database(original)
     for page in range(len(good) // PAGE):
         # The first bytes are a salt that a raw key ignores.
@@ -52,7 +53,7 @@ def test_a_flipped_bit_in_any_page_is_found_on_opening(original, copy, data):
         assert_damaged(copy, bytes(bad))
 
 
-def test_every_byte_of_the_layout_in_the_clear_is_checked(original, copy):
+def test_every_byte_of_the_layout_in_the_clear_is_checked(original: Path, copy: Path) -> None:
     good = database(original)
     for offset in range(SALT, 2 * SALT):
         bad = bytearray(good)
@@ -61,24 +62,24 @@ def test_every_byte_of_the_layout_in_the_clear_is_checked(original, copy):
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-def test_a_database_that_was_cut_short_is_found_on_opening(original, copy, share):
+def test_a_database_that_was_cut_short_is_found_on_opening(original: Path, copy: Path, share: float) -> None:
     good = database(original)
     assert_damaged(copy, good[: int(share * len(good))])
 
 
-def test_pages_that_were_swapped_are_found_on_opening(original, copy):
+def test_pages_that_were_swapped_are_found_on_opening(original: Path, copy: Path) -> None:
     good = database(original)
     pages = [good[start : start + PAGE] for start in range(0, len(good), PAGE)]
     pages[-1], pages[-2] = pages[-2], pages[-1]
     assert_damaged(copy, b"".join(pages))
 
 
-def test_damage_that_happens_while_it_is_open_is_found_on_reading(original, tmp_path):
+def test_damage_that_happens_while_it_is_open_is_found_on_reading(original: Path, tmp_path: Path) -> None:
     folder = tmp_path / "profile"
     shutil.copytree(original, folder)
     with ProfileStore.open(folder, raw_key(), settings=QUICK) as store:
-        store._connection.pragma("cache_size", 0)
-        store._connection.execute("PRAGMA shrink_memory").fetchall()
+        connection_of(store).pragma("cache_size", 0)
+        connection_of(store).execute("PRAGMA shrink_memory").fetchall()
         with (folder / "profile.db").open("r+b") as file:
             file.seek(5 * PAGE)
             file.write(b"\0" * PAGE * 3)
@@ -86,7 +87,7 @@ def test_damage_that_happens_while_it_is_open_is_found_on_reading(original, tmp_
             store.events()
 
 
-def test_a_damaged_log_loses_its_end_and_invents_nothing(original, tmp_path):
+def test_a_damaged_log_loses_its_end_and_invents_nothing(original: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(original, source)
     with ProfileStore.open(source, raw_key(), settings=QUICK) as store:
@@ -112,7 +113,7 @@ def test_a_damaged_log_loses_its_end_and_invents_nothing(original, tmp_path):
 
 
 @pytest.mark.parametrize("lost", ["key.json", "profile.db"])
-def test_a_lost_file_is_named_and_the_other_is_not_touched(original, tmp_path, lost):
+def test_a_lost_file_is_named_and_the_other_is_not_touched(original: Path, tmp_path: Path, lost: str) -> None:
     folder = tmp_path / "profile"
     shutil.copytree(original, folder)
     (folder / lost).unlink()
@@ -126,7 +127,9 @@ def test_a_lost_file_is_named_and_the_other_is_not_touched(original, tmp_path, l
     assert not folder.exists()
 
 
-def test_the_database_of_another_profile_with_the_same_key_is_found_on_opening(original, copy, tmp_path):
+def test_the_database_of_another_profile_with_the_same_key_is_found_on_opening(
+    original: Path, copy: Path, tmp_path: Path
+) -> None:
     with ProfileStore.create(tmp_path / "other", raw_key()) as other:
         other.add_events(MANY)
     assert_damaged(copy, database(tmp_path / "other"))

@@ -1,21 +1,23 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from homespun.errors import ClosedError, MisuseError, ProfileBusyError, ProfileStorageError
 from homespun.profile import Key, ProfileStore, erase, finish_interrupted_erasure, profile_id
+from homespun.profile.files import Entropy
 from homespun.protocol.receipts import OUT_OF_SCOPE, Receipt, StoreErasure
 from tests.sdk.profile.support import EVENTS, QUICK, FakeKeyring, contents, raw_key
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "profile"
 
 
-def make(folder, key=None, *, close=True):
+def make(folder: Path, key: Key | None = None, *, close: bool = True) -> ProfileStore:
     store = ProfileStore.create(folder, key or raw_key(), settings=QUICK)
     store.add_events(EVENTS)
     if close:
@@ -23,11 +25,11 @@ def make(folder, key=None, *, close=True):
     return store
 
 
-def levels(outcome):
+def levels(outcome: tuple[StoreErasure, ...]) -> dict[str, str]:
     return {entry.store: entry.level for entry in outcome}
 
 
-def test_an_open_profile_is_gone_and_closed(folder):
+def test_an_open_profile_is_gone_and_closed(folder: Path) -> None:
     store = make(folder, close=False)
     outcome = erase(folder, store)
     assert levels(outcome) == {"profile key": "logical", "events and consent records": "logical"}
@@ -39,7 +41,9 @@ def test_an_open_profile_is_gone_and_closed(folder):
 @pytest.mark.parametrize(
     ("key", "owner"), [(Key.passphrase("x"), "the passphrase"), (raw_key(), "the application's key")]
 )
-def test_a_key_that_lay_in_the_folder_is_never_claimed_to_be_destroyed(folder, key, owner):
+def test_a_key_that_lay_in_the_folder_is_never_claimed_to_be_destroyed(
+    folder: Path, key: Key | None, owner: str
+) -> None:
     make(folder, key)
     entry, _ = erase(folder, None)
     assert entry.level == "logical"
@@ -47,7 +51,7 @@ def test_a_key_that_lay_in_the_folder_is_never_claimed_to_be_destroyed(folder, k
     assert owner in entry.detail
 
 
-def test_a_key_in_the_keyring_is_destroyed_and_nobody_elses_is(tmp_path):
+def test_a_key_in_the_keyring_is_destroyed_and_nobody_elses_is(tmp_path: Path) -> None:
     backend = FakeKeyring()
     key = Key.keyring("app", backend=backend)
     store = make(tmp_path / "a", key, close=False)
@@ -58,7 +62,7 @@ def test_a_key_in_the_keyring_is_destroyed_and_nobody_elses_is(tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["refuse", "sticky"])
-def test_a_keyring_that_keeps_the_key_is_not_believed(folder, fault):
+def test_a_keyring_that_keeps_the_key_is_not_believed(folder: Path, fault: str) -> None:
     backend = FakeKeyring()
     make(folder, Key.keyring("app", backend=backend))
     setattr(backend, fault, True)
@@ -67,13 +71,13 @@ def test_a_keyring_that_keeps_the_key_is_not_believed(folder, fault):
     assert not folder.exists()
 
 
-def test_a_key_that_was_not_in_the_keyring_is_not_claimed_to_be_destroyed(folder):
+def test_a_key_that_was_not_in_the_keyring_is_not_claimed_to_be_destroyed(folder: Path) -> None:
     make(folder, Key.keyring("app", backend=FakeKeyring()))
     outcome = erase(folder, None, keyring=FakeKeyring())
     assert levels(outcome)["profile key"] == "unverified"
 
 
-def test_a_changed_key_file_does_not_make_it_delete_somebody_elses_password(folder):
+def test_a_changed_key_file_does_not_make_it_delete_somebody_elses_password(folder: Path) -> None:
     backend = FakeKeyring()
     make(folder, Key.keyring("app", backend=backend))
     backend.entries["mail", "me"] = "password"
@@ -85,7 +89,7 @@ def test_a_changed_key_file_does_not_make_it_delete_somebody_elses_password(fold
     assert "key_destroyed" not in levels(outcome).values()
 
 
-def test_files_of_others_are_left_alone_and_reported(folder):
+def test_files_of_others_are_left_alone_and_reported(folder: Path) -> None:
     make(folder)
     (folder / "notes.txt").write_text("mine")
     outcome = erase(folder, None)
@@ -97,7 +101,9 @@ def test_files_of_others_are_left_alone_and_reported(folder):
 
 @pytest.mark.parametrize("name", ["key.json", "profile.db", "profile.db-wal"])
 @pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
-def test_a_link_in_the_folder_does_not_make_it_overwrite_somebody_elses_file(folder, tmp_path, name, kind):
+def test_a_link_in_the_folder_does_not_make_it_overwrite_somebody_elses_file(
+    folder: Path, tmp_path: Path, name: str, kind: str
+) -> None:
     make(folder)
     victim = tmp_path / "victim"
     victim.write_text("mine")
@@ -112,13 +118,15 @@ def test_a_link_in_the_folder_does_not_make_it_overwrite_somebody_elses_file(fol
     assert not folder.exists()
 
 
-def test_what_is_removed_was_overwritten_before_and_the_key_goes_first(folder, monkeypatch):
+def test_what_is_removed_was_overwritten_before_and_the_key_goes_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = make(folder, close=False)
     before = contents(folder)
     removed = {}
     unlink = Path.unlink
 
-    def watched(path, **options):
+    def watched(path: Path, **options: Any) -> None:
         if path.exists():
             removed[path.name] = path.read_bytes()
         unlink(path, **options)
@@ -132,7 +140,7 @@ def test_what_is_removed_was_overwritten_before_and_the_key_goes_first(folder, m
         assert not any(before[name][at : at + 16] in removed[name] for at in range(0, len(before[name]) - 16, 16))
 
 
-def test_a_profile_that_somebody_else_has_open_is_not_half_erased(folder):
+def test_a_profile_that_somebody_else_has_open_is_not_half_erased(folder: Path) -> None:
     make(folder)
     with ProfileStore.open(folder, raw_key()) as other:
         mine = ProfileStore.open(folder, raw_key())
@@ -145,14 +153,14 @@ def test_a_profile_that_somebody_else_has_open_is_not_half_erased(folder):
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"schema": 99}'])
-def test_a_person_whose_key_file_is_useless_can_still_erase(folder, data):
+def test_a_person_whose_key_file_is_useless_can_still_erase(folder: Path, data: bytes) -> None:
     make(folder)
     (folder / "key.json").write_bytes(data)
     assert set(levels(erase(folder, None)).values()) == {"logical"}
     assert not folder.exists()
 
 
-def test_a_folder_without_a_profile_is_not_touched(tmp_path):
+def test_a_folder_without_a_profile_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     assert erase(tmp_path, None) == ()
     assert erase(tmp_path / "missing", None) == ()
@@ -160,13 +168,13 @@ def test_a_folder_without_a_profile_is_not_touched(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_erasing_twice_finds_nothing_the_second_time(folder):
+def test_erasing_twice_finds_nothing_the_second_time(folder: Path) -> None:
     store = make(folder, close=False)
     assert erase(folder, store)
     assert erase(folder, store) == ()
 
 
-def test_a_profile_in_memory_is_closed():
+def test_a_profile_in_memory_is_closed() -> None:
     store = ProfileStore.create(None, Key.ephemeral())
     (entry,) = erase(None, store)
     assert entry.level == "logical"
@@ -175,7 +183,7 @@ def test_a_profile_in_memory_is_closed():
 
 
 @pytest.mark.parametrize("marker", [b"{}", b"", b"not json", None])
-def test_an_interrupted_erasure_is_completed_before_anything_else(folder, marker):
+def test_an_interrupted_erasure_is_completed_before_anything_else(folder: Path, marker: bytes | None) -> None:
     make(folder)
     plan = {"schema": 1, "profile": profile_id(folder), "source": "bytes"}
     (folder / "erasing.json").write_bytes(msgspec.json.encode(plan) if marker is None else marker)
@@ -185,7 +193,7 @@ def test_an_interrupted_erasure_is_completed_before_anything_else(folder, marker
     assert not folder.exists()
 
 
-def test_creating_after_an_interrupted_erasure_starts_empty(folder):
+def test_creating_after_an_interrupted_erasure_starts_empty(folder: Path) -> None:
     make(folder)
     (folder / "erasing.json").write_bytes(b"{}")
     with ProfileStore.create(folder, raw_key()) as store:
@@ -193,11 +201,13 @@ def test_creating_after_an_interrupted_erasure_starts_empty(folder):
     assert sorted(contents(folder)) == ["key.json", "profile.db"]
 
 
-def test_a_keyring_key_is_still_proven_destroyed_when_the_erasure_was_interrupted(folder, monkeypatch):
+def test_a_keyring_key_is_still_proven_destroyed_when_the_erasure_was_interrupted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend = FakeKeyring()
     make(folder, Key.keyring("app", backend=backend))
 
-    def fail(path, entropy):
+    def fail(path: Path, entropy: Entropy) -> None:
         raise OSError("the disk fails")
 
     with monkeypatch.context() as patch:
@@ -210,11 +220,13 @@ def test_a_keyring_key_is_still_proven_destroyed_when_the_erasure_was_interrupte
     assert not folder.exists()
 
 
-def test_files_that_cannot_be_removed_are_reported_and_removed_later(folder, monkeypatch):
+def test_files_that_cannot_be_removed_are_reported_and_removed_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(folder)
     unlink = Path.unlink
 
-    def stubborn(path, **options):
+    def stubborn(path: Path, **options: Any) -> None:
         if path.name == "profile.db":
             raise PermissionError("open elsewhere")
         unlink(path, **options)
@@ -231,7 +243,7 @@ def test_files_that_cannot_be_removed_are_reported_and_removed_later(folder, mon
     assert not folder.exists()
 
 
-def test_a_receipt_cannot_hide_what_nobody_can_know():
+def test_a_receipt_cannot_hide_what_nobody_can_know() -> None:
     receipt = Receipt(profile="0" * 32, time=1.5, stores=())
     assert receipt.out_of_scope == OUT_OF_SCOPE
     assert msgspec.json.decode(msgspec.json.encode(receipt), type=Receipt) == receipt

@@ -1,5 +1,7 @@
 import json
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,14 +10,18 @@ from hypothesis import strategies as st
 from homespun.errors import DamagedProfileError, NewerProfileError, ProfileError, WrongKeyError
 from homespun.profile import Key, ProfileStore, profile_id
 from homespun.profile.keyfile import read_key_file
+from homespun.protocol.events import Event
 from tests.sdk.profile.support import EVENTS, QUICK, FakeKeyring, contents, raw_key
 
 PASSPHRASE = Key.passphrase("quick")
 KEYRING = Key.keyring("app", backend=FakeKeyring())
 
 
+Made = dict[str, tuple[Path, bytes]]
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A profile of each kind; tests put back the key file that they change."""
     folders = {}
     for name, key in (("passphrase", PASSPHRASE), ("bytes", raw_key()), ("keyring", KEYRING)):
@@ -28,7 +34,7 @@ def made(tmp_path_factory):
 KEYS = {"passphrase": PASSPHRASE, "bytes": raw_key(), "keyring": KEYRING}
 
 
-def opened_with(made, kind, data):
+def opened_with(made: Made, kind: str, data: bytes) -> list[Event]:
     folder, original = made[kind]
     (folder / "key.json").write_bytes(data)
     try:
@@ -40,7 +46,7 @@ def opened_with(made, kind, data):
         (folder / "key.json").write_bytes(original)
 
 
-def changed(made, kind, path, value):
+def changed(made: Made, kind: str, path: list[str], value: Any) -> bytes:
     data = json.loads(made[kind][1])
     target = data
     for name in path[:-1]:
@@ -87,7 +93,9 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("kind", "path", "value", "error"), FIELDS)
-def test_a_changed_field_is_noticed_and_nothing_is_written(made, kind, path, value, error):
+def test_a_changed_field_is_noticed_and_nothing_is_written(
+    made: Made, kind: str, path: list[str], value: Any, error: type[ProfileError]
+) -> None:
     with pytest.raises(error):
         opened_with(made, kind, changed(made, kind, path, value))
 
@@ -103,7 +111,7 @@ def test_a_changed_field_is_noticed_and_nothing_is_written(made, kind, path, val
         ("lanes", 0),
     ],
 )
-def test_absurd_costs_are_refused_before_they_are_paid(made, name, value):
+def test_absurd_costs_are_refused_before_they_are_paid(made: Made, name: str, value: Any) -> None:
     started = time.perf_counter()
     with pytest.raises(DamagedProfileError):
         opened_with(made, "passphrase", changed(made, "passphrase", ["kdf", name], value))
@@ -111,20 +119,22 @@ def test_absurd_costs_are_refused_before_they_are_paid(made, name, value):
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"null", b"[]", b"\xff\xfe", b"{}", b'"x"', b"[" * 10_000, b" " * 20_000])
-def test_what_is_no_key_file_is_damage(made, data):
+def test_what_is_no_key_file_is_damage(made: Made, data: bytes) -> None:
     with pytest.raises(DamagedProfileError):
         opened_with(made, "bytes", data)
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
-def test_a_key_file_that_was_cut_short_is_damage(made, share):
+def test_a_key_file_that_was_cut_short_is_damage(made: Made, share: float) -> None:
     original = made["bytes"][1].rstrip()
     with pytest.raises(DamagedProfileError):
         opened_with(made, "bytes", original[: int(share * len(original))])
 
 
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_no_flipped_bit_of_the_key_file_goes_unnoticed_and_still_opens_something_else(made, position, bit):
+def test_no_flipped_bit_of_the_key_file_goes_unnoticed_and_still_opens_something_else(
+    made: Made, position: int, bit: int
+) -> None:
     data = bytearray(made["bytes"][1])
     data[position % len(data)] ^= 1 << bit
     try:
@@ -137,18 +147,18 @@ def test_no_flipped_bit_of_the_key_file_goes_unnoticed_and_still_opens_something
 
 
 @given(st.binary(max_size=300))
-def test_no_key_file_makes_anything_but_an_error(made, data):
+def test_no_key_file_makes_anything_but_an_error(made: Made, data: bytes) -> None:
     with pytest.raises((DamagedProfileError, NewerProfileError)):
         opened_with(made, "bytes", data)
 
 
-def test_the_key_file_of_another_profile_does_not_open_the_database(made, tmp_path):
+def test_the_key_file_of_another_profile_does_not_open_the_database(made: Made, tmp_path: Path) -> None:
     ProfileStore.create(tmp_path / "other", raw_key()).close()
     with pytest.raises(DamagedProfileError):
         opened_with(made, "bytes", (tmp_path / "other" / "key.json").read_bytes())
 
 
-def test_the_profile_id_needs_no_key_and_no_profile(made, tmp_path):
+def test_the_profile_id_needs_no_key_and_no_profile(made: Made, tmp_path: Path) -> None:
     folder, data = made["passphrase"]
     assert profile_id(folder) == json.loads(data)["profile"] == read_key_file(folder).profile
     assert profile_id(tmp_path) is None

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from homespun.consent import ConsentLedger, Notice, Purpose
@@ -21,18 +23,18 @@ WORDS = [
 
 
 @pytest.fixture
-def key(request):
+def key(request: pytest.FixtureRequest) -> Key:
     return raw_key() if request.param == "bytes" else Key.passphrase("very secret passphrase")
 
 
-def test_the_search_for_plain_text_finds_nothing_at_all(tmp_path):
+def test_the_search_for_plain_text_finds_nothing_at_all(tmp_path: Path) -> None:
     for code in ("utf-8", "utf-16-le", "utf-16-be"):
         (tmp_path / code).write_bytes(b"\1\2" + "kitchen-tv".encode(code))
     assert len(traces(tmp_path, WORDS)) == 3
 
 
 @pytest.mark.parametrize("key", ["bytes", "passphrase"], indirect=True)
-def test_no_word_of_the_profile_is_on_the_disk_open_closed_or_erased(tmp_path, key):
+def test_no_word_of_the_profile_is_on_the_disk_open_closed_or_erased(tmp_path: Path, key: Key) -> None:
     folder = tmp_path / "profile"
     store = ProfileStore.create(folder, key, settings=QUICK)
     store.add_consent(*RECORDS)
@@ -50,10 +52,10 @@ def test_no_word_of_the_profile_is_on_the_disk_open_closed_or_erased(tmp_path, k
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_data_key_is_never_on_the_disk(tmp_path):
-    drawn = []
+def test_the_data_key_is_never_on_the_disk(tmp_path: Path) -> None:
+    drawn: list[bytes] = []
 
-    def watched(size):
+    def watched(size: int) -> bytes:
         drawn.append(bytes(range(100 + len(drawn), 100 + len(drawn) + size)))
         return drawn[-1]
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from homespun.config import Settings
@@ -15,7 +17,7 @@ from homespun.errors import MisuseError
         ("synchronous", ["off", "", None, 0]),
     ],
 )
-def test_a_setting_out_of_range_is_refused_by_name(name, values):
+def test_a_setting_out_of_range_is_refused_by_name(name: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(MisuseError, match=name):
             Settings(**{name: value})

@@ -25,7 +25,7 @@ RECORDS = [
 ]
 
 
-def copy_of(version, folder):
+def copy_of(version: str, folder: Path) -> Path:
     folder.mkdir()
     for name in ("key.json", "profile.db"):
         shutil.copy(VECTORS / version / "profile" / name, folder / name)
@@ -33,7 +33,7 @@ def copy_of(version, folder):
 
 
 @pytest.mark.parametrize("version", ["1"])
-def test_a_profile_of_an_earlier_version_cannot_be_read(tmp_path, version):
+def test_a_profile_of_an_earlier_version_cannot_be_read(tmp_path: Path, version: str) -> None:
     folder = copy_of(version, tmp_path / "profile")
     with ProfileStore.open(folder, Key.bytes(bytes(range(32)))) as store:
         assert store.profile_id == "9edd5bb45e241b8b905b6efd6669d9ea"

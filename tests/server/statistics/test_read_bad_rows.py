@@ -122,9 +122,8 @@ def test_bad_row_of_parquet(tmp_path, case):
     good = good.replace("'nan'", "1")
     path = tmp_path / "t.parquet"
     with duckdb.connect() as connection:
-        connection.sql(f"SELECT unnest(s) FROM (SELECT unnest([{good}, {value}, {good}]) AS s)").write_parquet(
-            str(path)
-        )
+        rows = f"SELECT unnest([{good}, {value}, {good}]) AS s"
+        connection.sql(f"SELECT unnest(s) FROM ({rows})").write_parquet(str(path))  # noqa: S608
     expect(path, InteractionColumns(), reason, column, None)
 
 
@@ -216,9 +215,9 @@ def test_rows_are_told_without_lines_where_only_the_database_forgives_the_quotin
 
 
 def test_who_is_at_fault_is_not_told(tmp_path):
-    secret = "alice\u200b"
+    person = "alice\u200b"
     path = tmp_path / "t.csv"
-    path.write_text(f"user,item\n{secret},x\n", encoding="utf-8")
+    path.write_text(f"user,item\n{person},x\n", encoding="utf-8")
     with pytest.raises(DataError) as caught:
         Interactions.read(path, items=CATALOGUE)
     assert "alice" not in str(caught.value)

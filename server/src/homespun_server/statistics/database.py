@@ -78,7 +78,6 @@ def _connect(readable: tuple[Path, ...], folder: Path, limits: ReadLimits) -> du
                 "memory_limit": limits.memory,
                 "threads": limits.threads,
                 "temp_directory": inside,
-                "home_directory": inside,
                 "extension_directory": inside,
                 "secret_directory": inside,
                 "custom_extension_repository": inside,
@@ -95,18 +94,19 @@ def _connect(readable: tuple[Path, ...], folder: Path, limits: ReadLimits) -> du
             "Give sizes such as '2GB' and at least one thread."
         ) from error
     try:
-        _lock(connection, readable)
+        _lock(connection, readable, folder)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...]) -> None:
+def _lock(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...], folder: Path) -> None:
     # A path is checked as it is written in the query, and again as the file that it was expanded to.
     plain = {path.absolute().as_posix() for path in readable}
     allowed = plain | {database_path(path) for path in readable}
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET home_directory = {literal(str(folder))}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(literal, sorted(allowed)))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
