@@ -7,7 +7,7 @@ from homespun._version import __version__
 from homespun.config import Settings
 from homespun.consent import Notice, Purpose
 from homespun.errors import HomespunError
-from homespun.explain.attribution import Attribution, Explanation
+from homespun.explain.explanation import Attribution, Explanation
 from homespun.model.bundle import Bundle, Scored
 from homespun.personalizer import Personalizer, Recommendation
 from homespun.profile import Key

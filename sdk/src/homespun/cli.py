@@ -16,7 +16,6 @@ import msgspec
 from homespun._version import __version__
 from homespun.consent import Notice, Purpose
 from homespun.errors import HomespunError, MisuseError
-from homespun.explain.rendering import reason, table
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.personalizer import Personalizer, Recommendation
@@ -44,7 +43,7 @@ def _demo(options: argparse.Namespace) -> None:
         recommended = me.recommend(options.k)
         _print_list(recommended)
         _say(f"\nWhy {recommended[0].title}? Its score is exactly the sum of:\n")
-        _say(table(me.explain(recommended[0])))
+        _say(me.explain(recommended[0]).table())
         _say("\nThe profile was in memory only and is gone now.")
 
 
@@ -70,8 +69,8 @@ def _explain(options: argparse.Namespace) -> None:
         if options.json:
             _say(msgspec.json.format(msgspec.json.encode(explanation.record()), indent=2).decode())
             return
-        _say(f"{explanation.title}: {reason(explanation)}\n")
-        _say(table(explanation, rows=options.rows))
+        _say(f"{explanation.title}: {explanation.reason}\n")
+        _say(explanation.table(options.rows))
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -11,8 +11,8 @@ from typing import Self
 from homespun.config import DEFAULTS, Settings
 from homespun.consent import Notice, Purpose, PurposeStatus
 from homespun.errors import MisuseError
-from homespun.explain.attribution import Explanation, explain, explain_all
-from homespun.explain.rendering import reason
+from homespun.explain.attribution import explain, explain_all
+from homespun.explain.explanation import Explanation
 from homespun.home import Clock, Entropy, Home
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
@@ -165,7 +165,7 @@ class Personalizer:
         items = [self.bundle.items[position] for position in decision.ranked.positions.tolist()]
         return [
             Recommendation(
-                explained.item, explained.title, explained.score, reason(explained), decision.personalized, decision
+                explained.item, explained.title, explained.score, explained.reason, decision.personalized, decision
             )
             for explained in explain_all(decision, items)
         ]

@@ -4,79 +4,10 @@ The parts hold the history, its weights and the stage decisions fixed. What a li
 without an event is another question: removing it also changes the weights of the others.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from homespun.errors import UnknownItemError
+from homespun.explain.explanation import Attribution, Explanation
 from homespun.model.bundle import Bundle
-from homespun.protocol.events import Event
-from homespun.protocol.records import SCHEMA_VERSION, AttributionEntry, ExplanationRecord, real
 from homespun.ranking.decision import Decision
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """One additive part of a score.
-
-    Attributes:
-        source: ``history`` or ``prior``.
-        component: The model's component; None for the prior.
-        event: The event behind the history item; None for the prior.
-        title: The history item's title; empty for the prior.
-        value: What it adds; negative if it speaks against the item.
-    """
-
-    source: Literal["history", "prior"]
-    component: str | None
-    event: Event | None
-    title: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why an item stands in a list.
-
-    Attributes:
-        item: The recommended item.
-        title: Its title.
-        score: The score that ranked.
-        attributions: The additive parts, largest magnitude first.
-        residual: score − Σ attributions: rounding, at most 1e-5 · Σ|attributions|.
-        allowed: Whether the person allowed that personal data is used.
-        personalized: Whether personal data was used for the list.
-        popularity: Whether the prior is popularity; without it the catalogue's order decides.
-        bundle: Identity of the bundle that scored.
-        time: When the list was made, seconds since 1970.
-    """
-
-    item: str
-    title: str
-    score: float
-    attributions: tuple[Attribution, ...]
-    residual: float
-    allowed: bool
-    personalized: bool
-    popularity: bool
-    bundle: str
-    time: float
-
-    def record(self) -> ExplanationRecord:
-        """Return the explanation as a record that can be stored and checked."""
-        entries = tuple(
-            AttributionEntry(part.source, part.component, part.event.item if part.event else None, real(part.value))
-            for part in self.attributions
-        )
-        return ExplanationRecord(
-            schema=SCHEMA_VERSION,
-            bundle=self.bundle,
-            time=real(self.time),
-            item=self.item,
-            personalized=self.personalized,
-            score=real(self.score),
-            attributions=entries,
-            residual=real(self.residual),
-        )
 
 
 def explain(decision: Decision, item: str) -> Explanation:
