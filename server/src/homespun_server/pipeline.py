@@ -1,6 +1,6 @@
 """From a table of interactions to a bundle and its report: the one place where the server's parts meet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,11 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from homespun.errors import MisuseError
-from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
 from homespun.protocol.statistics import item_weights
 from homespun_server.errors import PrivacyParameterError
-from homespun_server.privacy.accountant import Accountant
+from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.privacy.release import Release, release, release_without_privacy
 from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
 from homespun_server.publishing.statement import privacy_statement
@@ -31,8 +30,6 @@ from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Bounding, Re
 
 COUNTS_SHARE = Fraction(6, 100)
 """Share of the budget for item counts; the rest is for pairs. Fixed a priori."""
-
-DEFAULT_DELTA = 1e-6
 
 BUNDLE_FOLDER = "bundle"
 REPORT_FILE = "report.json"
@@ -170,8 +167,26 @@ def fit_content(
     return folder
 
 
+def make_bundle(
+    likes: Likes,
+    items: Items,
+    folder: Path,
+    *,
+    budget: Accountant | None,
+    options: FitOptions,
+    observer: Observer,
+    now: datetime,
+) -> tuple[Learned, PrivacyStatement]:
+    """Learn from the training users' likes and write the bundle to ``folder``; see ``fit`` for the arguments."""
+    learned = learn(likes, items.ids, options, budget, observer)
+    statement = privacy_statement(learned.releases, None if budget is None else budget.delta)
+    description = Description(options.name, now, options.min_weight, statement, _parameters(options, learned))
+    write_bundle(learned.model, items, description, folder)
+    return learned, statement
+
+
 def learn(
-    likes: Likes, ids: tuple[str, ...] | list[str], options: FitOptions, budget: Accountant | None, observer: Observer
+    likes: Likes, ids: Sequence[str], options: FitOptions, budget: Accountant | None, observer: Observer
 ) -> Learned:
     """Release the sums that a model needs, and train it from the releases alone.
 
@@ -203,17 +218,14 @@ def _fit(
     now: datetime,
 ) -> Fitted:
     likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
-    learned = learn(likes, interactions.items.ids, options, budget, observer)
-    statement = privacy_statement(learned.releases, None if budget is None else budget.delta)
-    description = Description(options.name, now, options.min_weight, statement, _parameters(options, learned))
     bundle_folder = folder / BUNDLE_FOLDER
-    write_bundle(learned.model, interactions.items, description, bundle_folder)
+    learned, statement = make_bundle(
+        likes, interactions.items, bundle_folder, budget=budget, options=options, observer=observer, now=now
+    )
     users = likes.training_users()
     quality = None
     if options.test_share:
-        bundle = Bundle.open(bundle_folder)
-        quality = compare(likes, observer).quality({_name(statement): bundle})
-        bundle.close()
+        quality = compare(likes, observer).quality({_name(statement): bundle_folder})
     report = Report(
         schema=SCHEMA_VERSION,
         non_private=True,

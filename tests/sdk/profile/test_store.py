@@ -300,3 +300,22 @@ def test_the_cipher_authenticates_and_deleted_content_is_overwritten(store: Prof
     assert connection_of(store).pragma("secure_delete") == 1
     assert connection_of(store).pragma("journal_mode") == "wal"
     assert connection_of(store).pragma("temp_store") == 2
+
+
+def test_a_creation_cut_off_before_its_last_step_is_completed(store: ProfileStore, folder: Path) -> None:
+    store.add_events(EVENTS)
+    store.close()
+    (folder / "profile.db").rename(folder / "profile.db.draft")
+    with ProfileStore.open(folder, raw_key()) as again:
+        assert again.events() == EVENTS
+    assert sorted(contents(folder)) == ["key.json", "profile.db"]
+
+
+def test_a_draft_that_nobody_was_told_of_is_replaced(store: ProfileStore, folder: Path) -> None:
+    store.close()
+    (folder / "profile.db").rename(folder / "profile.db.draft")
+    (folder / "key.json").rename(folder / "key.json.partial")
+    assert not ProfileStore.exists(folder)
+    with ProfileStore.create(folder, Key.bytes(bytes(31) + b"x")) as other:
+        assert other.profile_id != store.profile_id
+    assert sorted(contents(folder)) == ["key.json", "profile.db"]

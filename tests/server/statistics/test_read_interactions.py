@@ -226,7 +226,7 @@ def test_rows_keep_the_order_of_a_large_file(tmp_path):
 def test_more_than_fits_the_memory_limit_is_spilt_and_still_right(tmp_path):
     path = tmp_path / "t.parquet"
     write_parquet(path, "SELECT md5(i::VARCHAR) AS user, 'x' AS item, i AS time FROM range(1500000) t(i)")
-    with Interactions.read(path, items=CATALOGUE, limits=ReadLimits(memory="100MB", folder=tmp_path)) as interactions:
+    with Interactions.read(path, items=CATALOGUE, limits=ReadLimits(memory="200MB", folder=tmp_path)) as interactions:
         assert (interactions.count, interactions.users) == (1500000, 1500000)
 
 

@@ -17,6 +17,9 @@ MAX_CONTEXT_ENTRIES = 32
 MAX_CONTEXT_LENGTH = 256
 """Characters in a context key or text value."""
 
+MAX_CONTEXT_NUMBER = 1 << 53
+"""Largest magnitude of a number in a context: beyond it not every program keeps integers exact."""
+
 MAX_TIME = 253_402_300_799.0
 """Seconds since 1970: the end of the year 9999, the last that calendars agree on."""
 
@@ -95,8 +98,9 @@ def _check_context(context: Mapping[str, ContextValue] | None) -> None:
     if not isinstance(context, Mapping) or len(context) > MAX_CONTEXT_ENTRIES:
         raise InvalidEventError(f"context must be a mapping of at most {MAX_CONTEXT_ENTRIES} entries.")
     for key, value in context.items():
-        if not isinstance(key, str) or not 1 <= len(key) <= MAX_CONTEXT_LENGTH:
+        if not isinstance(key, str) or not key:
             raise InvalidEventError(f"context has the key {key!r}; use 1 to {MAX_CONTEXT_LENGTH} characters.")
+        _check_context_text("a context key", key)
         _check_context_value(key, value)
 
 
@@ -104,7 +108,16 @@ def _check_context_value(key: str, value: ContextValue) -> None:
     where = f"context[{key!r}]"
     if not isinstance(value, str | int | float):
         raise InvalidEventError(f"{where} is {value!r}; use text, a number or a truth value.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidEventError(f"{where} is {value!r}; numbers must be finite.")
-    if isinstance(value, str) and len(value) > MAX_CONTEXT_LENGTH:
+    if isinstance(value, str):
+        _check_context_text(where, value)
+    elif not math.isfinite(value) or abs(value) > MAX_CONTEXT_NUMBER:
+        raise InvalidEventError(f"{where} must be finite and at most 2⁵³ in magnitude.")
+
+
+def _check_context_text(where: str, text: str) -> None:
+    if len(text) > MAX_CONTEXT_LENGTH:
         raise InvalidEventError(f"{where} is longer than {MAX_CONTEXT_LENGTH} characters.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidEventError(f"{where} contains half of a surrogate pair; give well-formed text.") from error

@@ -14,6 +14,9 @@ from scipy.optimize import minimize_scalar
 
 from homespun_server.errors import BudgetExceededError, PrivacyParameterError
 
+DEFAULT_DELTA = 1e-6
+"""δ where none is given: well below one in the number of users of most fleets."""
+
 _SMALLEST_RHO = 1e-12
 _BISECTIONS = 200
 _ORDER_RANGE = (-20.0, 30.0)

@@ -6,6 +6,8 @@ installs no extension, opens no connection and writes nowhere else, and these se
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,6 +64,18 @@ class Database:
         """Close the database and remove its folder. Closing twice is fine."""
         self.connection.close()
         self._folder.cleanup()
+
+
+@contextmanager
+def limits_told(path: Path) -> Iterator[None]:
+    """Turn DuckDB's running out of memory while reading ``path`` into MisuseError."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MisuseError(
+            f"reading {path} needs more than the memory limit, and spilling to disk did not help: "
+            f"{str(error).splitlines()[0]}. Raise ReadLimits.memory, or make room in the temporary folder."
+        ) from error
 
 
 def database_path(path: Path) -> str:

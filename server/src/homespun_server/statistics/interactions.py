@@ -22,7 +22,7 @@ import numpy as np
 from homespun.errors import ClosedError
 from homespun.protocol.events import MAX_CONTEXT_LENGTH
 from homespun_server.statistics.columns import InteractionColumns
-from homespun_server.statistics.database import Database, ReadLimits
+from homespun_server.statistics.database import Database, ReadLimits, limits_told
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.problems import SHOWN_ROWS, Fault, ReadReport, Reason
 from homespun_server.statistics.reading import Reading
@@ -81,14 +81,15 @@ class Interactions:
             items = Items.from_interactions(file, columns, skip_bad_rows=skip_bad_rows, limits=limits)
         database = Database(file, limits)
         try:
-            _create_item_ids(database.connection, items)
-            reading = Reading(file, source, database, roles, skip_bad_rows=skip_bad_rows)
-            report = _load(database.connection, reading)
-            context = {name: f"context_{index}" for index, name in enumerate(columns.context)}
-            users = _number(database.connection, "SELECT count(DISTINCT user) FROM interactions")
+            with limits_told(file):
+                _create_item_ids(database.connection, items)
+                reading = Reading(file, source, database, roles, skip_bad_rows=skip_bad_rows)
+                report = _load(database.connection, reading)
+                users = _number(database.connection, "SELECT count(DISTINCT user) FROM interactions")
         except BaseException:
             database.close()
             raise
+        context = {name: f"context_{index}" for index, name in enumerate(columns.context)}
         return cls(database, items, context, report, users)
 
     @property

@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 from homespun.errors import MisuseError
 from homespun.protocol.events import MAX_ITEM_LENGTH
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
-from homespun_server.statistics.database import Database, ReadLimits
+from homespun_server.statistics.database import Database, ReadLimits, limits_told
 from homespun_server.statistics.problems import SHOWN_ROWS, Fault, ReadReport, Reason
 from homespun_server.statistics.reading import Reading
 from homespun_server.statistics.sources import open_source
@@ -94,7 +94,7 @@ class Items:
         """
         file = Path(path)
         source = open_source(file)
-        with closing(Database(file, limits)) as database:
+        with limits_told(file), closing(Database(file, limits)) as database:
             reading = Reading(file, source, database, columns.roles(), skip_bad_rows=skip_bad_rows)
             reading.create(lambda raw: _create_items(raw, reading.types))
             rows = [_Row(*row) for row in database.connection.execute(_SELECT_ITEMS).fetchall()]
@@ -133,7 +133,7 @@ class Items:
         file = Path(path)
         source = open_source(file)
         roles = ItemColumns(item=columns.item, title=None, tags=None, text=None).roles()
-        with closing(Database(file, limits)) as database:
+        with limits_told(file), closing(Database(file, limits)) as database:
             reading = Reading(file, source, database, roles, skip_bad_rows=skip_bad_rows)
             reading.create(lambda raw: _create_distinct(raw, reading.types))
             groups = database.connection.execute(_SELECT_DISTINCT).fetchall()

@@ -14,7 +14,6 @@ from typing import TypeVar
 
 import duckdb
 
-from homespun.errors import MisuseError
 from homespun_server.errors import DataError
 from homespun_server.statistics.columns import Role, resolve
 from homespun_server.statistics.database import Database
@@ -59,7 +58,7 @@ class Reading:
 
         Raises:
             DataError: If the file cannot be read, or has malformed rows that are not to be skipped.
-            MisuseError: If neither the memory limit nor the disk suffices.
+            duckdb.OutOfMemoryException: If neither the memory limit nor the disk suffices.
         """
         self._attempt(lambda current: self._database.connection.execute(build(self._query(current))))
 
@@ -103,11 +102,8 @@ class Reading:
     def _attempt(self, action: Callable[[Path], T]) -> T:
         try:
             return action(self._current)
-        except duckdb.OutOfMemoryException as error:
-            raise MisuseError(
-                f"reading {self._path} needs more than the memory limit, and spilling to disk did not help: "
-                f"{str(error).splitlines()[0]}. Raise ReadLimits.memory, or make room in the temporary folder."
-            ) from error
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as error:
             if self._source.is_text and self._current == self._path:
                 self._sift()

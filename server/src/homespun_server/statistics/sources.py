@@ -73,6 +73,7 @@ class CsvSource:
 
     def query(self, path: Path, names: Sequence[str], columns: Mapping[str, str]) -> str:
         """Return the raw query; all columns are text, and empty fields are NULL."""
+        compression = "'gzip'" if _is_gzip(path) else "'none'"
         types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(names)))
         chosen = [f"c{names.index(column)} AS raw_{role}" for role, column in columns.items()]
         select = ", ".join(["row_number() OVER () AS row", "false AS malformed", *chosen])
@@ -80,7 +81,7 @@ class CsvSource:
             f"SELECT {select}, NULL::VARCHAR[] AS raw_tags_list "  # noqa: S608 - only quoted parts
             f"FROM read_csv({literal(database_path(path))}, auto_detect = false, header = true, "
             f"delim = {literal(self._delimiter)}, quote = '\"', escape = '\"', strict_mode = true, "
-            f"max_line_size = {MAX_LINE}, compression = {_compression(path)}, hive_partitioning = false, "
+            f"max_line_size = {MAX_LINE}, compression = {compression}, hive_partitioning = false, "
             f"columns = {{{types}}})"
         )
 
@@ -134,9 +135,10 @@ class JsonSource:
         stream.writelines(record.fields[0] + "\n" for record in records)
 
     def _objects(self, path: Path) -> str:
+        compression = "'gzip'" if _is_gzip(path) else "'uncompressed'"
         return (
             f"read_json_objects({literal(database_path(path))}, format = 'newline_delimited', "
-            f"maximum_object_size = {MAX_LINE}, compression = {_compression(path)}, hive_partitioning = false)"
+            f"maximum_object_size = {MAX_LINE}, compression = {compression}, hive_partitioning = false)"
         )
 
 
@@ -210,8 +212,8 @@ def _kind(path: Path) -> Source:
     return _TEXT_KINDS[suffix]
 
 
-def _compression(path: Path) -> str:
-    return "'gzip'" if path.suffix.lower() == ".gz" else "'none'"
+def _is_gzip(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
 
 
 def _pointer(key: str) -> str:

@@ -1,10 +1,11 @@
 """Several bundles beside the references, on the same test users in one run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from homespun.errors import MisuseError
-from homespun.model.bundle import Bundle
 from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes, TestUser
 from homespun_server.training.evaluation import (
     BundleRecommender,
@@ -12,7 +13,6 @@ from homespun_server.training.evaluation import (
     Recommender,
     best,
     evaluate,
-    proposal_recall,
 )
 from homespun_server.training.references import EASE_REGULARISATION, EaseReference, ExactSums, PopularityReference
 from homespun_server.training.report import PROTOCOL, Quality, quality_rows
@@ -30,15 +30,15 @@ class Comparison:
     ease: Evaluation
     observer: Observer
 
-    def quality(self, bundles: Mapping[str, Bundle]) -> Quality:
-        """Measure the bundles, by name, and return the table; proposal recall is the worst of them."""
-        models = [self._measure(name, BundleRecommender(bundle)) for name, bundle in bundles.items()]
-        recalls = [proposal_recall(bundle, self.users) for bundle in bundles.values()]
+    def quality(self, bundles: Mapping[str, Path]) -> Quality:
+        """Measure the bundles in the given folders, by name; proposal recall is the worst of them."""
+        models, recalls = [], []
+        for name, folder in bundles.items():
+            with closing(BundleRecommender(folder)) as recommender:
+                models.append(_measure(name, recommender, self.users, self.catalogue_items, self.observer))
+                recalls.append(recommender.proposal_recall(self.users))
         rows = quality_rows(models, self.popularity, self.ease)
         return Quality(PROTOCOL, len(self.users), min(recalls, default=1.0), rows)
-
-    def _measure(self, name: str, recommender: Recommender) -> Evaluation:
-        return _measure(name, recommender, self.users, self.catalogue_items, self.observer)
 
 
 def compare(likes: Likes, observer: Observer) -> Comparison:

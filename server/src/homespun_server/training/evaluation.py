@@ -6,6 +6,7 @@ from people's data without noise: it is non-private and stays with the operator,
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -35,14 +36,35 @@ class Recommender(Protocol):
 class BundleRecommender:
     """Ranks with an exported bundle exactly as a device does."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Rank with ``bundle``."""
-        self._bundle = bundle
+    def __init__(self, folder: Path) -> None:
+        """Verify and load the bundle in ``folder``.
+
+        Raises:
+            BundleError: If a device would refuse it.
+        """
+        self._bundle = Bundle.open(folder)
 
     def recommend(self, user: TestUser, k: int) -> Sequence[str]:
         """Return what a device would list for the folded-in items."""
         events = [Event(item) for item in user.fold_in]
         return [scored.item for scored in self._bundle.rank(events, k=k)]
+
+    def proposal_recall(self, users: Sequence[TestUser], k: int = DEPTH) -> float:
+        """Return the share of the exact top k that the quantized proposals contain, over the test users."""
+        everything = np.arange(self._bundle.manifest.items)
+        found = []
+        for user in users:
+            history = self._bundle.history([Event(item) for item in user.fold_in])
+            exact = self._bundle.scorer.score(history, everything)
+            allowed = ~np.isin(everything, history.positions)
+            order = np.argsort(-exact.scores[allowed], kind="stable")[:k]
+            proposed = self._bundle.candidates(history, k, user.fold_in).positions
+            found.append(np.isin(everything[allowed][order], proposed).mean())
+        return float(np.mean(found))
+
+    def close(self) -> None:
+        """Close the bundle."""
+        self._bundle.close()
 
 
 @dataclass(frozen=True)
@@ -105,17 +127,3 @@ def evaluate(
 def best(evaluations: Iterable[Evaluation]) -> Evaluation:
     """Return the evaluation with the highest mean NDCG@100."""
     return max(evaluations, key=lambda evaluation: float(evaluation.ndcg_100.mean()))
-
-
-def proposal_recall(bundle: Bundle, users: Sequence[TestUser], k: int = DEPTH) -> float:
-    """Return the share of the exact top k that the quantized proposals contain, over the test users."""
-    everything = np.arange(bundle.manifest.items)
-    found = []
-    for user in users:
-        history = bundle.history([Event(item) for item in user.fold_in])
-        exact = bundle.scorer.score(history, everything)
-        allowed = ~np.isin(everything, history.positions)
-        order = np.argsort(-exact.scores[allowed], kind="stable")[:k]
-        proposed = bundle.candidates(history, k, user.fold_in).positions
-        found.append(np.isin(everything[allowed][order], proposed).mean())
-    return float(np.mean(found))
