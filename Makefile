@@ -40,7 +40,7 @@ $(BENCH_VENV)/.stamp: requirements/bench-lock.txt $(PROJECTS)
 
 .PHONY: demo
 demo: setup ## Train, publish and use a model on public data, start to end
-	$(VENV)/$(BIN)/homespun-server demo
+	$(RUN) examples/demo.py
 
 .PHONY: test
 test: setup ## Run the tests with a tenth of the crash and fuzz runs

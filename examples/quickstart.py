@@ -6,7 +6,7 @@ with hs.Personalizer.open("profile/", key=hs.Key.passphrase("correct horse batte
     notice = hs.Notice("Films you rate are kept encrypted on this computer, to recommend others. They never leave it.")
     me.consent.grant(hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, notice=notice)
     me.record("tt1375666", kind="rate", weight=9.0)
-    me.record("tt0816692", kind="rate", weight=10.0)
+    me.record("tt0468569", kind="rate", weight=10.0)
     best, *others = me.recommend(5)
     for recommendation in [best, *others]:
         print(f"{recommendation.title}: {recommendation.reason}")

@@ -21,7 +21,7 @@ from homespun.model.sample import open_sample
 from homespun.personalizer import Personalizer, Recommendation
 from homespun.profile import Key, ProfileStore
 
-_DEMO_LIKES = ("tt0133093", "tt0816692", "tt1375666")
+_DEMO_LIKES = ("tt0133093", "tt1375666", "tt0468569")
 _DEMO_NOTICE = Notice("This demonstration keeps three films in memory until it ends.")
 
 
@@ -94,11 +94,7 @@ def _erase(options: argparse.Namespace) -> None:
     _existing(options.profile)
     with closing(_bundle(options)) as bundle, _profile(options, bundle) as me:
         receipt = me.erase()
-    for store in receipt.stores:
-        _say(f"{store.store}: {store.level}. {store.detail}")
-    _say("Not covered:")
-    for limit in receipt.out_of_scope:
-        _say(f"  {limit}")
+    _say(str(receipt))
 
 
 def _bundle(options: argparse.Namespace) -> Bundle:

@@ -48,13 +48,13 @@ def quality_table(quality: Quality) -> Table:
     """Lay out models beside popularity and EASE."""
     table = Table(
         title=f"Quality on {quality.test_users:,} users whom training never saw",
-        caption="R: recall. seen: share of the catalogue in anybody's first 20. Leads: paired, in NDCG@100, ± half the "
-        "95% interval. Exact figures about people: non-private, for you alone.",
+        caption="R: recall. seen: share of the catalogue in anybody's first 20. vs: paired lead in NDCG@100, ± half "
+        "its 95% interval. Exact figures about people: non-private, for you alone.",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
-    for heading in ("R@20", "R@50", "NDCG@100", "seen", "over popularity", "over EASE"):
+    for heading in ("R@20", "R@50", "NDCG@100", "seen", "vs popular", "vs EASE"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in quality.rows:
         table.add_row(

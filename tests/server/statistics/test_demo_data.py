@@ -1,11 +1,13 @@
 """The shipped data set: complete, small, licensed, readable without a setting."""
 
 import runpy
+import zipfile
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from homespun.errors import MisuseError
 from homespun_server.data import movietweetings
 from homespun_server.statistics.columns import ItemColumns
 from homespun_server.statistics.interactions import Interactions
@@ -53,3 +55,11 @@ def test_the_tool_names_items_by_their_imdb_ids(tmp_path):
         interactions = connection.read_parquet(str(target / "interactions.parquet")).fetchall()
     assert items == [("tt0000012", "B (1900)", 1900, "Short|Drama")]
     assert interactions == [(1, "tt0000012", 7, 40), (2, "tt0000012", 7, 50)]
+
+
+def test_a_package_inside_an_archive_says_so(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "package.zip", "w") as archive:
+        archive.writestr("movietweetings/items.parquet", b"")
+        monkeypatch.setattr("homespun_server.data.files", lambda _: zipfile.Path(archive))
+        with pytest.raises(MisuseError, match="inside an archive"):
+            movietweetings()

@@ -47,8 +47,9 @@ def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: f
     lines = list(shown)
     if rest:
         lines.append((f"{len(rest)} smaller parts", sum(value for _, value in rest)))
-    lines.append(("rounding (residual)", residual))
-    width = max(len("score"), *(len(label) for label, _ in lines))
+    rounding = "rounding (residual)"
+    width = max(len(rounding), *(len(label) for label, _ in lines))
     body = [f"{label:<{width}}  {value:+.6f}" for label, value in lines]
+    body.append(f"{rounding:<{width}}  {residual:+.1e}")
     total = f"{'score':<{width}}  {score:+.6f}"
     return "\n".join([*body, "─" * len(total), total])

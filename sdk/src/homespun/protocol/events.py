@@ -110,7 +110,7 @@ def _check_context_value(key: str, value: ContextValue) -> None:
         raise InvalidEventError(f"{where} is {value!r}; use text, a number or a truth value.")
     if isinstance(value, str):
         _check_context_text(where, value)
-    elif not math.isfinite(value) or abs(value) > MAX_CONTEXT_NUMBER:
+    elif not abs(value) <= MAX_CONTEXT_NUMBER:  # also refuses NaN
         raise InvalidEventError(f"{where} must be finite and at most 2⁵³ in magnitude.")
 
 

@@ -61,6 +61,14 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     stores: tuple[StoreErasure, ...]
     out_of_scope: tuple[str, ...] = OUT_OF_SCOPE
 
+    def __str__(self) -> str:
+        """Return the receipt in words, a line a store."""
+        profile = f"profile {self.profile}" if self.profile else "a profile that could not be read"
+        stores = [f"  {store.store}: {store.level}. {store.detail}" for store in self.stores]
+        limits = [f"  {limit}" for limit in self.out_of_scope]
+        erased = [f"Erased {profile}:", *stores] if stores else ["There was nothing to erase."]
+        return "\n".join([*erased, "Not covered by this receipt:", *limits])
+
     def __post_init__(self) -> None:
         """Refuse a receipt that claims more than anybody can know."""
         hidden = [limit for limit in OUT_OF_SCOPE if limit not in self.out_of_scope]

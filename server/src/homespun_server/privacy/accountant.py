@@ -7,6 +7,7 @@ accounting of the continuous Gaussian is not claimed, because it is not proven f
 """
 
 import math
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -33,7 +34,7 @@ def delta_of(rho: float, epsilon: float) -> float:
     def log_delta(log_excess: float) -> float:
         excess = math.exp(log_excess)
         alpha = 1 + excess
-        return excess * (alpha * rho - epsilon) + alpha * math.log(excess / alpha) - log_excess
+        return excess * (alpha * rho - epsilon) + alpha * math.log1p(-1 / alpha) - log_excess
 
     best = minimize_scalar(log_delta, bounds=_ORDER_RANGE, method="bounded", options={"xatol": 1e-10})
     return math.exp(min(0.0, float(best.fun)))
@@ -58,8 +59,15 @@ def rho_for(epsilon: float, delta: float) -> float:
 
 
 def epsilon_of(rho: float, delta: float) -> float:
-    """Return the smallest ε (rounded up) for which ρ-zCDP implies (ε, δ)-DP by ``delta_of``."""
-    low, high = 0.0, rho + 2 * math.sqrt(rho * math.log(1 / delta)) + 1e-9
+    """Return the smallest ε (rounded up) for which ρ-zCDP implies (ε, δ)-DP by ``delta_of``.
+
+    Raises:
+        PrivacyParameterError: If ρ is not finite and at least 0 or δ is not in (0, 1).
+    """
+    if not (math.isfinite(rho) and rho >= 0):
+        raise PrivacyParameterError(f"ρ is {rho}; a loss that was spent is finite and not negative.")
+    _check_delta(delta)
+    low, high = 0.0, rho + 2 * math.sqrt(-rho * math.log(delta)) + 1e-9
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if delta_of(rho, middle) <= delta else (middle, high)
@@ -76,6 +84,10 @@ def check_parameters(epsilon: float, delta: float) -> None:
         raise PrivacyParameterError(
             f"ε is {epsilon}; it must be finite and positive. For a model without a guarantee use --non-private."
         )
+    _check_delta(delta)
+
+
+def _check_delta(delta: float) -> None:
     if not 0 < delta < 1:
         raise PrivacyParameterError(f"δ is {delta}; it must lie between 0 and 1, well below 1/users.")
 
@@ -102,7 +114,8 @@ class Spend:
 class Accountant:
     """A budget of zCDP for one population, spent by recorded releases and never exceeded.
 
-    The unit is the user, with neighbours that differ by adding or removing one user.
+    The unit is the user, with neighbours that differ by adding or removing one user. Safe to charge from
+    several threads at once.
     """
 
     def __init__(self, epsilon: float, delta: float) -> None:
@@ -115,6 +128,7 @@ class Accountant:
         self.delta = delta
         self.rho = Fraction(rho_for(epsilon, delta))
         self._spends: list[Spend] = []
+        self._lock = threading.Lock()
 
     @property
     def spends(self) -> tuple[Spend, ...]:
@@ -135,16 +149,21 @@ class Accountant:
         """
         if spend.mechanism != "discrete-gaussian":
             raise PrivacyParameterError(f"the mechanism {spend.mechanism!r} has no accounted cost; it is refused.")
-        if spend.sigma < 1 or spend.rho != gaussian_rho(spend.l2_bound, spend.sigma):
-            raise PrivacyParameterError(f"a charge of {spend.rho} is not what σ = {spend.sigma} costs.")
-        left = self.rho - self.spent
-        if spend.rho > left:
-            raise BudgetExceededError(
-                f"releasing {spend.statistic} would cost ρ = {float(spend.rho):.4g}, but only "
-                f"{float(left):.4g} of {float(self.rho):.4g} (ε = {self.epsilon}, δ = {self.delta}) is left. "
-                "Nothing was released."
+        # A bound of 0 would make any number of releases free.
+        if min(spend.sigma, spend.l2_bound) < 1 or spend.rho != gaussian_rho(spend.l2_bound, spend.sigma):
+            raise PrivacyParameterError(
+                f"a charge of {spend.rho} is not what σ = {spend.sigma} costs for an L2 bound of {spend.l2_bound}."
             )
-        self._spends.append(spend)
+        # Between looking at what is left and spending it, no other thread may spend.
+        with self._lock:
+            left = self.rho - self.spent
+            if spend.rho > left:
+                raise BudgetExceededError(
+                    f"releasing {spend.statistic} would cost ρ = {float(spend.rho):.4g}, but only "
+                    f"{float(left):.4g} of {float(self.rho):.4g} (ε = {self.epsilon}, δ = {self.delta}) is left. "
+                    "Nothing was released."
+                )
+            self._spends.append(spend)
 
 
 def gaussian_rho(l2_bound: int, sigma: int) -> Fraction:
@@ -153,7 +172,15 @@ def gaussian_rho(l2_bound: int, sigma: int) -> Fraction:
 
 
 def sigma_for(l2_bound: int, rho: Fraction) -> int:
-    """Return the smallest integer σ whose discrete Gaussian costs at most ρ."""
+    """Return the smallest integer σ whose discrete Gaussian costs at most ρ.
+
+    Raises:
+        PrivacyParameterError: If ρ is not positive: no noise is enough for a budget of nothing.
+    """
+    if rho <= 0:
+        raise PrivacyParameterError(
+            f"ρ is {rho}, and no amount of noise costs so little: the budget is spent, or its share is 0."
+        )
     needed = Fraction(l2_bound * l2_bound) / (2 * rho)
     whole = -(-needed.numerator // needed.denominator)
     root = math.isqrt(whole)

@@ -11,8 +11,13 @@ import numpy as np
 import opendp.prelude as dp
 from numpy.typing import NDArray
 
+from homespun_server.errors import PrivacyParameterError
+
 CHUNK = 20_000
 """Values drawn in one call, about a third of a second of one core."""
+
+LARGEST_SIGMA = 1 << 53
+"""Beyond it σ is no exact float any more, and what is drawn would not be what was charged."""
 
 Progress = Callable[[int, int], None]
 """Called with (values done, values in all)."""
@@ -28,6 +33,9 @@ def add_discrete_gaussian(values: NDArray[np.int64], sigma: int, progress: Progr
 
     Returns:
         int64 of shape [n]. Takes 17 µs a value and core.
+
+    Raises:
+        PrivacyParameterError: If σ is not in 1..LARGEST_SIGMA.
     """
     measurement = _measurement(sigma)
 
@@ -52,6 +60,8 @@ def opendp_rho(l2_bound: int, sigma: int) -> float:
 
 
 def _measurement(sigma: int) -> dp.Measurement:
+    if not 1 <= sigma <= LARGEST_SIGMA:
+        raise PrivacyParameterError(f"σ is {sigma}; noise that protects anybody has one in 1..{LARGEST_SIGMA}.")
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="i64")
     return dp.m.make_gaussian(*space, scale=float(sigma))

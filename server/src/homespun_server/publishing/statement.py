@@ -10,7 +10,7 @@ from homespun.protocol.bundle import PrivacyStatement, ReleaseEntry
 from homespun_server.privacy.accountant import epsilon_of
 from homespun_server.privacy.release import Release
 
-_DIGITS = 6
+_DIGITS = 4
 
 
 def privacy_statement(releases: Sequence[Release], delta: float | None) -> PrivacyStatement:
@@ -43,7 +43,7 @@ def privacy_statement(releases: Sequence[Release], delta: float | None) -> Priva
         neighbours="add/remove one user",
         epsilon=epsilon,
         delta=Decimal(str(delta)),
-        rho=_rounded_up(float(rho)),
+        rho=_quotient_rounded_up(rho),
         releases=entries,
         statement=text,
     )
@@ -55,7 +55,7 @@ def _entry(release: Release) -> ReleaseEntry:
         mechanism="discrete-gaussian" if release.private else "none",
         l2_bound=release.statistic.l2_bound,
         sigma=Decimal(release.sigma),
-        rho=None if release.rho is None else _rounded_up(float(release.rho)),
+        rho=None if release.rho is None else _quotient_rounded_up(release.rho),
         values=release.values.size,
     )
 
@@ -77,6 +77,10 @@ def _without_figures(
 
 def _rounded_up(value: float) -> Decimal:
     return Context(prec=_DIGITS, rounding=ROUND_CEILING).create_decimal_from_float(value)
+
+
+def _quotient_rounded_up(value: Fraction) -> Decimal:
+    return Context(prec=_DIGITS, rounding=ROUND_CEILING).divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
 def decimal(value: float) -> Decimal:

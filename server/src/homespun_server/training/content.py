@@ -6,8 +6,8 @@ each is normalised before they are joined.
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.utils.extmath import randomized_svd
 
 from homespun_server.errors import TrainingError
 from homespun_server.statistics.items import Items
@@ -17,6 +17,7 @@ FIELD_WEIGHTS = {"title": 0.5, "tags": 1.0, "text": 1.0}
 """How much a field's cosine counts; titles least, because their words say little about the content."""
 
 _SEED = 0
+_ITERATIONS = 5
 
 
 def train_content(items: Items, dimensions: int) -> LowRank:
@@ -34,13 +35,14 @@ def train_content(items: Items, dimensions: int) -> LowRank:
         TrainingError: If no two items share a word or a tag.
     """
     features = _features(items)
-    rank = min(dimensions, min(features.shape) - 1)
+    rank = min(dimensions, *features.shape)
     if rank < 1:
         raise TrainingError(
             "no two items of the catalogue share a word or a tag, so nothing is similar to anything. Map a column "
             "to tags or text, or add more items."
         )
-    reduced = TruncatedSVD(rank, random_state=_SEED).fit_transform(features)
+    left, strengths, _ = randomized_svd(features, rank, n_iter=_ITERATIONS, random_state=_SEED)
+    reduced = left * strengths
     norms = np.linalg.norm(reduced, axis=1, keepdims=True)
     # Items that the leading dimensions do not reach stay at zero instead of being blown up from rounding.
     vectors = np.divide(reduced, norms, out=np.zeros_like(reduced), where=norms > 1e-6)  # noqa: PLR2004

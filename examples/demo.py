@@ -1,0 +1,159 @@
+"""The whole loop on real data: ratings in, noised sums, a bundle, a device, reasons, erasure.
+
+Usage: python examples/demo.py [FOLDER]     (about a minute; results stay in FOLDER, ./demo if not given)
+
+MovieTweetings comes with homespun-server. A real operator would publish one of the models; each ε here is an
+experiment of its own on public data, and publishing them all would cost the sum of their budgets.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import homespun as hs
+from homespun_server.data import movietweetings
+from homespun_server.display import lead, privacy_view, progress, quality_table
+from homespun_server.pipeline import FitOptions, fit_content, make_bundle
+from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
+from homespun_server.statistics.interactions import Interactions
+from homespun_server.statistics.items import Items
+from homespun_server.statistics.likes import Likes, TestUser
+from homespun_server.training.comparison import Observer, compare
+from homespun_server.training.report import Quality
+
+EPSILON = 4.0
+OTHER_EPSILONS = (1.0, 2.0, 8.0)
+OPTIONS = FitOptions(name="Films", min_weight=7.0, test_share=0.1)
+TYPICAL_LIKES = range(20, 40)
+"""The first held-out person with so many likes is replayed: no better and no worse chosen than that."""
+
+NOTICE = hs.Notice("Your ratings are kept encrypted on this computer and used to recommend films. They never leave it.")
+
+console = Console()
+
+
+def main(folder: Path) -> None:
+    started = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    with progress(console) as observer, read() as interactions:
+        likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
+        bundles = fit_all(interactions.items, likes, folder, observer)
+        comparison = compare(likes, observer)
+        quality = comparison.quality(bundles)
+        person = next(user for user in comparison.users if len(user.fold_in) in TYPICAL_LIKES)
+        history = events_of(interactions, person)
+    main_bundle = folder / name_of(EPSILON)
+    console.rule("1. What was learned, and what it cost")
+    with_bundle = hs.Bundle.open(main_bundle)
+    console.print(privacy_view(with_bundle.privacy))
+    console.rule("2. How good it is")
+    console.print(quality_table(quality))
+    console.print(verdict(quality), highlight=False)
+    console.rule("3. On a device: one of the people whom training never saw")
+    on_a_device(with_bundle, person, history, folder / "profile")
+    console.print(
+        f"\nDone in {time.monotonic() - started:.0f} s. The bundles are in {folder}; their cards are card.md."
+    )
+
+
+def read() -> Interactions:
+    tables = movietweetings()
+    return Interactions.read(tables.interactions, items=Items.read(tables.items))
+
+
+def name_of(epsilon: float | None) -> str:
+    return "non-private" if epsilon is None else f"private, ε = {epsilon:g}"
+
+
+def fit_all(items: Items, likes: Likes, folder: Path, observer: Observer) -> Mapping[str, Path]:
+    """Make the bundles: content alone, private at several ε, and without privacy."""
+    bundles = {"content": fit_content(items, out=folder / "content", options=OPTIONS)}
+    for epsilon in (*sorted((EPSILON, *OTHER_EPSILONS)), None):
+        budget = None if epsilon is None else Accountant(epsilon, DEFAULT_DELTA)
+        name = name_of(epsilon)
+        now = datetime.now(UTC)
+        make_bundle(likes, items, folder / name, budget=budget, options=OPTIONS, observer=observer, now=now)
+        bundles[name] = folder / name
+    return bundles
+
+
+def verdict(quality: Quality) -> str:
+    """Say from which ε the private model beats popularity beyond chance, and where it does not."""
+    lines = []
+    for epsilon in sorted((EPSILON, *OTHER_EPSILONS)):
+        (row,) = (row for row in quality.rows if row.model == name_of(epsilon))
+        interval = row.lead_over_popularity
+        if interval is None:
+            continue
+        if interval.low > 0:
+            lines.append(f"At ε = {epsilon:g} the private model beats popularity (by {lead(interval)} NDCG@100).")
+            return "\n".join(lines)
+        lines.append(
+            f"At ε = {epsilon:g} the private model does not beat popularity beyond chance ({lead(interval)}): these "
+            "people are too few, and like too few films each, for so much noise."
+        )
+    return "\n".join([*lines, "No ε tried here is enough; more people are needed."])
+
+
+def events_of(interactions: Interactions, person: TestUser) -> list[hs.Event]:
+    """A held-out person's real ratings of the films that the model may be shown, in their order."""
+    query = """
+        SELECT item_id, weight, time FROM interactions JOIN item_ids USING (item) WHERE user = $user ORDER BY time, row
+    """
+    rows = interactions.connection.execute(query, {"user": person.user}).fetchall()
+    return [hs.Event(item, "rate", time, weight) for item, weight, time in rows if item not in person.held_out]
+
+
+def on_a_device(bundle: hs.Bundle, person: TestUser, history: list[hs.Event], folder: Path) -> None:
+    key = hs.Key.passphrase("a passphrase that only this person knows")
+    with hs.Personalizer.open(folder, bundle=bundle, key=key) as me:
+        console.print(
+            f"Before consent: {me.recommend(1)[0].reason}; on disk: {'something' if folder.exists() else 'nothing'}."
+        )
+        me.consent.grant(hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, notice=NOTICE, surface="demo")
+        for event in history:
+            me.record(event.item, event.kind, weight=event.weight, time=event.time)
+        recommended = me.recommend(10)
+        console.print(f"{len(history)} real ratings replayed. Recommended:")
+        console.print(recommendation_table(recommended, person))
+        console.print(f"Why {recommended[0].title}? Its score is exactly the sum of:\n", highlight=False)
+        console.print(me.explain(recommended[0]).table(rows=8), highlight=False)
+        console.rule("4. What is on disk")
+        show_disk(folder, [text for event in history for text in (event.item, title_of(bundle, event.item))])
+        console.rule("5. Erased, with proof")
+        console.print(str(me.erase()), highlight=False)
+        left = [path.name for path in folder.rglob("*")] if folder.exists() else []
+        console.print(f"Files left: {left or 'none'}. Events left: {len(me.events())}.")
+    with hs.Personalizer.open(folder, bundle=bundle, key=key) as again:
+        console.print(f"Opened again: {len(again.events())} events; {again.recommend(1)[0].reason}.")
+
+
+def title_of(bundle: hs.Bundle, item: str) -> str:
+    return bundle.title(item) if item in bundle else item
+
+
+def recommendation_table(recommended: list[hs.Recommendation], person: TestUser) -> Table:
+    table = Table("film", "score", "reason", "they did like it")
+    for entry in recommended:
+        table.add_row(entry.title, f"{entry.score:+.3f}", entry.reason, "yes" if entry.item in person.held_out else "")
+    return table
+
+
+def show_disk(folder: Path, secrets: list[str]) -> None:
+    """List the profile's files and look for anything readable in them, as `strings` would."""
+    table = Table("file", "bytes", f"of {len(secrets)} ids and titles readable")
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        readable = sum(text.encode() in content or text.encode("utf-16-le") in content for text in secrets)
+        table.add_row(path.name, f"{len(content):,}", str(readable))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo"))

@@ -1,0 +1,257 @@
+"""A shelf of films in a terminal: a small application that embeds homespun.
+
+It asks before it keeps anything, and the words that it shows are the notice that is stored with the choice.
+All that it knows about the person is in one encrypted profile, so erasing that erases everything. Until
+they allow it, what they hide is remembered until they leave, and nothing is on the disk.
+
+homespun has no list of hidden items yet; the shelf keeps its own, as events of the kind ``hide`` with
+weight 0: below what the sample takes for a like, and in the profile, so that the list is encrypted and erased
+with the rest.
+"""
+
+import argparse
+import getpass
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import homespun as hs
+from homespun.errors import WrongKeyError
+
+NOTICE = hs.Notice(
+    "If you allow it, the film shelf keeps the films that you rate or hide, and\n"
+    "this choice, in an encrypted profile on this computer, and uses them to choose\n"
+    "the films that it lists for you. They never leave this computer. You can type\n"
+    "'forbid' at any time to stop their use, and 'erase' to destroy them."
+)
+PURPOSES = (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION)
+LIST_LENGTH = 10
+
+HELP = """\
+list            films for you              allow        ask whether I may remember
+find WORDS      films by title             forbid       stop using what I know
+rate N STARS    1 to 10                    known        everything that I know
+why N           why film N is listed       erase        destroy it, with a receipt
+hide N          never list film N again    quit         leave (so does Ctrl-D)"""
+
+
+class InputError(Exception):
+    """The person typed something that means nothing here."""
+
+
+class Screen:
+    """Text for people: colours on a terminal that has them, plain text elsewhere."""
+
+    def __init__(self) -> None:
+        # Titles have letters that an old Windows code page lacks; a question mark is better than a crash.
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        capable = os.name != "nt" or "WT_SESSION" in os.environ
+        self._colours = sys.stdout.isatty() and capable and "NO_COLOR" not in os.environ
+        self.width = min(shutil.get_terminal_size().columns, 100)
+
+    def say(self, text: str = "", *, code: str = "") -> None:
+        """Print ``text``, in the colour of an ANSI ``code`` if there are colours."""
+        print(f"\x1b[{code}m{text}\x1b[0m" if code and self._colours else text, flush=True)
+
+    def title(self, left: str, right: str) -> None:
+        """Print a heading with a rule under it."""
+        gap = max(2, self.width - len(left) - len(right))
+        self.say()
+        self.say(f"{left}{' ' * gap}{right}", code="1")
+        self.say("─" * self.width, code="2")
+
+    def rows(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print a numbered list with a remark beside each entry, cut to the screen's width."""
+        column = max((len(name) for name, _ in rows), default=0)
+        for number, (name, remark) in enumerate(rows, start=1):
+            line = f"{number:>3}  {name:<{column}}  {remark}".rstrip()
+            self.say(line if len(line) <= self.width else line[: self.width - 1] + "…")
+
+    def wrapped(self, text: str) -> None:
+        """Print a paragraph."""
+        self.say(textwrap.fill(text, self.width, subsequent_indent="  "))
+
+
+class Shelf:
+    """The application: one person, one bundle, one list on the screen."""
+
+    def __init__(self, folder: Path, passphrase_file: Path | None, screen: Screen) -> None:
+        self._folder = folder
+        self._passphrase_file = passphrase_file
+        self._screen = screen
+        self._me = hs.Personalizer.open(None, key=hs.Key.ephemeral())
+        self._shown: list[hs.Recommendation | str] = []
+        self._hidden: set[str] = set()
+        commands = (
+            *(self.list, self.find, self.rate, self.why, self.hide),
+            *(self.allow, self.forbid, self.known, self.erase),
+        )
+        self._commands = {command.__name__: command for command in commands}
+
+    def run(self) -> None:
+        """Open what there is, ask if nothing was allowed yet, and take commands until the person leaves."""
+        if self._folder.is_dir() and any(self._folder.iterdir()):
+            self._unlock()
+        if not self._me.consent.granted(PURPOSES[0]):
+            self._obey(["allow"])
+        self.list()
+        self._screen.say("\nType help for what you can do.", code="2")
+        while (line := input("\n> ")).strip() != "quit":
+            self._obey(line.split())
+
+    def close(self) -> None:
+        """Close the profile and the bundle."""
+        self._me.close()
+        self._me.bundle.close()
+
+    def list(self, *_: str) -> None:
+        """Show the best films."""
+        found = self._me.recommend(LIST_LENGTH, exclude=self._hidden)
+        self._shown = [*found]
+        personalized = any(film.personalized for film in found)
+        self._screen.title("The film shelf", "for you" if personalized else "the same for everybody")
+        self._screen.rows([(film.title, film.reason if personalized else "") for film in found])
+        if found and not personalized:
+            self._screen.say(f"     {found[0].reason}", code="2")
+
+    def find(self, *words: str) -> None:
+        """Show the films whose title has all the words."""
+        bundle = self._me.bundle
+        wanted = [word.casefold() for word in words]
+        titles = ((item, bundle.title(item)) for item in bundle.items)
+        found = [(item, title) for item, title in titles if all(word in title.casefold() for word in wanted)]
+        self._shown = [item for item, _ in found[:LIST_LENGTH]]
+        self._screen.title(f"Films named {' '.join(words)}", f"{len(self._shown)} of {len(found)}")
+        self._screen.rows([(title, ", ".join(bundle.tags(item))) for item, title in found[:LIST_LENGTH]])
+
+    def rate(self, number: str = "", stars: str = "", *_: str) -> None:
+        """Remember a rating, if that is allowed."""
+        item = self._item(number)
+        if not stars.isdecimal() or not 1 <= int(stars) <= 10:
+            raise InputError("Say how many stars from 1 to 10, for instance: rate 3 8")
+        kept = self._me.record(item, "rate", weight=float(stars))
+        outcome = f"{stars} of 10." if kept else "not kept, because you did not allow it. Type allow to change that."
+        self._screen.say(f"{self._me.bundle.title(item)}: {outcome}")
+
+    def why(self, number: str = "", *_: str) -> None:
+        """Show the exact parts of a film's score."""
+        self._item(number)
+        self._screen.say(str(self._me.explain(self._shown[int(number) - 1])))
+
+    def hide(self, number: str = "", *_: str) -> None:
+        """Never list a film again."""
+        item = self._item(number)
+        kept = self._me.record(item, "hide", weight=0.0)
+        if not kept:
+            self._hidden.add(item)
+        self._screen.say(f"{self._me.bundle.title(item)} is hidden{'.' if kept else ' until you leave.'}")
+
+    def allow(self, *_: str) -> None:
+        """Show the notice and ask; only a clear yes counts."""
+        self._screen.title("May I remember?", "your choice")
+        self._screen.say(NOTICE.text)
+        if input("\nAllow this? [y/N] ").strip().casefold() not in {"y", "yes"}:
+            raise InputError("Then nothing more is kept or used.")
+        if self._me.sizes() is None:
+            self._open(self._new_passphrase())
+        self._me.consent.grant(*PURPOSES, notice=NOTICE, surface="film shelf")
+        self._screen.say("Thank you. Your profile is encrypted with your passphrase.")
+
+    def forbid(self, *_: str) -> None:
+        """Stop using what is known; it stays encrypted where it is."""
+        self._me.consent.withdraw(hs.Purpose.PERSONALIZATION, surface="film shelf")
+        self._screen.say("What I know is not used any more, not even what you hid, and nothing is added.")
+
+    def known(self, *_: str) -> None:
+        """Show everything that is known and allowed."""
+        bundle, events = self._me.bundle, self._me.events()
+        self._shown = [event.item for event in events]
+        self._screen.title("What I know", f"{len(events)} events")
+        marks = [f"{event.kind} {event.weight:g}" if event.weight else event.kind for event in events]
+        names = [bundle.title(event.item) if event.item in bundle else event.item for event in events]
+        self._screen.rows(list(zip(names, marks, strict=True)))
+        for purpose in PURPOSES:
+            allowed = "allowed" if self._me.consent.granted(purpose) else "not allowed"
+            self._screen.say(f"{allowed:>11}  {purpose.description}", code="2")
+
+    def erase(self, *_: str) -> None:
+        """Destroy everything and print the receipt."""
+        self._hidden.clear()
+        if self._me.sizes() is None:
+            raise InputError("Nothing is kept, so there is nothing to erase.")
+        if input("Erase everything that I know? Type yes: ").strip() != "yes":
+            raise InputError("Nothing was erased.")
+        receipt = self._me.erase()
+        self._screen.title("Receipt", receipt.profile[:12])
+        for store in receipt.stores:
+            self._screen.wrapped(f"{store.store}: {store.level}. {store.detail}")
+        self._screen.say("\nNo program can vouch for:")
+        for limit in receipt.out_of_scope:
+            self._screen.wrapped(f"- {limit}")
+
+    def _obey(self, words: Sequence[str]) -> None:
+        if not words or words[0] not in self._commands:
+            self._screen.say(HELP)
+            return
+        try:
+            self._commands[words[0]](*words[1:])
+        except (hs.HomespunError, InputError) as error:
+            self._screen.say(f"{error}", code="31")
+
+    def _item(self, number: str) -> str:
+        if not number.isdecimal() or not 1 <= int(number) <= len(self._shown):
+            raise InputError("Name a film by its number in the list above, for instance: why 1")
+        film = self._shown[int(number) - 1]
+        return film if isinstance(film, str) else film.item
+
+    def _unlock(self) -> None:
+        while True:
+            try:
+                return self._open(self._passphrase("Passphrase: "))
+            except WrongKeyError as error:
+                if self._passphrase_file is not None:
+                    raise
+                self._screen.say(f"{error} Ctrl-C leaves.", code="31")
+
+    def _open(self, passphrase: str) -> None:
+        opened = hs.Personalizer.open(self._folder, key=hs.Key.passphrase(passphrase), bundle=self._me.bundle)
+        self._me.close()
+        self._me = opened
+
+    def _new_passphrase(self) -> str:
+        chosen = self._passphrase("Choose a passphrase: ")
+        if self._passphrase_file is None and self._passphrase("Once more: ") != chosen:
+            raise InputError("The two differ. Nothing was kept; type allow to try again.")
+        return chosen
+
+    def _passphrase(self, prompt: str) -> str:
+        if self._passphrase_file is not None:
+            return self._passphrase_file.read_text(encoding="utf-8").rstrip("\r\n")
+        return getpass.getpass(prompt)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the shelf and return its exit status."""
+    parser = argparse.ArgumentParser(description="A shelf of films that remembers only what you allow.")
+    parser.add_argument("--profile", type=Path, default=Path("film-shelf"), metavar="DIR", help="(film-shelf)")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="else it is asked for")
+    options = parser.parse_args(arguments)
+    try:
+        with closing(Shelf(options.profile, options.passphrase_file, Screen())) as shelf:
+            shelf.run()
+    except (EOFError, KeyboardInterrupt):
+        print()
+    except (hs.HomespunError, OSError) as error:
+        print(f"film shelf: {error}", file=sys.stderr)
+        return 1
+    print("Goodbye.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
