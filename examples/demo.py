@@ -48,15 +48,14 @@ def main(folder: Path) -> None:
         quality = comparison.quality(bundles)
         person = next(user for user in comparison.users if len(user.fold_in) in TYPICAL_LIKES)
         history = events_of(interactions, person)
-    main_bundle = folder / name_of(EPSILON)
     console.rule("1. What was learned, and what it cost")
-    with_bundle = hs.Bundle.open(main_bundle)
-    console.print(privacy_view(with_bundle.privacy))
+    bundle = hs.Bundle.open(folder_of(EPSILON, folder))
+    console.print(privacy_view(bundle.privacy))
     console.rule("2. How good it is")
     console.print(quality_table(quality))
     console.print(verdict(quality), highlight=False)
     console.rule("3. On a device: one of the people whom training never saw")
-    on_a_device(with_bundle, person, history, folder / "profile")
+    on_a_device(bundle, person, history, folder / "profile")
     console.print(
         f"\nDone in {time.monotonic() - started:.0f} s. The bundles are in {folder}; their cards are card.md."
     )
@@ -71,15 +70,19 @@ def name_of(epsilon: float | None) -> str:
     return "non-private" if epsilon is None else f"private, ε = {epsilon:g}"
 
 
+def folder_of(epsilon: float | None, folder: Path) -> Path:
+    return folder / ("non-private" if epsilon is None else f"private-{epsilon:g}")
+
+
 def fit_all(items: Items, likes: Likes, folder: Path, observer: Observer) -> Mapping[str, Path]:
     """Make the bundles: content alone, private at several ε, and without privacy."""
     bundles = {"content": fit_content(items, out=folder / "content", options=OPTIONS)}
     for epsilon in (*sorted((EPSILON, *OTHER_EPSILONS)), None):
         budget = None if epsilon is None else Accountant(epsilon, DEFAULT_DELTA)
-        name = name_of(epsilon)
+        bundle = folder_of(epsilon, folder)
         now = datetime.now(UTC)
-        make_bundle(likes, items, folder / name, budget=budget, options=OPTIONS, observer=observer, now=now)
-        bundles[name] = folder / name
+        make_bundle(likes, items, bundle, budget=budget, options=OPTIONS, observer=observer, now=now)
+        bundles[name_of(epsilon)] = bundle
     return bundles
 
 

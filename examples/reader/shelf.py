@@ -36,7 +36,7 @@ list            films for you              allow        ask whether I may rememb
 find WORDS      films by title             forbid       stop using what I know
 rate N STARS    1 to 10                    known        everything that I know
 why N           why film N is listed       erase        destroy it, with a receipt
-hide N          never list film N again    quit         leave (so does Ctrl-D)"""
+hide N          never list film N again    quit         leave (so does Ctrl-C)"""
 
 
 class InputError(Exception):
@@ -71,10 +71,6 @@ class Screen:
         for number, (name, remark) in enumerate(rows, start=1):
             line = f"{number:>3}  {name:<{column}}  {remark}".rstrip()
             self.say(line if len(line) <= self.width else line[: self.width - 1] + "…")
-
-    def wrapped(self, text: str) -> None:
-        """Print a paragraph."""
-        self.say(textwrap.fill(text, self.width, subsequent_indent="  "))
 
 
 class Shelf:
@@ -156,7 +152,8 @@ class Shelf:
         self._screen.title("May I remember?", "your choice")
         self._screen.say(NOTICE.text)
         if input("\nAllow this? [y/N] ").strip().casefold() not in {"y", "yes"}:
-            raise InputError("Then nothing more is kept or used.")
+            allowed = self._me.consent.granted(PURPOSES[1])
+            raise InputError("It stays allowed; forbid stops it." if allowed else "Then nothing is kept.")
         if self._me.sizes() is None:
             self._open(self._new_passphrase())
         self._me.consent.grant(*PURPOSES, notice=NOTICE, surface="film shelf")
@@ -181,18 +178,15 @@ class Shelf:
 
     def erase(self, *_: str) -> None:
         """Destroy everything and print the receipt."""
-        self._hidden.clear()
         if self._me.sizes() is None:
             raise InputError("Nothing is kept, so there is nothing to erase.")
         if input("Erase everything that I know? Type yes: ").strip() != "yes":
             raise InputError("Nothing was erased.")
         receipt = self._me.erase()
         self._screen.title("Receipt", receipt.profile[:12])
-        for store in receipt.stores:
-            self._screen.wrapped(f"{store.store}: {store.level}. {store.detail}")
-        self._screen.say("\nNo program can vouch for:")
-        for limit in receipt.out_of_scope:
-            self._screen.wrapped(f"- {limit}")
+        done = [f"{store.store}: {store.level}. {store.detail}" for store in receipt.stores]
+        for line in (*done, "No program can vouch for:", *receipt.out_of_scope):
+            self._screen.say(textwrap.fill(line, self._screen.width, subsequent_indent="  "))
 
     def _obey(self, words: Sequence[str]) -> None:
         if not words or words[0] not in self._commands:
@@ -246,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shelf.run()
     except (EOFError, KeyboardInterrupt):
         print()
-    except (hs.HomespunError, OSError) as error:
+    except (hs.HomespunError, OSError, UnicodeDecodeError) as error:
         print(f"film shelf: {error}", file=sys.stderr)
         return 1
     print("Goodbye.")

@@ -7,6 +7,7 @@ import argparse
 import getpass
 import json
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,8 @@ from homespun.errors import HomespunError, MisuseError
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.personalizer import Personalizer, Recommendation
-from homespun.profile import Key, ProfileStore
+from homespun.profile import Key, ProfileStore, erase, profile_id
+from homespun.protocol.receipts import Receipt
 
 _DEMO_LIKES = ("tt0133093", "tt1375666", "tt0468569")
 _DEMO_NOTICE = Notice("This demonstration keeps three films in memory until it ends.")
@@ -92,9 +94,10 @@ def _erase(options: argparse.Namespace) -> None:
     if not options.yes and input(f"Erase the profile in {options.profile} for ever? Type yes: ") != "yes":
         raise MisuseError("nothing was erased.")
     _existing(options.profile)
-    with closing(_bundle(options)) as bundle, _profile(options, bundle) as me:
-        receipt = me.erase()
-    _say(str(receipt))
+    # No key is asked for: who forgot the passphrase must still be able to erase.
+    name = profile_id(options.profile) or ""
+    done = erase(options.profile, None)
+    _say(str(Receipt(profile=name, time=time.time(), stores=done)))
 
 
 def _bundle(options: argparse.Namespace) -> Bundle:
@@ -173,10 +176,10 @@ def _parser() -> argparse.ArgumentParser:
     actions = profile.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("show", help="what is known and what is allowed")
     show.set_defaults(run=_show)
-    erase = actions.add_parser("erase", help="erase the whole profile and print the receipt")
-    erase.add_argument("--yes", action="store_true", help="do not ask")
-    erase.set_defaults(run=_erase)
-    for command in (demo, recommend, explain, show, erase):
+    erasing = actions.add_parser("erase", help="erase the whole profile and print the receipt; needs no key")
+    erasing.add_argument("--yes", action="store_true", help="do not ask")
+    erasing.set_defaults(run=_erase)
+    for command in (demo, recommend, explain, show):
         command.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder (the built-in sample)")
     for command in (demo, recommend, show):
         command.add_argument("-k", type=_positive, default=10, metavar="N", help="how many (10)")
@@ -184,9 +187,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--liked", nargs="+", default=(), metavar="ITEM", help="instead of a profile")
         command.add_argument("--json", action="store_true", help="print JSON")
         command.add_argument("--profile", type=Path, metavar="DIR", help="a profile's folder")
-    for command in (show, erase):
+    for command in (show, erasing):
         command.add_argument("--profile", type=Path, metavar="DIR", required=True, help="the profile's folder")
-    for command in (recommend, explain, show, erase):
+    for command in (recommend, explain, show):
         command.add_argument("--passphrase-file", type=Path, metavar="FILE", help="else it is asked for")
         command.add_argument("--keyring", metavar="SERVICE", help="the key is in the system's keyring")
     return parser

@@ -1,5 +1,6 @@
 """From a table of interactions to a bundle and its report: the one place where the server's parts meet."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
-from homespun.protocol.statistics import item_weights
+from homespun.protocol.statistics import MAX_UNIVERSE, item_weights
 from homespun_server.errors import PrivacyParameterError
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.privacy.release import Release, release, release_without_privacy
@@ -22,7 +23,7 @@ from homespun_server.statistics.likes import Likes
 from homespun_server.statistics.sums import UserSum, item_counts, item_pairs
 from homespun_server.training.advice import advice
 from homespun_server.training.collaborative import POPULARITY_POWER, train_collaborative
-from homespun_server.training.comparison import Observer, compare
+from homespun_server.training.comparison import Observer, check_evaluable, compare
 from homespun_server.training.content import content_model
 from homespun_server.training.model import Model
 from homespun_server.training.popularity import PRIOR_WEIGHT, choose_universe, prior
@@ -54,9 +55,15 @@ class FitOptions:
     dimensions: int = 64
 
     def __post_init__(self) -> None:
-        """Refuse sizes that mean nothing."""
-        if self.max_items < 2 or self.dimensions < 1:  # noqa: PLR2004 - a pair
-            raise MisuseError("max_items must be at least 2 and dimensions at least 1.")
+        """Refuse what means nothing, before anything is read or spent."""
+        if not 2 <= self.max_items <= MAX_UNIVERSE or self.dimensions < 1:  # noqa: PLR2004 - a pair
+            raise MisuseError(f"max_items must lie in 2..{MAX_UNIVERSE} and dimensions be at least 1.")
+        if not 0 <= self.test_share < 1:
+            raise MisuseError(f"test_share is {self.test_share}; it must lie in [0, 1).")
+        if self.min_weight is not None and not math.isfinite(self.min_weight):
+            raise MisuseError(
+                f"min_weight is {self.min_weight}; give a finite number, or None if everything is a like."
+            )
 
 
 @dataclass(frozen=True)
@@ -95,8 +102,9 @@ def fit(
     """Fit a model and write ``out/bundle`` (to publish) and ``out/report.json`` (to keep).
 
     Args:
-        interactions: A CSV, Parquet or JSON Lines file, or interactions that were read.
-        items: The catalogue, likewise. It is public; needed unless ``non_private``, because a universe that
+        interactions: A CSV, Parquet or JSON Lines file, or interactions that were read; these bring their
+            catalogue, so that nothing about reading can be said any more.
+        items: The catalogue: such a file, or items that were read. It is public; needed unless ``non_private``, because a universe that
             is taken from what people used would tell of them.
         out: Folder for the results.
         epsilon: ε per user; exactly one of it and ``non_private`` is given.
@@ -121,7 +129,9 @@ def fit(
     folder = Path(out)
     check_replaceable(folder / BUNDLE_FOLDER)
     with ExitStack() as stack:
-        if not isinstance(interactions, Interactions):
+        if isinstance(interactions, Interactions):
+            _check_nothing_is_ignored(items, interaction_columns, item_columns, skip_bad_rows or None)
+        else:
             catalogue = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
             _check_catalogue_is_public(budget, derived=catalogue is None or catalogue.derived)
             columns = interaction_columns or InteractionColumns()
@@ -151,14 +161,20 @@ def fit_content(
         clock: The time, for the bundle's date.
 
     Raises:
+        MisuseError: If the catalogue was collected from interactions, or the arguments contradict each other.
         DataError: If the catalogue cannot be used.
         TrainingError: If no two items have a word or tag in common.
         OutputError: If ``out`` holds something else than an earlier bundle.
     """
     options = options or FitOptions()
-    catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
     folder = Path(out) / BUNDLE_FOLDER
     check_replaceable(folder)
+    catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+    if catalogue.derived:
+        raise MisuseError(
+            "this catalogue was collected from people's interactions and tells of them, so a bundle from it would "
+            "not be free of personal data. Give the public catalogue."
+        )
     model = content_model(catalogue, options.dimensions)
     parameters = {"dimensions": str(model.components[0].encoder.shape[1])}
     statement = privacy_statement([], None)
@@ -218,7 +234,11 @@ def _fit(
     now: datetime,
 ) -> Fitted:
     likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
+    if options.test_share:
+        check_evaluable(likes)
     bundle_folder = folder / BUNDLE_FOLDER
+    # An earlier report must not stand beside a bundle that it does not describe.
+    (folder / REPORT_FILE).unlink(missing_ok=True)
     learned, statement = make_bundle(
         likes, interactions.items, bundle_folder, budget=budget, options=options, observer=observer, now=now
     )
@@ -253,7 +273,17 @@ def _budget(epsilon: float | None, delta: float, *, non_private: bool) -> Accoun
             "say what privacy is wanted: either ε (epsilon=, --epsilon) or explicitly none (non_private=True, "
             "--non-private)."
         )
+    if non_private and delta != DEFAULT_DELTA:
+        raise PrivacyParameterError(f"δ = {delta} promises nothing without an ε; leave it out, or give an ε.")
     return None if epsilon is None else Accountant(epsilon, delta)
+
+
+def _check_nothing_is_ignored(*arguments: object) -> None:
+    if any(argument is not None for argument in arguments):
+        raise MisuseError(
+            "what was read already brings its items and columns; leave items=, the columns and skip_bad_rows= out, or "
+            "give the path of the file."
+        )
 
 
 def _check_catalogue_is_public(budget: Accountant | None, *, derived: bool) -> None:
@@ -266,6 +296,7 @@ def _check_catalogue_is_public(budget: Accountant | None, *, derived: bool) -> N
 
 def _read_items(items: Items | str | Path, columns: ItemColumns | None, *, skip_bad_rows: bool) -> Items:
     if isinstance(items, Items):
+        _check_nothing_is_ignored(columns)
         return items
     return Items.read(items, columns or ItemColumns(), skip_bad_rows=skip_bad_rows)
 
@@ -287,7 +318,7 @@ def _parameters(options: FitOptions, learned: Learned) -> dict[str, str]:
         "share of the budget for counts": str(float(COUNTS_SHARE)),
         "weight of the prior": str(PRIOR_WEIGHT),
         "least weight of a like": "none" if options.min_weight is None else str(options.min_weight),
-        "users kept aside": f"{options.test_share:.0%}",
+        "users kept aside": f"{100 * options.test_share:g}%",
     }
 
 

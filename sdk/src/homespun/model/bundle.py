@@ -33,7 +33,14 @@ class Bundle:
         manifest = verified.manifest
         self.manifest: Manifest = manifest
         self.id: str = verified.identity
-        session = ModelSession(verified.propose, verified.rows, folder, manifest.components, threads)
+        session = ModelSession(
+            verified.propose,
+            verified.rows,
+            folder,
+            components=manifest.components,
+            items=manifest.items,
+            threads=threads,
+        )
         self.scorer = Scorer(session, manifest.items)
         self._catalogue = Catalogue(folder / CATALOGUE, manifest.items)
 

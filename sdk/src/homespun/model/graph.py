@@ -5,7 +5,8 @@ refused. See ``homespun.protocol.contract``.
 """
 
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
+from struct import unpack
 
 from homespun.errors import ModelContractError
 from homespun.model import protobuf
@@ -77,11 +78,11 @@ def inspect(content: bytes, weights_bytes: int) -> Graph:
     for node in graph["node"]:
         _check_node(protobuf.view(node))
     weights = [_weight(protobuf.view(tensor), weights_bytes) for tensor in graph["initializer"]]
-    return Graph(
-        inputs=_values(graph["input"]),
-        outputs=_values(graph["output"]),
-        weights=tuple(weight for weight in weights if weight is not None),
-    )
+    external = tuple(weight for weight in weights if weight is not None)
+    if sum(weight.length for weight in external) > weights_bytes:
+        # Tensors that lie on top of each other would make a small file cost much.
+        raise ModelContractError(f"the graph's weights are larger than {WEIGHTS}.")
+    return Graph(inputs=_values(graph["input"]), outputs=_values(graph["output"]), weights=external)
 
 
 def _known(message: memoryview, names: dict[str, int], what: str) -> dict[str, list[protobuf.Value]]:
@@ -138,12 +139,12 @@ def _weight(tensor: memoryview, weights_bytes: int) -> Weight | None:
     size = prod(shape) * ELEMENT_BYTES[element]
     location = [protobuf.number(value) for value in parts["data_location"]]
     if location != [_EXTERNAL]:
-        _check_inline(name, size, parts)
+        _check_inline(name, element, size, parts)
         return None
     if parts["raw_data"]:
         raise ModelContractError(f"the weight {name!r} is both inside and outside the graph.")
     offset, length = _place(name, parts["external_data"])
-    if length != size or offset + length > weights_bytes:
+    if length != size or offset + length > weights_bytes or offset % ELEMENT_BYTES[element]:
         raise ModelContractError(f"the weight {name!r} does not lie inside {WEIGHTS} as its shape demands.")
     return Weight(name, element, shape, offset, length)
 
@@ -159,7 +160,7 @@ def _shape(name: str, dims: list[protobuf.Value]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _check_inline(name: str, size: int, parts: dict[str, list[protobuf.Value]]) -> None:
+def _check_inline(name: str, element: int, size: int, parts: dict[str, list[protobuf.Value]]) -> None:
     if parts["external_data"] or any(protobuf.number(value) for value in parts["data_location"]):
         raise ModelContractError(f"the weight {name!r} has no clear place.")
     raw = protobuf.view(_single(parts, "raw_data"))
@@ -167,6 +168,8 @@ def _check_inline(name: str, size: int, parts: dict[str, list[protobuf.Value]]) 
         raise ModelContractError(
             f"the constant {name!r} has {len(raw)} bytes; its shape demands {size}, at most {MAX_INLINE_BYTES}."
         )
+    if element == FLOAT and not all(map(isfinite, unpack(f"<{size // ELEMENT_BYTES[FLOAT]}f", raw))):
+        raise ModelContractError(f"the constant {name!r} holds NaN or infinity, so scores would mean nothing.")
 
 
 def _place(name: str, entries: list[protobuf.Value]) -> tuple[int, int]:

@@ -66,7 +66,8 @@ class Parts:
 
 def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
     """Return the last event of every item that the person likes by the bundle's rule, oldest first."""
-    least = rule.min_weight
+    # A float, as weights are: the decimal 0.3 is a touch more than the weight 0.3.
+    least = None if rule.min_weight is None else float(rule.min_weight)
     return [
         event for event in latest_per_item(events) if least is None or event.weight is None or event.weight >= least
     ]

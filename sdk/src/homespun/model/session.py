@@ -6,7 +6,7 @@ bundle's folder. onnxruntime is imported on first use, because it takes longer t
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class ModelSession:
     """The model of one bundle, ready to run. Safe to use from several threads at once."""
 
     def __init__(
-        self, propose: bytes, rows: bytes, folder: Path, components: tuple[Component, ...], threads: int
+        self, propose: bytes, rows: bytes, folder: Path, *, components: tuple[Component, ...], items: int, threads: int
     ) -> None:
         """Load the graphs.
 
@@ -50,12 +50,14 @@ class ModelSession:
             rows: The verified row graph.
             folder: Where the weights file is.
             components: The manifest's components.
+            items: The manifest's number of items.
             threads: Threads of one run; 1 runs in the caller's thread.
 
         Raises:
             ModelContractError: If onnxruntime refuses a graph.
         """
         self._components = components
+        self._items = items
         self._propose = _load(propose, folder, threads)
         self._rows = _load(rows, folder, threads)
 
@@ -66,30 +68,53 @@ class ModelSession:
             history: int64 [h]; may be empty.
             weights: float32 [C, h].
             count: Items per list, 1..N.
+
+        Raises:
+            ModelContractError: If the model fails or proposes what the manifest does not promise.
         """
         if not history.size:
             # Quantizing needs a query; this one is zero and leaves the order to the bias.
             history, weights = np.zeros(1, np.int64), np.zeros((weights.shape[0], 1), np.float32)
-        inputs = {"history": history, "weights": weights, "count": np.array([count], np.int64)}
-        (candidates,) = self._propose.run(["candidates"], inputs)
-        found: Positions = np.unique(np.asarray(candidates, np.int64))
+        inputs: dict[str, NDArray[Any]] = {"history": history, "weights": weights, "count": np.array([count], np.int64)}
+        (candidates,) = _run(self._propose, ["candidates"], inputs)
+        found: Positions = np.unique(candidates).astype(np.int64, copy=False)
+        if found.size < count or found[0] < 0 or found[-1] >= self._items:
+            raise ModelContractError("the model proposes items that its manifest does not have, or too few of them.")
         return found
 
     def rows(self, items: Positions) -> Rows:
-        """Return the dequantized rows of ``items`` (int64 [n])."""
+        """Return the dequantized rows of ``items`` (int64 [n], each in 0..N-1).
+
+        Raises:
+            ModelContractError: If the model fails, or its rows have wrong shapes or are not finite.
+        """
         encoders = [encoder_output(component.name) for component in self._components]
         decoders = [decoder_output(component.name) for component in self._components]
-        outputs = self._rows.run([*encoders, *decoders, "bias"], {"items": items})
-        arrays = [np.asarray(output) for output in outputs]
-        self._check_shapes(arrays, items.size)
+        arrays = _run(self._rows, [*encoders, *decoders, "bias"], {"items": items})
+        self._check_rows(arrays, items.size)
         split = len(self._components)
         return Rows(tuple(arrays[:split]), tuple(arrays[split:-1]), arrays[-1])
 
-    def _check_shapes(self, arrays: list[NDArray[np.generic]], count: int) -> None:
+    def _check_rows(self, arrays: list[NDArray[Any]], count: int) -> None:
         dimensions = [component.dimensions for component in self._components]
         expected = [(count, size) for size in [*dimensions, *dimensions]] + [(count,)]
         if [array.shape for array in arrays] != expected:
             raise ModelContractError("the model's rows do not have the shapes that its manifest states.")
+        # Finite weights can still overflow when they are multiplied.
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelContractError("the model's rows hold NaN or infinity, so scores would mean nothing.")
+
+
+def _run(
+    session: "onnxruntime.InferenceSession", outputs: list[str], inputs: dict[str, NDArray[Any]]
+) -> list[NDArray[Any]]:
+    try:
+        return [np.asarray(output) for output in session.run(outputs, inputs)]
+    except Exception as error:  # onnxruntime's exceptions have no common public base
+        raise ModelContractError(
+            f"the model failed: {error}. Its graphs and its weights do not fit together or to its manifest; do not "
+            "use the bundle."
+        ) from error
 
 
 def _load(graph: bytes, folder: Path, threads: int) -> "onnxruntime.InferenceSession":

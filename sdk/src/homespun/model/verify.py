@@ -6,7 +6,10 @@ contract, the weights for values that are not finite. What was verified as bytes
 
 import hashlib
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
@@ -14,9 +17,9 @@ import msgspec
 import numpy as np
 
 from homespun.errors import BundleIntegrityError, BundleSchemaError, ModelContractError
-from homespun.model.graph import FLOAT, INT64, Graph, Weight, inspect
+from homespun.model.graph import FLOAT, INT64, MAX_GRAPH_BYTES, Graph, Weight, inspect
 from homespun.protocol import bundle
-from homespun.protocol.bundle import FileEntry, Manifest
+from homespun.protocol.bundle import FileEntry, Manifest, PrivacyStatement
 from homespun.protocol.contract import decoder_output, encoder_output
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -24,6 +27,9 @@ MAX_ITEMS = 10_000_000
 MAX_HISTORY = 100_000
 MAX_COMPONENTS = 8
 MAX_DIMENSIONS = 4096
+MAX_COMPONENT_WEIGHT = 1_000_000
+MAX_DECIMAL_DIGITS = 100
+MAX_DECIMAL_EXPONENT = 100
 
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -74,7 +80,7 @@ def parse_manifest(raw: bytes) -> Manifest:
         versions = msgspec.json.decode(raw, type=_Versions)
         _check_versions(versions)
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleIntegrityError(f"{bundle.MANIFEST} is not a bundle's manifest: {error}.") from error
     except RecursionError as error:
         raise BundleIntegrityError(f"{bundle.MANIFEST} is nested too deeply.") from error
@@ -93,19 +99,49 @@ def _check_versions(versions: _Versions) -> None:
 
 def _check_values(manifest: Manifest) -> None:
     names = [component.name for component in manifest.components]
+    files = manifest.files
+    # First: other checks compare decimals, which fails on NaN and takes for ever on enormous exponents.
+    if not all(_is_ordinary(value) for value in _decimals(manifest)):
+        raise BundleIntegrityError(f"{bundle.MANIFEST} states a number that is infinite, NaN or absurdly long.")
     checks = {
         "items": 1 <= manifest.items <= MAX_ITEMS,
         "components": 1 <= len(names) <= MAX_COMPONENTS and len(set(names)) == len(names),
         "dimensions": all(1 <= part.dimensions <= MAX_DIMENSIONS for part in manifest.components),
-        "component weights": all(part.weight.is_finite() for part in manifest.components),
+        "component weights": all(abs(part.weight) <= MAX_COMPONENT_WEIGHT for part in manifest.components),
         "history.max_items": 1 <= manifest.history.max_items <= MAX_HISTORY,
-        "history.min_weight": manifest.history.min_weight is None or manifest.history.min_weight.is_finite(),
-        "files": set(manifest.files) == set(bundle.FILES),
-        "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in manifest.files.values()),
+        "privacy": _is_coherent(manifest.privacy),
+        "files": set(files) == set(bundle.FILES),
+        "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in files.values()),
+        # Graphs are read into memory, so their size is bounded before.
+        "graphs": all(files[name].size <= MAX_GRAPH_BYTES for name in files if name.endswith(".onnx")),
     }
     wrong = [name for name, right in checks.items() if not right]
     if wrong:
         raise BundleIntegrityError(f"{bundle.MANIFEST} states impossible values for: {', '.join(wrong)}.")
+
+
+def _decimals(manifest: Manifest) -> Iterator[Decimal]:
+    privacy = manifest.privacy
+    releases = [number for release in privacy.releases for number in (release.sigma, release.rho)]
+    weights = [component.weight for component in manifest.components]
+    numbers = [*weights, manifest.history.min_weight, privacy.epsilon, privacy.delta, privacy.rho, *releases]
+    return (number for number in numbers if number is not None)
+
+
+def _is_ordinary(value: Decimal) -> bool:
+    return (
+        value.is_finite()
+        and abs(value.adjusted()) <= MAX_DECIMAL_EXPONENT
+        and len(value.as_tuple().digits) <= MAX_DECIMAL_DIGITS
+    )
+
+
+def _is_coherent(privacy: PrivacyStatement) -> bool:
+    """Whether figures are stated exactly where there is a guarantee."""
+    figures = (privacy.epsilon, privacy.delta, privacy.rho)
+    if privacy.kind != "differential_privacy":
+        return figures == (None, None, None) and privacy.unit is None and privacy.neighbours is None
+    return privacy.unit is not None and privacy.neighbours is not None and all(n is not None and n > 0 for n in figures)
 
 
 def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:
@@ -138,6 +174,9 @@ def _read(path: Path, limit: int) -> bytes:
 
 def _open(path: Path) -> IO[bytes]:
     try:
+        # A link could lead out of the bundle, a pipe would never end.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise BundleIntegrityError(f"{path.name} of the bundle is not an ordinary file; it is not read.")
         return path.open("rb")
     except OSError as error:
         raise BundleIntegrityError(

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -24,6 +25,8 @@ MAX_TIME = 253_402_300_799.0
 """Seconds since 1970: the end of the year 9999, the last that calendars agree on."""
 
 ContextValue = str | int | float | bool
+
+_LONGEST_SHOWN = 80
 
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
 
@@ -53,11 +56,11 @@ class Event(msgspec.Struct, frozen=True):
         _check_item(self.item)
         if not isinstance(self.kind, str) or not _KIND.fullmatch(self.kind):
             raise InvalidEventError(
-                f"kind is {self.kind!r}; use a lower-case word of up to 64 letters, digits, '_', '.' or '-', "
+                f"kind is {_shown(self.kind)}; use a lower-case word of up to 64 letters, digits, '_', '.' or '-', "
                 "for instance 'view'."
             )
         _check_number("time", self.time, highest=MAX_TIME)
-        _check_number("weight", self.weight, highest=math.inf)
+        _check_number("weight", self.weight, highest=sys.float_info.max)
         _check_context(self.context)
 
 
@@ -78,7 +81,7 @@ def latest_per_item(events: Iterable[Event]) -> list[Event]:
 def _check_item(item: str) -> None:
     if not isinstance(item, str) or not 1 <= len(item) <= MAX_ITEM_LENGTH or not item.isprintable():
         raise InvalidEventError(
-            f"item is {str(item)[:80]!r}; an item id is text of 1 to {MAX_ITEM_LENGTH} printable characters."
+            f"item is {_shown(item)}; an item id is text of 1 to {MAX_ITEM_LENGTH} printable characters."
         )
 
 
@@ -86,10 +89,10 @@ def _check_number(name: str, value: float | None, *, highest: float) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidEventError(f"{name} is {value!r}; give a number, or None where it is unknown.")
-    if not (math.isfinite(value) and 0 <= value <= highest):
-        limit = "" if math.isinf(highest) else f" and at most {highest:.0f}"
-        raise InvalidEventError(f"{name} is {value!r}; it must be finite, not negative{limit}.")
+        raise InvalidEventError(f"{name} is {_shown(value)}; give a number, or None where it is unknown.")
+    # Compared, not converted: an integer can be too large for a float. NaN fails every comparison.
+    if not 0 <= value <= highest:
+        raise InvalidEventError(f"{name} is {_shown(value)}; it must be finite, not negative, at most {highest:g}.")
 
 
 def _check_context(context: Mapping[str, ContextValue] | None) -> None:
@@ -99,15 +102,15 @@ def _check_context(context: Mapping[str, ContextValue] | None) -> None:
         raise InvalidEventError(f"context must be a mapping of at most {MAX_CONTEXT_ENTRIES} entries.")
     for key, value in context.items():
         if not isinstance(key, str) or not key:
-            raise InvalidEventError(f"context has the key {key!r}; use 1 to {MAX_CONTEXT_LENGTH} characters.")
-        _check_context_text("a context key", key)
+            raise InvalidEventError(f"context has the key {_shown(key)}; use 1 to {MAX_CONTEXT_LENGTH} characters.")
+        _check_context_text(f"the context key {_shown(key)}", key)
         _check_context_value(key, value)
 
 
 def _check_context_value(key: str, value: ContextValue) -> None:
-    where = f"context[{key!r}]"
+    where = f"context[{_shown(key)}]"
     if not isinstance(value, str | int | float):
-        raise InvalidEventError(f"{where} is {value!r}; use text, a number or a truth value.")
+        raise InvalidEventError(f"{where} is {_shown(value)}; use text, a number or a truth value.")
     if isinstance(value, str):
         _check_context_text(where, value)
     elif not abs(value) <= MAX_CONTEXT_NUMBER:  # also refuses NaN
@@ -121,3 +124,12 @@ def _check_context_text(where: str, text: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidEventError(f"{where} contains half of a surrogate pair; give well-formed text.") from error
+
+
+def _shown(value: object) -> str:
+    """Return a short representation of anything: that of a long text or a huge integer would drown or fail."""
+    if isinstance(value, str):
+        return repr(value[:_LONGEST_SHOWN])
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= MAX_CONTEXT_NUMBER):
+        return repr(value)
+    return f"a value of type {type(value).__name__}"

@@ -34,7 +34,7 @@ def delta_of(rho: float, epsilon: float) -> float:
     def log_delta(log_excess: float) -> float:
         excess = math.exp(log_excess)
         alpha = 1 + excess
-        return excess * (alpha * rho - epsilon) + alpha * math.log1p(-1 / alpha) - log_excess
+        return excess * (alpha * rho - epsilon) + alpha * -math.log1p(1 / excess) - log_excess
 
     best = minimize_scalar(log_delta, bounds=_ORDER_RANGE, method="bounded", options={"xatol": 1e-10})
     return math.exp(min(0.0, float(best.fun)))

@@ -1,11 +1,10 @@
 """Writes a bundle: all its files in a new folder, then the folder in its place at once."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,31 +48,57 @@ def write_bundle(model: Model, items: Items, description: Description, folder: P
     """Write a bundle to ``folder``, replacing a bundle that is there.
 
     Raises:
-        OutputError: If ``folder`` exists and is not a bundle.
+        OutputError: If ``folder`` exists and is not a bundle, or cannot be written or replaced; what is there
+            stays as it is.
     """
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as temporary:
-        made = Path(temporary) / "bundle"
-        made.mkdir()
-        manifest = _write_files(model, items, description, made)
-        if folder.exists():
-            shutil.move(folder, Path(temporary) / "replaced")
-        shutil.move(made, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".bundle-") as temporary:
+            made = Path(temporary) / "bundle"
+            made.mkdir()
+            manifest = _write_files(model, items, description, made)
+            _put_in_place(made, folder, Path(temporary) / "replaced")
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be written ({error}); what was there was left alone. Make room, close whatever holds "
+            "the old bundle open, or choose another folder."
+        ) from error
     return manifest
+
+
+def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
+    """Rename the new bundle into place, and the old one back if that fails."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    folder.rename(replaced)
+    try:
+        made.rename(folder)
+    except BaseException:
+        replaced.rename(folder)
+        raise
 
 
 def check_replaceable(folder: Path) -> None:
     """Refuse to write over anything that is not a bundle.
 
+    A folder is a bundle only if it holds a manifest and nothing but a bundle's files: many other things
+    have a ``manifest.json``, and what is replaced is gone.
+
     Raises:
-        OutputError: If ``folder`` exists and is neither empty nor a bundle.
+        OutputError: If ``folder`` exists and is neither empty nor a bundle, or lies below a file.
     """
-    if not folder.exists() or (folder.is_dir() and (folder / bundle.MANIFEST).is_file()):
+    found = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not found.is_dir():
+        raise OutputError(f"{found} is not a folder; it was left alone. Choose another folder or remove it.")
+    if found is not folder:
         return
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    raise OutputError(f"{folder} exists and is not a bundle; it was left alone. Choose another folder or remove it.")
+    names = {path.name for path in folder.iterdir()}
+    if names and not {bundle.MANIFEST} <= names <= {bundle.MANIFEST, *bundle.FILES}:
+        raise OutputError(
+            f"{folder} exists and is not a bundle; it was left alone. Choose another folder or remove it."
+        )
 
 
 def _write_files(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
@@ -82,7 +107,8 @@ def _write_files(model: Model, items: Items, description: Description, folder: P
     components = tuple(Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.components)
     weight = description.min_weight
     history = HistoryRule(
-        min_weight=None if weight is None else Decimal(str(weight)),
+        # To the last digit: a device compares exactly, and .3 as a float is less than .3.
+        min_weight=None if weight is None else Decimal(weight),
         max_items=MAX_HISTORY,
     )
     _write_card(components, history, description, model.items.size, folder)
@@ -125,7 +151,7 @@ def _write_card(
 
 
 def _timestamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _file_entry(path: Path) -> FileEntry:

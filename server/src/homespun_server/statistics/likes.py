@@ -9,7 +9,7 @@ share · 2³². A test user's likes are split the same way: ordered by SHA-256("
 + item), the first 80% are folded in and the rest predicted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -84,7 +84,7 @@ class Likes:
         self._connection.unregister("given")
         yield from _runs(self._batches(_BASKETS))
 
-    def test_users(self) -> Iterator[TestUser]:
+    def test_users(self) -> Generator[TestUser]:
         """Yield the test users with at least MIN_TEST_LIKES likes, in the order of their ids."""
         cursor = self._connection.cursor()
         try:

@@ -47,12 +47,8 @@ def compare(likes: Likes, observer: Observer) -> Comparison:
     Raises:
         MisuseError: If no test user has enough likes.
     """
+    check_evaluable(likes)
     users = list(likes.test_users())
-    if not users:
-        raise MisuseError(
-            f"no test user has {MIN_TEST_LIKES} likes or more, so nothing can be evaluated. Keep more users aside, "
-            "or none (test_share=0) to fit without an evaluation."
-        )
     sums = ExactSums(likes)
     items = len(likes.ids)
     popularity = _measure("popularity", PopularityReference(sums), users, items, observer)
@@ -61,6 +57,20 @@ def compare(likes: Likes, observer: Observer) -> Comparison:
         for value in EASE_REGULARISATION
     )
     return Comparison(users, items, popularity, ease, observer)
+
+
+def check_evaluable(likes: Likes) -> None:
+    """Refuse likes that nothing can be evaluated on; to be known before a budget is spent.
+
+    Raises:
+        MisuseError: If no test user has enough likes.
+    """
+    with closing(likes.test_users()) as users:
+        if next(users, None) is None:
+            raise MisuseError(
+                f"no test user has {MIN_TEST_LIKES} likes or more, so nothing can be evaluated. Keep more users "
+                "aside, or none (test_share=0) to fit without an evaluation."
+            )
 
 
 def _measure(

@@ -57,9 +57,13 @@ class BundleRecommender:
             history = self._bundle.history([Event(item) for item in user.fold_in])
             exact = self._bundle.scorer.score(history, everything)
             allowed = ~np.isin(everything, history.positions)
+            if not allowed.any():
+                # Whoever has everything misses nothing.
+                found.append(1.0)
+                continue
             order = np.argsort(-exact.scores[allowed], kind="stable")[:k]
             proposed = self._bundle.candidates(history, k, user.fold_in).positions
-            found.append(np.isin(everything[allowed][order], proposed).mean())
+            found.append(float(np.isin(everything[allowed][order], proposed).mean()))
         return float(np.mean(found))
 
     def close(self) -> None:

@@ -1,0 +1,147 @@
+"""What the film shelf could do to the person who uses it: driven as a person would, by what is typed."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import homespun as hs
+
+WORDS = "only for this test"
+FIRST = "  1  "
+
+Talk = Callable[..., str]
+
+
+@pytest.fixture
+def talk(repository: Path, tmp_path: Path) -> Talk:
+    """Type lines into the shelf, with nothing but its own folder around it, and return what it says."""
+    (tmp_path / "words.txt").write_text(WORDS + "\n", encoding="utf-8")
+    (tmp_path / "home").mkdir()
+    program = repository / "examples/reader/shelf.py"
+
+    def run(*lines: str, file: str = "words.txt", status: int = 0) -> str:
+        command: list[str | Path] = [sys.executable, "-W", "error", program, "--profile", "profile"]
+        done = subprocess.run(
+            [*command, "--passphrase-file", tmp_path / file],
+            input="".join(f"{line}\n" for line in lines),
+            cwd=tmp_path / "home",
+            env={**os.environ, "PYTHONUTF8": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def first_title(said: str) -> str:
+    """Return the title of the first film of the last list."""
+    line = said[said.rindex(FIRST) :].splitlines()[0]
+    return line.removeprefix(FIRST).split("  ")[0].strip()
+
+
+@pytest.mark.parametrize("answer", ["n", "", "no thanks", "yess"])
+def test_something_is_on_the_disk_without_a_clear_yes(talk: Talk, home: Path, answer: str) -> None:
+    said = talk(answer, "rate 1 9", "hide 2", "list", "known", "quit")
+    assert list(home.iterdir()) == []
+    assert "not kept" in said
+    assert "0 events" in said
+    assert "the same for everybody" in said
+
+
+def test_leaving_at_the_question_counts_as_a_yes(talk: Talk, home: Path) -> None:
+    assert talk().endswith("Goodbye.\n")
+    assert list(home.iterdir()) == []
+
+
+def test_the_stored_notice_is_not_what_was_shown(talk: Talk, home: Path) -> None:
+    said = talk("y", "quit")
+    with hs.Personalizer.open(home / "profile", key=hs.Key.passphrase(WORDS)) as me:
+        status = me.consent.status()
+        me.bundle.close()
+    for purpose in (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION):
+        record = status[purpose].decided_by
+        assert record is not None
+        assert record.notice is not None
+        assert record.notice.text in said
+    assert not status[hs.Purpose.CONTRIBUTION].granted
+
+
+def test_what_was_rated_is_forgotten_or_not_used(talk: Talk) -> None:
+    before = talk("y", "rate 1 10", "list", "quit")
+    rated = before[before.index(FIRST) :].splitlines()[0].removeprefix(FIRST).strip()
+    after = talk("why 1", "quit")
+    assert f"because you rated {rated}" in before
+    assert f"you rated {rated} (" in after
+    assert "May I remember?" not in after
+
+
+def test_a_hidden_film_comes_back_in_the_next_list_or_after_a_restart(talk: Talk) -> None:
+    hidden = first_title(talk("y", "hide 1", "quit"))
+    later = talk("list", "known", "quit")
+    lists = later[: later.index("What I know")]
+    assert hidden not in lists
+    assert f"{hidden}  hide" in later
+
+
+def test_a_hidden_film_comes_back_where_nothing_may_be_kept(talk: Talk) -> None:
+    said = talk("n", "hide 1", "list", "quit")
+    hidden = first_title(said[: said.index("is hidden until you leave")])
+    assert hidden not in said[said.index("is hidden until you leave") :]
+
+
+def test_what_is_known_is_used_after_it_was_forbidden(talk: Talk, home: Path) -> None:
+    said = talk("y", "rate 1 10", "forbid", "list", "rate 2 9", "quit")
+    assert "because you rated" not in said[said.index("not used any more") :]
+    assert "not kept" in said
+    assert (home / "profile").is_dir()
+    again = talk("n", "list", "quit")
+    assert "because you rated" not in again
+
+
+def test_the_profile_is_still_there_after_erase(talk: Talk, home: Path) -> None:
+    said = talk("y", "rate 1 10", "erase", "yes", "known", "list", "quit")
+    receipt = said[said.index("Receipt") :]
+    assert "profile key: logical." in receipt
+    assert "events and consent records: logical." in receipt
+    assert "solid-state disk" in receipt
+    assert "0 events" in receipt
+    assert "because you rated" not in receipt
+    assert list(home.iterdir()) == []
+    assert "May I remember?" in talk("n", "quit")
+
+
+def test_erase_takes_a_slip_for_a_yes(talk: Talk, home: Path) -> None:
+    assert "Nothing was erased" in talk("y", "rate 1 10", "erase", "y", "quit")
+    assert (home / "profile" / "profile.db").is_file()
+
+
+def test_another_passphrase_opens_the_shelf(talk: Talk, tmp_path: Path) -> None:
+    talk("y", "rate 1 10", "quit")
+    (tmp_path / "other.txt").write_text("something else", encoding="utf-8")
+    refused = talk("list", "quit", file="other.txt", status=1)
+    assert "does not open this profile" in refused
+    assert FIRST not in refused
+
+
+def test_a_slip_of_the_hand_ends_the_application(talk: Talk) -> None:
+    said = talk("n", "", "rate", "rate x 3", "rate 1 11", "rate 99 3", "why", "hide 0", "find", "nonsense", "erase")
+    assert said.count("Name a film by its number") == 5
+    assert "how many stars" in said
+    assert said.endswith("Goodbye.\n")
+
+
+def test_colours_reach_a_file(talk: Talk) -> None:
+    assert "\x1b" not in talk("y", "rate 1 10", "list", "why 1", "rate 99 1", "quit")
