@@ -11,7 +11,7 @@ from typing import Self
 from homespun.config import DEFAULTS, Settings
 from homespun.consent import Notice, Purpose, PurposeStatus
 from homespun.errors import MisuseError
-from homespun.explain.attribution import explain, explain_all
+from homespun.explain.attribution import explain, reasons
 from homespun.explain.explanation import Explanation
 from homespun.home import Clock, Entropy, Home
 from homespun.model.bundle import Bundle
@@ -162,12 +162,12 @@ class Personalizer:
             exclude=exclude,
             exclude_seen=exclude_seen,
         )
-        items = [self.bundle.items[position] for position in decision.ranked.positions.tolist()]
+        positions, scores = decision.ranked.positions.tolist(), decision.ranked.scores.tolist()
         return [
-            Recommendation(
-                explained.item, explained.title, explained.score, explained.reason, decision.personalized, decision
+            Recommendation(item, self.bundle.title(item), score, reason, decision.personalized, decision)
+            for item, score, reason in zip(
+                (self.bundle.items[position] for position in positions), scores, reasons(decision), strict=True
             )
-            for explained in explain_all(decision, items)
         ]
 
     def explain(self, item: Recommendation | str) -> Explanation:

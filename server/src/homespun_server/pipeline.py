@@ -104,8 +104,8 @@ def fit(
     Args:
         interactions: A CSV, Parquet or JSON Lines file, or interactions that were read; these bring their
             catalogue, so that nothing about reading can be said any more.
-        items: The catalogue: such a file, or items that were read. It is public; needed unless ``non_private``, because a universe that
-            is taken from what people used would tell of them.
+        items: The catalogue: such a file, or items that were read. It is public; needed unless ``non_private``,
+            because a universe that is taken from what people used would tell of them.
         out: Folder for the results.
         epsilon: ε per user; exactly one of it and ``non_private`` is given.
         delta: δ per user.
@@ -237,11 +237,11 @@ def _fit(
     if options.test_share:
         check_evaluable(likes)
     bundle_folder = folder / BUNDLE_FOLDER
-    # An earlier report must not stand beside a bundle that it does not describe.
-    (folder / REPORT_FILE).unlink(missing_ok=True)
     learned, statement = make_bundle(
         likes, interactions.items, bundle_folder, budget=budget, options=options, observer=observer, now=now
     )
+    # An earlier report must not stand beside a bundle that it does not describe.
+    (folder / REPORT_FILE).unlink(missing_ok=True)
     users = likes.training_users()
     quality = None
     if options.test_share:

@@ -1,0 +1,145 @@
+"""What a reader would stumble over: a page that shows code that fails, or output that does not come.
+
+The blocks of each page are executed in order, in an empty folder that holds only what a page calls the
+reader's own: ``interactions.csv`` and ``items.csv``. A block with a title is a file of that name; any other
+Python block runs; of a console block every line after ``$`` runs, and the lines below it must be lines of its
+output, ``…`` standing for anything. What installs or builds is looked at, not run.
+"""
+
+import csv
+import os
+import random
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "sdk/README.md", "server/README.md", "docs/tutorial.md", "docs/how-to")
+BLOCK = re.compile(r'^```(python|console|csv)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
+
+
+class Block(NamedTuple):
+    language: str
+    title: str
+    text: str
+
+
+def pages() -> list[str]:
+    folders = [ROOT / page for page in PAGES]
+    files = [file for path in folders for file in (sorted(path.glob("*.md")) if path.is_dir() else [path])]
+    return [file.relative_to(ROOT).as_posix() for file in files]
+
+
+def blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8").rstrip("\n"), text)
+    return [Block(*match.groups(default="")) for match in BLOCK.finditer(text)]
+
+
+def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """Yield each command of a console block with the lines that are shown below it."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, *shown = part.splitlines()
+        yield command.partition("  #")[0], [line for line in shown if line.strip()]
+
+
+def run(command: list[str | Path], folder: Path) -> str:
+    environment = {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "160"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False, input=""
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def run_python(text: str, folder: Path) -> str:
+    (folder / "block.py").write_text(text, encoding="utf-8")
+    return run([sys.executable, "-W", "error", "block.py"], folder)
+
+
+def run_command(command: str, folder: Path) -> str:
+    name, *arguments = shlex.split(command)
+    if name == "python":
+        return run([sys.executable, "-W", "error", *arguments], folder)
+    assert name in {"homespun", "homespun-server"}, f"nobody knows how to try: {command}"
+    scripts = Path(sys.executable).parent
+    program = scripts / (f"{name}.exe" if os.name == "nt" else name)
+    return run([program, *arguments], folder)
+
+
+def look_at(command: str) -> bool:
+    """Check a command that installs or builds; return False if it is another one, which is to be run."""
+    name, *arguments = shlex.split(command)
+    if name == "pip":
+        assert set(arguments) <= {"install", "homespun", "homespun-server", "homespun[keyring]"}
+    elif name == "make":
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in arguments)
+    elif command.startswith("python examples/"):
+        assert (ROOT / arguments[0]).is_file()
+    else:
+        return False
+    return True
+
+
+def check_shown(shown: list[str], output: str) -> None:
+    lines = [line.strip() for line in output.splitlines()]
+    for expected in shown:
+        pattern = re.compile(".*".join(re.escape(part) for part in expected.strip().split("…")))
+        assert any(pattern.fullmatch(line) for line in lines), f"{expected!r} is shown, but this came:\n{output}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the reader's own tables: 300 people, half of whom like even items and half odd ones."""
+    dice = random.Random(7)
+    with (tmp_path / "items.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("item", "title", "tags"))
+        table.writerows((f"i{n}", f"Item {n}", f"{'odd' if n % 2 else 'even'}|all") for n in range(40))
+    with (tmp_path / "interactions.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("user", "item", "rating"))
+        for user in range(300):
+            table.writerows((user, f"i{2 * n + user % 2}", dice.randint(6, 10)) for n in dice.sample(range(20), 8))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_page_shows_something_that_fails(page: str, folder: Path) -> None:
+    for block in blocks(page):
+        if block.title:
+            (folder / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            run_python(block.text, folder)
+        elif block.language == "console":
+            for command, shown in commands(block):
+                if not look_at(command):
+                    check_shown(shown, run_command(command, folder))
+
+
+def test_the_readme_shows_another_quickstart_than_the_example() -> None:
+    quickstart = (ROOT / "examples/quickstart.py").read_text(encoding="utf-8")
+    for page in ("README.md", "sdk/README.md"):
+        assert [block.text for block in blocks(page) if block.language == "python"][0] == quickstart
+
+
+def test_a_link_of_a_readme_leads_nowhere() -> None:
+    for page in ("README.md", "sdk/README.md", "server/README.md", "examples/reader/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        targets = re.findall(r'\]\(([^)#]+)|srcset="([^"]+)"|src="([^"]+)"', text)
+        local = {target for found in targets for target in found if target and "://" not in target}
+        assert [target for target in sorted(local) if not ((ROOT / page).parent / target).exists()] == []
+
+
+@pytest.mark.parametrize(("shown", "output"), [("a … c", "a b d\n"), ("", "x\n"), ("b", "a b\n")])
+def test_the_comparison_with_shown_output_passes_anything(shown: str, output: str) -> None:
+    with pytest.raises(AssertionError):
+        check_shown([shown], output)
