@@ -23,7 +23,7 @@ from homespun_server.pipeline import FitOptions, fit_content, make_bundle
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.statistics.likes import Likes, TestUser
+from homespun_server.statistics.likes import Likes, HeldOutUser
 from homespun_server.training.comparison import Observer, compare
 from homespun_server.training.report import Quality
 
@@ -104,7 +104,7 @@ def verdict(quality: Quality) -> str:
     return "\n".join([*lines, "No ε tried here is enough; more people are needed."])
 
 
-def events_of(interactions: Interactions, person: TestUser) -> list[hs.Event]:
+def events_of(interactions: Interactions, person: HeldOutUser) -> list[hs.Event]:
     """A held-out person's real ratings of the films that the model may be shown, in their order."""
     query = """
         SELECT item_id, weight, time FROM interactions JOIN item_ids USING (item) WHERE user = $user ORDER BY time, row
@@ -113,7 +113,7 @@ def events_of(interactions: Interactions, person: TestUser) -> list[hs.Event]:
     return [hs.Event(item, "rate", time, weight) for item, weight, time in rows if item not in person.held_out]
 
 
-def on_a_device(bundle: hs.Bundle, person: TestUser, history: list[hs.Event], folder: Path) -> None:
+def on_a_device(bundle: hs.Bundle, person: HeldOutUser, history: list[hs.Event], folder: Path) -> None:
     key = hs.Key.passphrase("a passphrase that only this person knows")
     with hs.Personalizer.open(folder, bundle=bundle, key=key) as me:
         console.print(
@@ -141,7 +141,7 @@ def title_of(bundle: hs.Bundle, item: str) -> str:
     return bundle.title(item) if item in bundle else item
 
 
-def recommendation_table(recommended: list[hs.Recommendation], person: TestUser) -> Table:
+def recommendation_table(recommended: list[hs.Recommendation], person: HeldOutUser) -> Table:
     table = Table("film", "score", "reason", "they did like it")
     for entry in recommended:
         table.add_row(entry.title, f"{entry.score:+.3f}", entry.reason, "yes" if entry.item in person.held_out else "")

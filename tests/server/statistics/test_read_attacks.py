@@ -120,6 +120,14 @@ def test_the_database_is_closed_to_everything_else(tmp_path, statement):
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_an_extension_is_not_even_looked_for_on_the_network(tmp_path):
+    (tmp_path / "t.csv").write_text("user,item\na,x\n")
+    with Interactions.read(tmp_path / "t.csv", items=CATALOGUE) as interactions:
+        with pytest.raises(duckdb.Error, match="local extension") as caught:
+            interactions.connection.execute("INSTALL spatial")
+        assert "://" not in str(caught.value)
+
+
 def test_the_home_folder_is_left_alone(tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()

@@ -1,9 +1,11 @@
 """Rows that cannot be used: told by file, column, row and line, or left out and counted."""
 
 import gzip
+import unicodedata
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from homespun_server.errors import DataError
@@ -11,6 +13,7 @@ from homespun_server.statistics.columns import InteractionColumns
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.problems import Reason
+from homespun_server.statistics.sql import bad_id
 
 CATALOGUE = Items(["x", "y"], ["X", "Y"], [()] * 2, [""] * 2)
 LONG = "i" * 513
@@ -58,6 +61,7 @@ BAD_JSON_ROWS = {
     "time is nested": (b'{"user": "a", "item": "x", "time": {"s": 1}}', Reason.MALFORMED, None),
     "bytes are not UTF-8": (b'{"user": "\xff", "item": "x"}', Reason.ENCODING, None),
     "user is absent": (b'{"item": "x"}', Reason.MISSING_ID, "user"),
+    "user is empty text": (b'{"user": "", "item": "x"}', Reason.MISSING_ID, "user"),
     "item is null": (b'{"user": "a", "item": null}', Reason.MISSING_ID, "item"),
     "user holds an escaped NUL": (rb'{"user": "a\u0000", "item": "x"}', Reason.UNPRINTABLE_ID, "user"),
     "weight is NaN": (b'{"user": "a", "item": "x", "weight": NaN}', Reason.WEIGHT_NOT_FINITE, "weight"),
@@ -125,6 +129,24 @@ def test_bad_row_of_parquet(tmp_path, case):
         rows = f"SELECT unnest([{good}, {value}, {good}]) AS s"
         connection.sql(f"SELECT unnest(s) FROM ({rows})").write_parquet(str(path))  # noqa: S608
     expect(path, InteractionColumns(), reason, column, None)
+
+
+def test_ids_are_refused_for_the_characters_that_events_refuse():
+    # Unassigned code points differ between versions of Unicode; a catalogue refuses them as Python does.
+    assigned = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Cs"}]
+    condition = dict(bad_id("id"))[Reason.UNPRINTABLE_ID]
+    with duckdb.connect() as connection:
+        connection.register("characters", {"id": np.array(assigned, dtype=object)})
+        rows = connection.execute(f"SELECT id FROM characters WHERE {condition}").fetchall()  # noqa: S608 - our own
+        connection.unregister("characters")
+    assert {row[0] for row in rows} == {character for character in assigned if not character.isprintable()}
+
+
+def test_delimiters_at_the_end_are_forgiven_beside_a_malformed_row_too(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("user,item\na,x,\nshort\nb,y,\n")
+    with Interactions.read(path, items=CATALOGUE, skip_bad_rows=True) as interactions:
+        assert [(fault.reason, fault.rows) for fault in interactions.report.skipped] == [(Reason.MALFORMED, (2,))]
 
 
 def test_bad_rows_of_gzip_are_found_too(tmp_path):

@@ -150,6 +150,11 @@ def test_usual_names_are_found_without_regard_to_case(tmp_path):
         }  # fmt: skip
 
 
+def test_of_names_that_differ_in_case_the_first_column_wins(tmp_path):
+    rows = read_text(tmp_path / "t.csv", "user,item,Time,time\na,x,1,2\n")
+    assert rows[0][3] == 1.0
+
+
 def test_none_leaves_a_role_empty_though_the_column_is_there(tmp_path):
     columns = InteractionColumns(time=None, kind=None, weight=None)
     rows = read_text(tmp_path / "t.csv", "user,item,time,kind,weight\na,x,soon,???,-1\n", columns)
@@ -226,7 +231,9 @@ def test_rows_keep_the_order_of_a_large_file(tmp_path):
 def test_more_than_fits_the_memory_limit_is_spilt_and_still_right(tmp_path):
     path = tmp_path / "t.parquet"
     write_parquet(path, "SELECT md5(i::VARCHAR) AS user, 'x' AS item, i AS time FROM range(1500000) t(i)")
-    with Interactions.read(path, items=CATALOGUE, limits=ReadLimits(memory="200MB", folder=tmp_path)) as interactions:
+    with Interactions.read(
+        path, items=CATALOGUE, limits=ReadLimits(memory="200MB", threads=1, folder=tmp_path)
+    ) as interactions:
         assert (interactions.count, interactions.users) == (1500000, 1500000)
 
 

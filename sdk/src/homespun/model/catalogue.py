@@ -36,6 +36,7 @@ class Catalogue:
                 that an event can name.
         """
         self._lock = threading.Lock()
+        _check_journal(path)
         with _translated():
             connection = _connect(path)
         try:
@@ -84,6 +85,14 @@ class Catalogue:
         if len(rows) != 1 or not isinstance(rows[0][0], str):
             raise ModelContractError(f"the catalogue's {column} of item {position} is missing or not text.")
         return rows[0][0]
+
+
+def _check_journal(path: Path) -> None:
+    # Bytes 18 and 19 of the file format's header: 1 with a rollback journal, 2 with a write-ahead log.
+    with path.open("rb") as file:
+        versions = file.read(20)[18:]
+    if versions != b"\1\1":
+        raise ModelContractError("the catalogue is no database, or one whose last changes are in a log beside it.")
 
 
 def _connect(path: Path) -> apsw.Connection:

@@ -124,9 +124,15 @@ def item_weights(popularity: NDArray[np.float64], power: float) -> NDArray[np.in
 
     Returns:
         int64 of shape [n], in 1..MAX_ITEM_WEIGHT.
+
+    Raises:
+        MisuseError: If there is no popularity, or one is not positive and finite.
     """
+    if not (popularity.size and np.isfinite(popularity).all() and popularity.min() > 0):
+        raise MisuseError("popularity must be positive and finite; leave out or clip what noise made negative.")
     relative = popularity / popularity.max()
-    steps = np.rint(WEIGHT_GRID * relative**-power)
+    with np.errstate(over="ignore"):  # infinity is clipped like any other excess
+        steps = np.rint(WEIGHT_GRID * relative**-power)
     weights: NDArray[np.int64] = np.clip(steps, 1, MAX_ITEM_WEIGHT).astype(np.int64)
     return weights
 

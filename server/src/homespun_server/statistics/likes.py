@@ -30,7 +30,7 @@ _ROWS_PER_BATCH = 1 << 18
 
 
 @dataclass(frozen=True)
-class TestUser:
+class HeldOutUser:
     """A user whom training never sees.
 
     Attributes:
@@ -84,7 +84,7 @@ class Likes:
         self._connection.unregister("given")
         yield from _runs(self._batches(_BASKETS))
 
-    def test_users(self) -> Generator[TestUser]:
+    def test_users(self) -> Generator[HeldOutUser]:
         """Yield the test users with at least MIN_TEST_LIKES likes, in the order of their ids."""
         cursor = self._connection.cursor()
         try:
@@ -95,12 +95,12 @@ class Likes:
         finally:
             cursor.close()
 
-    def _split(self, user: str, items: list[int]) -> TestUser:
+    def _split(self, user: str, items: list[int]) -> HeldOutUser:
         # The query orders by the published hash; what is shown is put back into catalogue order, which
         # says nothing about the person.
         shown = max(1, min(len(items) - 1, int(FOLD_IN * len(items))))
         fold_in = tuple(self.ids[item] for item in sorted(items[:shown]))
-        return TestUser(user, fold_in, frozenset(self.ids[item] for item in items[shown:]))
+        return HeldOutUser(user, fold_in, frozenset(self.ids[item] for item in items[shown:]))
 
     def _number(self, query: str) -> int:
         ((number,),) = self._connection.execute(query).fetchall()

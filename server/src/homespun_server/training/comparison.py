@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homespun.errors import MisuseError
-from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes, TestUser
+from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes, HeldOutUser
 from homespun_server.training.evaluation import (
     BundleRecommender,
     Evaluation,
@@ -24,7 +24,7 @@ Observer = Callable[[str, int, int], None]
 class Comparison:
     """The references on one set of test users, ready to have bundles held against them."""
 
-    users: Sequence[TestUser]
+    users: Sequence[HeldOutUser]
     catalogue_items: int
     popularity: Evaluation
     ease: Evaluation
@@ -74,6 +74,6 @@ def check_evaluable(likes: Likes) -> None:
 
 
 def _measure(
-    name: str, recommender: Recommender, users: Sequence[TestUser], items: int, observer: Observer
+    name: str, recommender: Recommender, users: Sequence[HeldOutUser], items: int, observer: Observer
 ) -> Evaluation:
     return evaluate(name, recommender, users, items, lambda done, total: observer(f"evaluate {name}", done, total))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
-from homespun_server.statistics.likes import TestUser
+from homespun_server.statistics.likes import HeldOutUser
 from homespun_server.training.metrics import Interval, bootstrap, ndcg, recall
 
 DEPTH = 100
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 class Recommender(Protocol):
     """Anything that ranks for a test user."""
 
-    def recommend(self, user: TestUser, k: int) -> Sequence[str]:
+    def recommend(self, user: HeldOutUser, k: int) -> Sequence[str]:
         """Return the ids of at most k items, best first, none of them folded in."""
 
 
@@ -44,12 +44,12 @@ class BundleRecommender:
         """
         self._bundle = Bundle.open(folder)
 
-    def recommend(self, user: TestUser, k: int) -> Sequence[str]:
+    def recommend(self, user: HeldOutUser, k: int) -> Sequence[str]:
         """Return what a device would list for the folded-in items."""
         events = [Event(item) for item in user.fold_in]
         return [scored.item for scored in self._bundle.rank(events, k=k)]
 
-    def proposal_recall(self, users: Sequence[TestUser], k: int = DEPTH) -> float:
+    def proposal_recall(self, users: Sequence[HeldOutUser], k: int = DEPTH) -> float:
         """Return the share of the exact top k that the quantized proposals contain, over the test users."""
         everything = np.arange(self._bundle.manifest.items)
         found = []
@@ -97,7 +97,7 @@ class Evaluation:
 def evaluate(
     name: str,
     recommender: Recommender,
-    users: Sequence[TestUser],
+    users: Sequence[HeldOutUser],
     catalogue_items: int,
     progress: Progress | None = None,
 ) -> Evaluation:

@@ -12,7 +12,7 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_matrix
 
 from homespun_server.errors import TrainingError
-from homespun_server.statistics.likes import Likes, TestUser
+from homespun_server.statistics.likes import Likes, HeldOutUser
 
 EASE_REGULARISATION = (100.0, 250.0, 500.0, 1000.0)
 """λ that are tried; the best on the test users themselves is reported, in EASE's favour."""
@@ -50,7 +50,7 @@ class PopularityReference:
         """Order the items once."""
         self._ranked = [sums.ids[item] for item in sums.popular()]
 
-    def recommend(self, user: TestUser, k: int) -> list[str]:
+    def recommend(self, user: HeldOutUser, k: int) -> list[str]:
         """Return the k most liked items that the user has not seen."""
         seen = set(user.fold_in)
         return [item for item in self._ranked[: k + len(seen)] if item not in seen][:k]
@@ -71,7 +71,7 @@ class EaseReference:
         self._weights = -precision / np.diag(precision)
         np.fill_diagonal(self._weights, 0.0)
 
-    def recommend(self, user: TestUser, k: int) -> list[str]:
+    def recommend(self, user: HeldOutUser, k: int) -> list[str]:
         """Return the k best items that the user has not seen."""
         seen = self._known(user.fold_in)
         scores = self._weights[seen].sum(axis=0)

@@ -1,0 +1,8 @@
+"""Measurements beside peers and physical limits, side by side in one run.
+
+Rules: sizes and times are medians with ranges, and ratios to what was measured in the same rounds; no time
+decides whether anything passes. Peers get the parameters that suit them best on the very users they are
+judged by. Data that may not be passed on is fetched when needed and stays in ``.cache``.
+
+Non-goal: figures that hold on other machines. The ratios travel, the milliseconds do not.
+"""

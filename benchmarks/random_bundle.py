@@ -1,0 +1,26 @@
+"""Bundles of any size with random weights, written by the real exporter: time does not depend on the values."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from homespun_server.publishing.bundle import Description, write_bundle
+from homespun_server.publishing.statement import privacy_statement
+from homespun_server.statistics.items import Items
+from homespun_server.training.model import LowRank, Model
+
+
+def write_random_bundle(items: int, dimensions: int, folder: Path, rng: np.random.Generator, now: datetime) -> None:
+    """Write a bundle of one collaborative component with normally distributed weights to ``folder``."""
+    encoder, decoder = rng.standard_normal((2, items, dimensions))
+    component = LowRank("collaborative", encoder=encoder, decoder=decoder)
+    model = Model(np.arange(items), (component,), np.zeros(items))
+    description = Description(f"random, {items} items", now, None, privacy_statement([], None), {})
+    write_bundle(model, _catalogue(items), description, folder)
+
+
+def _catalogue(items: int) -> Items:
+    ids = [f"item-{number:06d}" for number in range(items)]
+    titles = [f"Title of item {number}" for number in range(items)]
+    return Items(ids, titles, [("first", "second")] * items, [""] * items)

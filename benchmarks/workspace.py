@@ -1,0 +1,32 @@
+"""What every benchmark is given: where to keep things, the clock, the date and who watches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.measure import Clock
+from homespun_server.training.comparison import Observer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BenchmarkError(Exception):
+    """Something that a benchmark needs is missing or not what it must be."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Surroundings of a run.
+
+    Attributes:
+        cache: Folder for data and environments; whatever is in it can be made again.
+        clock: Seconds, for timing.
+        now: The date, for what is written.
+        observer: Called with (step, done, in all).
+    """
+
+    cache: Path
+    clock: Clock
+    now: Callable[[], datetime]
+    observer: Observer

@@ -1,0 +1,151 @@
+"""Graphs that pass the allow-list but do not keep their promise fail as a bundle, not as a crash."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from homespun.errors import ModelContractError
+from homespun.model.bundle import Bundle
+from homespun.protocol.bundle import PROPOSE, ROWS, WEIGHTS
+from homespun.protocol.events import Event
+from tests.sdk import bundles
+from tests.sdk.bundles import set_place, weight_named
+
+
+def fails(folder: Path, match: str, *items: str) -> None:
+    bundle = Bundle.open(folder)
+    try:
+        with pytest.raises(ModelContractError, match=match):
+            bundle.rank([Event(item) for item in items], k=40, exclude_seen=False)
+    finally:
+        bundle.close()
+
+
+def cut(model: onnx.ModelProto, name: str, rows: int, *, axis: int = 0) -> None:
+    """Make a weight shorter than the manifest's number of items."""
+    tensor = weight_named(model, name)
+    tensor.dims[axis] = rows
+    width = {2: 1, 1: 4, 3: 1}[tensor.data_type]
+    set_place(tensor, length=int(np.prod(list(tensor.dims))) * width)
+
+
+def test_an_encoder_is_shorter_than_the_catalogue(tampered: Path) -> None:
+    bundles.edit_graph(tampered, ROWS, lambda model: cut(model, "content.encoder.integers", 39))
+    fails(tampered, "the model failed", "item-39")
+
+
+def test_the_proposing_encoder_is_shorter_than_the_catalogue(tampered: Path) -> None:
+    bundles.edit_graph(tampered, PROPOSE, lambda model: cut(model, "content.encoder.scales", 5))
+    fails(tampered, "the model failed", "item-39")
+
+
+def test_the_prior_is_shorter_than_the_catalogue(tampered: Path) -> None:
+    bundles.edit_graph(tampered, ROWS, lambda model: cut(model, "bias.values", 3))
+    fails(tampered, "the model failed")
+
+
+def test_fewer_items_can_be_proposed_than_the_manifest_promises(tampered: Path) -> None:
+    for name in ("collaborative", "content"):
+        bundles.edit_graph(
+            tampered, PROPOSE, lambda model, part=name: cut(model, f"{part}.decoder.integers", 3, axis=1)
+        )
+        bundles.edit_graph(tampered, PROPOSE, lambda model, part=name: cut(model, f"{part}.decoder.scales", 3))
+    bundles.edit_graph(tampered, PROPOSE, lambda model: cut(model, "bias.values", 3))
+    fails(tampered, "the model failed")
+
+
+@pytest.mark.parametrize("shift", [-1, 1, -(1 << 62), 1 << 62])
+def test_candidates_are_outside_the_catalogue(tampered: Path, shift: int) -> None:
+    def move(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "inside"
+        model.graph.initializer.append(numpy_helper.from_array(np.array([shift]), "shift"))
+        model.graph.node.append(helper.make_node("Add", ["inside", "shift"], ["candidates"]))
+
+    bundles.edit_graph(tampered, PROPOSE, move)
+    fails(tampered, "proposes items", "item-1")
+
+
+@pytest.mark.parametrize("repeated", [[0], [7]])
+def test_candidates_are_fewer_than_asked_for(tampered: Path, repeated: list[int]) -> None:
+    def constant(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "proposed"
+        model.graph.initializer.append(numpy_helper.from_array(np.array(repeated), "repeated"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "zero"))
+        model.graph.node.append(helper.make_node("Mul", ["proposed", "zero"], ["nothing"]))
+        model.graph.node.append(helper.make_node("Add", ["nothing", "repeated"], ["candidates"]))
+
+    bundles.edit_graph(tampered, PROPOSE, constant)
+    fails(tampered, "too few", "item-1")
+
+
+def test_no_candidate_is_proposed_at_all(tampered: Path) -> None:
+    def none(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].output[0] = "proposed"
+        model.graph.initializer.append(numpy_helper.from_array(np.zeros(0, np.int64), "none"))
+        model.graph.node.append(helper.make_node("Gather", ["proposed", "none"], ["candidates"]))
+
+    bundles.edit_graph(tampered, PROPOSE, none)
+    fails(tampered, "too few", "item-1")
+
+
+def test_rows_are_shorter_than_the_manifest_says(tampered: Path) -> None:
+    bundles.edit_manifest(tampered, lambda manifest: manifest["components"][0].update(dimensions=7))
+    fails(tampered, "shapes")
+
+
+def test_components_have_each_others_dimensions(tampered: Path) -> None:
+    bundles.edit_manifest(tampered, lambda manifest: manifest["components"].reverse())
+    bundle = Bundle.open(tampered)
+    # Named outputs: the order alone does not mix the components up.
+    assert [component.dimensions for component in bundle.manifest.components] == [9, 8]
+    bundle.rank([Event("item-1")], k=40)
+    bundle.close()
+
+
+def test_a_row_too_many_comes_back(tampered: Path) -> None:
+    def double(model: onnx.ModelProto) -> None:
+        final = next(node for node in model.graph.node if node.output[0] == "bias")
+        final.output[0] = "once"
+        model.graph.node.append(helper.make_node("Concat", ["once", "once"], ["bias"], axis=0))
+
+    bundles.edit_graph(tampered, ROWS, double)
+    fails(tampered, "shapes")
+
+
+def test_shapes_do_not_fit_each_other(tampered: Path) -> None:
+    def unfit(model: onnx.ModelProto) -> None:
+        tensor = weight_named(model, "content.encoder.scales")
+        tensor.dims[:] = [2, 20]
+
+    bundles.edit_graph(tampered, PROPOSE, unfit)
+    fails(tampered, "the model failed", "item-1", "item-0", "item-1")
+
+
+def test_a_product_of_incompatible_matrices(tampered: Path) -> None:
+    def unfit(model: onnx.ModelProto) -> None:
+        query = next(node for node in model.graph.node if node.op_type == "MatMul")
+        query.input[1] = query.input[0]
+
+    bundles.edit_graph(tampered, PROPOSE, unfit)
+    fails(tampered, "the model failed", "item-1", "item-2", "item-3")
+
+
+def test_finite_weights_overflow_when_they_are_multiplied(tampered: Path) -> None:
+    model = onnx.ModelProto.FromString((tampered / ROWS).read_bytes())
+    place = bundles.place_of(weight_named(model, "content.decoder.scales"))
+    start, length = int(place["offset"]), int(place["length"])
+    huge = struct.pack("<f", 3e38) * (length // 4)
+    bundles.edit_file(tampered, WEIGHTS, lambda content: content[:start] + huge + content[start + length :])
+    fails(tampered, "NaN or infinity", "item-1")
+
+
+def test_more_items_are_promised_than_the_model_has(tmp_path: Path) -> None:
+    folder = bundles.write(tmp_path / "bundle", bundles.random_model(5))
+    more = ", ".join(f"({number}, 'item-{number}', 't', '[]')" for number in range(5, 9))
+    bundles.edit_catalogue(folder, f"INSERT INTO items VALUES {more}")
+    bundles.edit_manifest(folder, lambda manifest: manifest.update(items=9))
+    fails(folder, "the model failed")

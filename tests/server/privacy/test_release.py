@@ -1,0 +1,87 @@
+"""What would let a raw sum pass for a release."""
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from homespun.errors import MisuseError
+from homespun.protocol.statistics import GRID, ITEM_COUNTS
+from homespun_server.errors import BudgetExceededError, PrivacyParameterError
+from homespun_server.privacy import release as release_module
+from homespun_server.privacy.accountant import Accountant, Spend
+from homespun_server.privacy.release import Release, release, release_without_privacy
+from tests.server.support import exact, noisy, user_sum
+
+
+def test_a_raw_sum_is_dressed_up_as_a_release() -> None:
+    values = np.arange(3)
+    for disguise in ({}, {"made_here": None}, {"made_here": object()}, {"made_here": True}):
+        with pytest.raises(MisuseError, match="never directly"):
+            Release(ITEM_COUNTS, values, 5, Fraction(1, 50), **disguise)
+
+
+def test_a_release_is_copied_with_other_values() -> None:
+    with pytest.raises(MisuseError, match="never directly"):
+        dataclasses.replace(noisy([1, 2, 3]), values=np.arange(3))
+
+
+@pytest.mark.parametrize("made", [noisy, exact])
+def test_a_release_is_changed_afterwards(made: type) -> None:
+    released = made([1, 2, 3])
+    with pytest.raises(ValueError, match="read-only"):
+        released.values[0] = 7
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        released.rho = Fraction(0)
+
+
+def test_a_release_shows_its_values_in_logs() -> None:
+    assert "array" not in repr(noisy([123456789]))
+    assert "123456789" not in repr(user_sum([123456789]))
+
+
+def test_overspending_draws_noise_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    accountant = Accountant(1.0, 1e-6)
+    drawn: list[int] = []
+
+    def draw(values: np.ndarray, sigma: int, progress: object) -> np.ndarray:
+        drawn.append(sigma)
+        assert accountant.spent > 0
+        return values.copy()
+
+    monkeypatch.setattr(release_module, "add_discrete_gaussian", draw)
+    release(user_sum([1]), rho=accountant.rho, accountant=accountant)
+    spent = accountant.spends
+    with pytest.raises(BudgetExceededError):
+        release(user_sum([1]), rho=accountant.rho, accountant=accountant)
+    with pytest.raises(PrivacyParameterError):
+        release(user_sum([1]), rho=Fraction(0), accountant=accountant)
+    assert len(drawn) == 1
+    assert accountant.spends == spent
+
+
+def test_another_cost_is_recorded_than_the_release_states() -> None:
+    accountant = Accountant(2.0, 1e-6)
+    released = release(user_sum([5, 6]), rho=accountant.rho / 3, accountant=accountant)
+    assert released.rho == Fraction(GRID**2, 2 * released.sigma**2) <= accountant.rho / 3
+    assert accountant.spends == (Spend("item-counts", "discrete-gaussian", GRID, released.sigma, released.rho),)
+
+
+def test_noise_is_left_out_or_put_into_the_sum_itself() -> None:
+    total = user_sum(np.zeros(1000, np.int64))
+    released = release(total, rho=Fraction(1, 100), accountant=Accountant(10.0, 1e-6))
+    assert released.private
+    assert released.noise == released.sigma / GRID
+    assert np.count_nonzero(released.values) > 900
+    assert np.array_equal(released.reals, released.values / GRID)
+    assert not total.values.any()
+
+
+def test_exact_sums_pass_for_private_ones() -> None:
+    total = user_sum([1, 2, 3])
+    released = release_without_privacy(total)
+    assert not released.private
+    assert (released.rho, released.sigma, released.noise) == (None, 0, 0.0)
+    total.values[0] = 9
+    assert released.values.tolist() == [1, 2, 3]
