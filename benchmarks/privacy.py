@@ -63,7 +63,8 @@ def _section(quality: Quality, learned: dict[str, Learned], training_users: int)
     columns = ("model", "items", "Recall@20", "NDCG@100", "over popularity", "over EASE", "coverage")
     note = (
         f"{training_users:,} users trained from, {quality.test_users:,} others tested; δ = {DEFAULT_DELTA:g} per user. "
-        "95% bootstrap intervals over users; leads are paired, in NDCG@100. Popularity and EASE have exact counts; "
-        f"EASE's λ suits these users best. Worst proposal recall at 100: {quality.proposal_recall_100:.4%}."
+        "± half the 95% bootstrap interval over users; leads are paired, in NDCG@100. Popularity and EASE have "
+        "exact counts; EASE's λ suits these users best. "
+        f"Worst proposal recall at 100: {quality.proposal_recall_100:.4%}."
     )
     return Section("MovieTweetings, ratings of 7 and more", columns, tuple(rows), note)

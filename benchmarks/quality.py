@@ -87,7 +87,7 @@ def _try_grid(factors: int, sums: ExactSums, comparison: Comparison) -> dict[Als
     with threadpool_limits(1, "blas"):
         for done, setting in enumerate(settings, start=1):
             model = AlsReference(sums, setting)
-            evaluation = evaluate(f"implicit, {setting}", model, comparison.users, comparison.catalogue_items)
+            evaluation = evaluate(f"implicit {setting}", model, comparison.users, comparison.catalogue_items)
             measured[setting] = Measured(evaluation, model.model_bytes)
             comparison.observer(f"tune implicit, {factors} factors", done, len(settings))
     return measured
@@ -108,9 +108,9 @@ def _quality(bundle: Measured, peers: Sequence[Measured], users: int) -> Section
     )
     columns = ("model", "Recall@20", "Recall@50", "NDCG@100", "the bundle's lead", "coverage", "model, MB")
     note = (
-        f"{users:,} users whom training never saw; 80% of their likes folded in. 95% bootstrap intervals over users; "
-        "leads are paired, in NDCG@100. Coverage: share of the catalogue in anybody's first 20. EASE and implicit: "
-        "the best of their grids on these very users, weights as float32."
+        f"{users:,} users whom training never saw; 80% of their likes folded in. ± half the 95% bootstrap "
+        "interval over users; leads are paired, in NDCG@100. Coverage: share of the catalogue in "
+        "anybody's first 20. EASE and implicit: the best of their grids on these very users, weights as float32."
     )
     return Section("MovieLens-1M, ratings of 4 and more, without privacy", columns, rows, note)
 

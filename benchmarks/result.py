@@ -86,7 +86,7 @@ def as_table(section: Section) -> Table:
 
 
 def text(cell: Cell) -> str:
-    """Return a cell as people read it: a range in round brackets, a 95% interval in square ones."""
+    """Return a cell as people read it: a range in brackets, ± half of an interval."""
     match cell:
         case None:
             return "–"
@@ -95,7 +95,7 @@ def text(cell: Cell) -> str:
         case Spread():
             return f"{_figure(cell.median)} ({_figure(cell.low)}–{_figure(cell.high)})"
         case Interval():
-            return f"{cell.mean:.4f} [{cell.low:.4f}, {cell.high:.4f}]"
+            return f"{cell.mean:.4f} ±{(cell.high - cell.low) / 2:.4f}"
         case _:
             return _figure(cell)
 

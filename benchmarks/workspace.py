@@ -30,3 +30,9 @@ class Workspace:
     clock: Clock
     now: Callable[[], datetime]
     observer: Observer
+
+
+def make_cache(folder: Path) -> None:
+    """Make a folder that keeps itself out of version control: some of what it will hold may not be passed on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")

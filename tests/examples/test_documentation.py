@@ -15,13 +15,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
 
+from homespun_server.training.advice import advice
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "sdk/README.md", "server/README.md", "docs/tutorial.md", "docs/how-to")
-BLOCK = re.compile(r'^```(python|console|csv)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^( *)```(python|console|csv)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(?:python|console|csv)", re.MULTILINE)
 SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 
 
@@ -40,7 +44,9 @@ def pages() -> list[str]:
 def blocks(page: str) -> list[Block]:
     text = (ROOT / page).read_text(encoding="utf-8")
     text = SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8").rstrip("\n"), text)
-    return [Block(*match.groups(default="")) for match in BLOCK.finditer(text)]
+    found = [match.groups(default="") for match in BLOCK.finditer(text)]
+    assert len(found) == len(FENCE.findall(text)), f"a block of {page} is written in a way that is not understood"
+    return [Block(language, title, dedent(body)) for _, language, title, body in found]
 
 
 def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
@@ -128,7 +134,7 @@ def test_a_page_shows_something_that_fails(page: str, folder: Path) -> None:
 def test_the_readme_shows_another_quickstart_than_the_example() -> None:
     quickstart = (ROOT / "examples/quickstart.py").read_text(encoding="utf-8")
     for page in ("README.md", "sdk/README.md"):
-        assert [block.text for block in blocks(page) if block.language == "python"][0] == quickstart
+        assert next(block.text for block in blocks(page) if block.language == "python") == quickstart
 
 
 def test_a_link_of_a_readme_leads_nowhere() -> None:
@@ -137,6 +143,26 @@ def test_a_link_of_a_readme_leads_nowhere() -> None:
         targets = re.findall(r'\]\(([^)#]+)|srcset="([^"]+)"|src="([^"]+)"', text)
         local = {target for found in targets for target in found if target and "://" not in target}
         assert [target for target in sorted(local) if not ((ROOT / page).parent / target).exists()] == []
+
+
+def test_the_page_on_epsilon_has_other_figures_than_the_fit() -> None:
+    page = (ROOT / "docs/how-to/choose-epsilon.md").read_text(encoding="utf-8")
+    (told,) = advice(users=1200, directions=5, epsilon=1.0, delta=1e-6)
+    assert told in " ".join(page.split())
+    rows = re.findall(r"^\| ([\d.]+) \| [\d.]+ \| ([\d,]+) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for epsilon, enough in rows:
+        assert (
+            f"About {enough} users would be enough"
+            in advice(users=1, directions=5, epsilon=float(epsilon), delta=1e-6)[0]
+        )
+
+
+def test_the_threat_model_names_a_test_that_does_not_exist() -> None:
+    page = (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[^`]+)`", page))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize(("shown", "output"), [("a … c", "a b d\n"), ("", "x\n"), ("b", "a b\n")])

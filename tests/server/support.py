@@ -49,6 +49,14 @@ def write_table(path: Path, rows: Iterable[Row]) -> Path:
     return path
 
 
+def write_items(path: Path, items: Items) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("item", "title"))
+        writer.writerows(zip(items.ids, items.titles, strict=True))
+    return path
+
+
 @contextmanager
 def likes_of(
     folder: Path, rows: Iterable[Row], items: Items, *, min_weight: float | None = None, test_share: float = 0.0

@@ -53,7 +53,7 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
         of eigenvalues of the released pairs above the noise's edge (without noise: of all that are kept).
 
     Raises:
-        TrainingError: If nothing in the pairs stands out: nobody likes two items, or all is noise.
+        TrainingError: If the pairs hold nothing: nobody likes two items.
     """
     noise = pairs.noise
     edge = 2 * noise * np.sqrt(universe.items.size)
@@ -61,8 +61,8 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
     values, vectors = leading_eigenpairs(matrix, dimensions)
     if not values.size:
         raise TrainingError(
-            "the released pairs hold nothing but noise: no taste is shared by enough people. Use more users or a "
-            "larger ε, or publish popularity and content only."
+            "the released pairs hold nothing: nobody likes two items of the universe, so no taste can be learned. "
+            "Check the least weight of a like, use more users, or make a bundle from the catalogue alone."
         )
     regularisation = NOISE_REGULARISATION * edge + TAIL_REGULARISATION * values[-1]
     # The square root on both sides gives both tables the same range, which quantizes best.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homespun.errors import MisuseError
-from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes, HeldOutUser
+from homespun_server.statistics.likes import MIN_TEST_LIKES, HeldOutUser, Likes
 from homespun_server.training.evaluation import (
     BundleRecommender,
     Evaluation,

@@ -12,7 +12,7 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_matrix
 
 from homespun_server.errors import TrainingError
-from homespun_server.statistics.likes import Likes, HeldOutUser
+from homespun_server.statistics.likes import HeldOutUser, Likes
 
 EASE_REGULARISATION = (100.0, 250.0, 500.0, 1000.0)
 """λ that are tried; the best on the test users themselves is reported, in EASE's favour."""

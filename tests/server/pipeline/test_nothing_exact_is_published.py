@@ -1,0 +1,105 @@
+"""A private bundle tells nothing about people but what was released: no count, no total, no size of the fleet."""
+
+import json
+import re
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, CATALOGUE, FILES, MANIFEST
+from homespun_server import FitOptions, fit
+from tests.server.support import catalogue
+
+ITEMS = 60
+OPTIONS = FitOptions(test_share=0.0, dimensions=4)
+USERS = 7919
+LIKERS_OF_THE_FIRST = 4177
+TOTAL_LIKES = 2 * USERS + LIKERS_OF_THE_FIRST
+
+
+def clock() -> datetime:
+    return datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+
+def fleet_of(path: Path, users: int, likers: int) -> Path:
+    """Everybody likes two items; so many of them like the first as well."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE likes AS SELECT 'u' || u AS user, 'item-' || (1 + (u * (k + 1) + k) % 59) AS item "
+            "FROM range($users) users(u), range(2) likes(k) "
+            "UNION ALL SELECT 'u' || u, 'item-0' FROM range($likers) users(u)",
+            {"users": users, "likers": likers},
+        )
+        connection.table("likes").write_parquet(str(path))
+    return path
+
+
+def texts(bundle: Path) -> dict[str, str]:
+    """Return everything in a bundle that is text, without the hashes of files."""
+    found = {name: (bundle / name).read_text(encoding="utf-8") for name in (MANIFEST, CARD_DATA, CARD_TEXT)}
+    found[MANIFEST] = re.sub(r'"sha256": "[0-9a-f]{64}"', "", found[MANIFEST])
+    with closing(duckdb.connect()):
+        found[CATALOGUE] = (bundle / CATALOGUE).read_bytes().decode("latin-1")
+    for name in FILES:
+        if name.endswith(".onnx"):
+            found[name] = (bundle / name).read_bytes().decode("latin-1")
+    return found
+
+
+def published(tmp_path: Path, name: str, users: int, likers: int, **privacy: Any) -> Path:
+    table = fleet_of(tmp_path / f"{name}.parquet", users, likers)
+    fitted = fit(table, items=catalogue(ITEMS), out=tmp_path / name, options=OPTIONS, clock=clock, **privacy)
+    assert fitted.report.training_users == users
+    assert fitted.report.training_likes == 2 * users + likers
+    return fitted.bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published(tmp_path_factory.mktemp("planted"), "planted", USERS, LIKERS_OF_THE_FIRST, epsilon=1.0)
+
+
+@pytest.mark.parametrize("number", [USERS, LIKERS_OF_THE_FIRST, TOTAL_LIKES])
+def test_an_exact_count_is_published(number: int, bundle: Path) -> None:
+    planted = re.compile(rf"(?<!\d)({number}|{number:,}|{number:_}|{number:.3e})(?!\d)")
+    assert planted.search(f'"users": {number},')
+    for name, text in texts(bundle).items():
+        assert not planted.search(text), name
+
+
+def test_exact_counts_are_in_the_report_so_that_the_search_can_find_them(bundle: Path) -> None:
+    report = (bundle.parent / "report.json").read_text(encoding="utf-8")
+    assert str(USERS) in report
+    assert str(TOTAL_LIKES) in report
+
+
+def test_the_size_of_the_fleet_changes_a_card_or_a_manifest(bundle: Path, tmp_path: Path) -> None:
+    other = texts(published(tmp_path, "small", 50, 7, epsilon=1.0))
+    large = texts(bundle)
+    for name in (MANIFEST, CARD_DATA, CARD_TEXT, "propose.onnx", "rows.onnx"):
+        assert large[name] == other[name], name
+
+
+def test_the_weights_hold_the_exact_sums(tmp_path: Path) -> None:
+    """With one budget the same data give other weights every time; without noise they would not."""
+    first, second = (published(tmp_path, name, 50, 7, epsilon=1.0) for name in ("1", "2"))
+    assert (first / "weights.bin").read_bytes() != (second / "weights.bin").read_bytes()
+    third, fourth = (published(tmp_path, name, 50, 7, non_private=True) for name in ("3", "4"))
+    assert (third / "weights.bin").read_bytes() == (fourth / "weights.bin").read_bytes()
+
+
+def test_the_bias_is_made_from_exact_counts(bundle: Path) -> None:
+    """Relative popularity comes from the release: its ratios are not those of the planted counts."""
+    size = json.loads((bundle / MANIFEST).read_bytes())["files"]["weights.bin"]["size"]
+    bias = np.fromfile(bundle / "weights.bin", "<f4")[-ITEMS:] if size % 4 == 0 else np.empty(0)
+    assert bias.size == ITEMS
+    ratios = np.exp(bias.astype(np.float64) / 0.005)
+    exact = (2 * USERS / 59 / 2**0.5) / (LIKERS_OF_THE_FIRST / 3**0.5)
+    assert ratios.max() == 1.0
+    assert len(set(ratios.tolist())) > 50
+    assert not np.any(np.isclose(ratios, exact, rtol=1e-9))

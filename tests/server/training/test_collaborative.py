@@ -1,0 +1,160 @@
+"""What would make the collaborative model learn something else than who likes what together."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from homespun.protocol.statistics import GRID, ITEM_PAIRS
+from homespun_server.errors import TrainingError
+from homespun_server.privacy.release import Release
+from homespun_server.training.collaborative import (
+    Trained,
+    denoised,
+    leading_eigenpairs,
+    symmetric,
+    train_collaborative,
+)
+from homespun_server.training.popularity import Universe
+from tests.server.support import Integers, exact, noisy, pairs_sum, two_groups
+
+Floats = NDArray[np.float64]
+
+
+def universe_of(size: int) -> Universe:
+    return Universe(np.arange(size), np.linspace(2.0, 1.0, size))
+
+
+def scores(trained: Trained, history: Integers) -> Floats:
+    component = trained.component
+    found: Floats = component.encoder[history].sum(axis=0) @ component.decoder.T
+    return found
+
+
+def released(baskets: list[Integers], size: int, *, private: bool = False) -> Release:
+    values = pairs_sum(baskets, size).values
+    return noisy(values, ITEM_PAIRS, rho=50.0) if private else exact(values, ITEM_PAIRS)
+
+
+def random_symmetric(size: int, seed: int) -> Floats:
+    upper = np.random.default_rng(seed).normal(size=size * (size - 1) // 2)
+    return symmetric(upper, size)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_an_item_of_another_taste_outranks_one_of_the_same(private: bool) -> None:  # noqa: FBT001
+    baskets = two_groups(600, 20)
+    trained = train_collaborative(released(baskets, 20, private=private), universe_of(20), 8)
+    for basket in baskets[:50]:
+        ranked = [item for item in np.argsort(-scores(trained, basket[:3])) if item not in basket[:3]]
+        assert {item // 10 for item in ranked[:7]} == {basket[0] // 10}
+    assert trained.directions >= 2
+
+
+def test_the_same_releases_train_another_model() -> None:
+    pairs = released(two_groups(200, 20), 20, private=True)
+    first, second = (train_collaborative(pairs, universe_of(20), 8) for _ in range(2))
+    assert np.array_equal(first.component.encoder, second.component.encoder)
+    assert np.array_equal(first.component.decoder, second.component.decoder)
+    assert first.directions == second.directions
+
+
+def test_exact_sums_are_denoised() -> None:
+    matrix = random_symmetric(20, 0)
+    cleaned, directions = denoised(matrix, 0.0, 0.0)
+    assert np.array_equal(cleaned, matrix)
+    assert directions is None
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_pure_noise_survives(seed: int) -> None:
+    matrix = random_symmetric(80, seed)
+    cleaned, directions = denoised(matrix, 1.0, 2 * 80**0.5)
+    assert directions is not None
+    assert directions <= 4
+    assert np.linalg.norm(cleaned) < 0.3 * np.linalg.norm(matrix)
+    assert not np.diag(cleaned).any()
+
+
+def test_structure_above_the_noise_is_shrunk_away() -> None:
+    size = 80
+    group = np.where(np.arange(size) < size // 2, 1.0, -1.0) / size**0.5
+    planted = 100 * np.outer(group, group)
+    np.fill_diagonal(planted, 0.0)
+    cleaned, directions = denoised(planted + random_symmetric(size, 3), 1.0, 2 * size**0.5)
+    assert directions == 1
+    assert abs(group @ cleaned @ group - 100) < 15
+    assert np.linalg.norm(cleaned - planted) < 0.5 * np.linalg.norm(random_symmetric(size, 3))
+
+
+@given(size=st.integers(2, 30), count=st.integers(1, 40), seed=st.integers(0, 999))
+def test_eigenpairs_are_none_or_come_in_another_order_or_sign(size: int, count: int, seed: int) -> None:
+    matrix = random_symmetric(size, seed)
+    values, vectors = leading_eigenpairs(matrix, count)
+    assert 1 <= values.size <= min(size, count)
+    assert vectors.shape == (size, values.size)
+    assert np.allclose(matrix @ vectors, vectors * values, atol=1e-9)
+    assert np.all(np.diff(values) <= 0)
+    assert np.isclose(values[0], np.linalg.eigvalsh(matrix)[-1])
+    assert np.all(values > 0)
+    largest = np.abs(vectors).argmax(axis=0)
+    assert np.all(vectors[largest, np.arange(values.size)] > 0)
+
+
+def test_the_triangle_is_unfolded_otherwise_than_it_was_folded() -> None:
+    matrix = np.random.default_rng(0).normal(size=(7, 7))
+    matrix = np.triu(matrix, 1) + np.triu(matrix, 1).T
+    assert np.array_equal(symmetric(matrix[np.triu_indices(7, 1)], 7), matrix)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 500])
+def test_more_dimensions_are_made_than_asked_for_or_there_are(dimensions: int) -> None:
+    component = train_collaborative(released(two_groups(100, 20), 20), universe_of(20), dimensions).component
+    assert component.encoder.shape == component.decoder.shape
+    assert component.encoder.shape[0] == 20
+    assert 1 <= component.encoder.shape[1] <= min(dimensions, 19)
+
+
+@pytest.mark.parametrize(
+    ("baskets", "size"),
+    [
+        ([[0, 1]], 2),
+        ([[0, 1]], 3),
+        ([[0, 1, 2]] * 50, 3),
+        ([[3, 4, 5, 6]], 10),
+        ([[2, 7]] * 1000, 10),
+        ([list(range(200))], 200),
+    ],
+    ids=["two items", "three items", "identical", "one user", "one pair", "one user of everything"],
+)
+@pytest.mark.parametrize("private", [False, True])
+def test_a_small_or_uniform_fleet_breaks_the_algebra(baskets: list[list[int]], size: int, private: bool) -> None:  # noqa: FBT001
+    pairs = released([np.array(basket) for basket in baskets], size, private=private)
+    trained = train_collaborative(pairs, universe_of(size), 64)
+    assert np.isfinite(trained.component.encoder).all()
+    assert np.isfinite(trained.component.decoder).all()
+    basket = np.array(baskets[0])
+    found = scores(trained, basket[:1])
+    assert np.isfinite(found).all()
+    if not private and basket.size < size:
+        outside = np.setdiff1d(np.arange(size), basket)
+        assert found[basket[1:]].min() > found[outside].max()
+
+
+def test_nobody_likes_two_items_and_a_model_is_made() -> None:
+    with pytest.raises(TrainingError, match="nobody likes two items"):
+        train_collaborative(released([np.array([1])] * 5, 10), universe_of(10), 8)
+
+
+def test_pure_noise_is_called_a_taste() -> None:
+    trained = train_collaborative(noisy(np.zeros(4950, np.int64), ITEM_PAIRS, rho=1e-3), universe_of(100), 8)
+    # The seventh eigenvalue of pure noise never gets this far; the first does now and then.
+    assert trained.directions <= 6
+    assert np.isfinite(trained.component.encoder).all()
+
+
+def test_the_noise_is_counted_in_another_unit_than_the_sums() -> None:
+    pairs = noisy(pairs_sum(two_groups(600, 20), 20).values, ITEM_PAIRS, rho=50.0)
+    assert pairs.noise == pairs.sigma / GRID
+    assert np.allclose(pairs.reals, pairs.values / GRID)

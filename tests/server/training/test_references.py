@@ -1,0 +1,57 @@
+"""What the model is held against is what it is called."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from homespun.errors import MisuseError
+from homespun_server.statistics.likes import HeldOutUser
+from homespun_server.training.comparison import check_evaluable, compare
+from homespun_server.training.references import EaseReference, ExactSums, PopularityReference
+from tests.server.support import Row, catalogue, likes_of, rows_of, two_groups
+
+ITEMS = catalogue(20)
+
+
+def somebody(*fold_in: str) -> HeldOutUser:
+    return HeldOutUser("somebody", fold_in, frozenset())
+
+
+def test_popularity_recommends_what_was_seen_or_nobody_likes(tmp_path: Path) -> None:
+    rows = [Row(f"user-{user}", f"item-{item}") for user in range(4) for item in range(user + 1)]
+    with likes_of(tmp_path, rows, ITEMS) as likes:
+        reference = PopularityReference(ExactSums(likes))
+    assert reference.recommend(somebody("item-1"), 10) == ["item-0", "item-2", "item-3"]
+    assert reference.recommend(somebody("item-1"), 1) == ["item-0"]
+
+
+def test_ease_differs_from_its_closed_form(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    baskets = [np.sort(draw.choice(20, draw.integers(1, 9), replace=False)) for _ in range(200)]
+    with likes_of(tmp_path, rows_of(baskets, ITEMS), ITEMS) as likes:
+        reference = EaseReference(ExactSums(likes), 100.0)
+    matrix = np.zeros((200, 20))
+    for user, basket in enumerate(baskets):
+        matrix[user, basket] = 1
+    precision = np.linalg.inv(matrix.T @ matrix + 100.0 * np.eye(20))
+    weights = -precision / np.diag(precision)
+    np.fill_diagonal(weights, 0)
+    scores = weights[[0, 3]].sum(axis=0)
+    expected = [ITEMS.ids[item] for item in np.argsort(-scores) if item not in {0, 3}]
+    assert reference.recommend(somebody("item-0", "item-3", "unknown"), 18) == expected
+
+
+def test_a_reference_is_trained_on_test_users(tmp_path: Path) -> None:
+    rows = rows_of(two_groups(100, 20), ITEMS)
+    with likes_of(tmp_path, rows, ITEMS, test_share=0.3) as likes:
+        sums = ExactSums(likes)
+        assert sums.matrix.shape == (likes.training_users(), 20)
+        assert sums.counts.sum() == likes.training_likes() < len(rows)
+
+
+@pytest.mark.parametrize("use", [check_evaluable, lambda likes: compare(likes, lambda *_: None)])
+def test_nobody_is_evaluated_and_figures_are_made(use, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    rows = [Row(f"user-{user}", f"item-{item}") for user in range(50) for item in range(4)]
+    with likes_of(tmp_path, rows, ITEMS, test_share=0.5) as likes, pytest.raises(MisuseError, match="test_share=0"):
+        use(likes)
