@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import footprint, latency, privacy, quality, release
-from benchmarks.result import Section, as_table, write_result
+from benchmarks.result import Section, as_table, machine, write_result
 from benchmarks.workspace import ROOT, Workspace, make_cache
 from homespun_server.display import progress
 
@@ -51,7 +51,7 @@ def _run(name: str, out: Path, console: Console) -> None:
         sections = BENCHMARKS[name](Workspace(CACHE, time.perf_counter, lambda: datetime.now(UTC), observer))
     for section in sections:
         console.print(as_table(section))
-    path = write_result(name, sections, datetime.now(UTC), out)
+    path = write_result(name, sections, datetime.now(UTC), out, measured_on=machine())
     console.print(f"{name}: {time.perf_counter() - start:.0f} s, written to {path}")
 
 

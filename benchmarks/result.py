@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -39,24 +39,31 @@ class Section:
     note: str = ""
 
 
-def machine() -> dict[str, str | int | None]:
-    """Return what the figures depend on: system, processor, Python and the packages' versions."""
+def machine(packages: Iterable[str] = PACKAGES) -> dict[str, str | int | None]:
+    """Return what the figures depend on: system, processors, Python and the packages' versions."""
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
         "processors": os.cpu_count(),
         "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: version(name) for name in packages},
     }
 
 
-def write_result(benchmark: str, sections: Iterable[Section], made: datetime, folder: Path) -> Path:
+def write_result(
+    benchmark: str,
+    sections: Iterable[Section],
+    made: datetime,
+    folder: Path,
+    *,
+    measured_on: Mapping[str, str | int | None],
+) -> Path:
     """Write ``<benchmark>.json`` into ``folder`` and return its path."""
     content = {
         "schema": SCHEMA_VERSION,
         "benchmark": benchmark,
         "made": made.isoformat(timespec="seconds"),
-        "machine": machine(),
+        "machine": measured_on,
         "sections": [as_data(section) for section in sections],
     }
     folder.mkdir(parents=True, exist_ok=True)

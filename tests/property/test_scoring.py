@@ -7,6 +7,7 @@ multiplies in float64, item by item.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ HISTORIES = 1000
 ITEMS = 1500
 MIN_WEIGHT = 3.0
 MAX_ITEMS = 60
-TYPES = {1: np.dtype("<f4"), 2: np.dtype("u1"), 3: np.dtype("i1")}
+TYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 2: np.dtype("u1"), 3: np.dtype("i1")}
 Reals = NDArray[np.float64]
 
 

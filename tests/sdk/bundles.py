@@ -109,7 +109,8 @@ def edit_catalogue(folder: Path, *statements: str) -> None:
 
 
 def weight_named(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
-    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    found: onnx.TensorProto = next(tensor for tensor in model.graph.initializer if tensor.name == name)
+    return found
 
 
 def place_of(tensor: onnx.TensorProto) -> dict[str, str]:

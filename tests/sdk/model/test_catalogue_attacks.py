@@ -15,8 +15,8 @@ from homespun.protocol.events import MAX_ITEM_LENGTH
 from tests.sdk import bundles
 
 LOOSE = CATALOGUE_SCHEMA.removesuffix(" STRICT").replace(" NOT NULL", "")
-ROWS = [(0, "a", "Title A", '["x"]'), (1, "b", "Title B", "[]"), (2, "c", "Title C", '["y", "z"]')]
 Row = tuple[object, object, object, object]
+ROWS: list[Row] = [(0, "a", "Title A", '["x"]'), (1, "b", "Title B", "[]"), (2, "c", "Title C", '["y", "z"]')]
 
 
 def write(path: Path, rows: list[Row], *, schema: str = CATALOGUE_SCHEMA, declared: str = CATALOGUE_SCHEMA) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from homespun.errors import BundleIntegrityError, MisuseError
+from homespun.errors import BundleIntegrityError, MisuseError, ModelContractError
 from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import CATALOGUE, FILES, MANIFEST, WEIGHTS
 from homespun.protocol.events import Event
@@ -77,7 +77,7 @@ def test_a_file_is_a_pipe_that_never_ends(tampered: Path, name: str) -> None:
 def test_the_weights_are_shorter_than_the_graphs_need(tampered: Path) -> None:
     (tampered / WEIGHTS).write_bytes((tampered / WEIGHTS).read_bytes()[:-64])
     bundles.reseal(tampered)
-    with pytest.raises(Exception, match="does not lie inside|larger than"):
+    with pytest.raises(ModelContractError, match=r"does not lie inside|larger than"):
         Bundle.open(tampered)
 
 

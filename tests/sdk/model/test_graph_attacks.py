@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +27,7 @@ def refused(folder: Path, name: str, change: Change, match: str) -> None:
         Bundle.open(folder)
 
 
-def add_node(operator: str, *, domain: str = "", **attributes: object) -> Change:
+def add_node(operator: str, *, domain: str = "", **attributes: Any) -> Change:
     return lambda model: model.graph.node.append(
         helper.make_node(operator, ["bias"], [f"new.{operator}"], domain=domain, **attributes)
     )
@@ -74,9 +75,10 @@ def test_a_function_hides_operators(tampered: Path) -> None:
         ("floats", [1.0]),
     ],
 )
-def test_an_attribute_carries_more_than_integers(tampered: Path, field: str, value: object) -> None:
+def test_an_attribute_carries_more_than_integers(tampered: Path, field: str, value: Any) -> None:
     def smuggle(model: onnx.ModelProto) -> None:
-        carrier = onnx.AttributeProto(name="x", **{field: value})
+        content: dict[str, Any] = {field: value}
+        carrier = onnx.AttributeProto(name="x", **content)
         model.graph.node[0].attribute.append(carrier)
 
     refused(tampered, ROWS, smuggle, "attribute uses field")

@@ -49,12 +49,13 @@ def test_the_prior_is_shorter_than_the_catalogue(tampered: Path) -> None:
 
 
 def test_fewer_items_can_be_proposed_than_the_manifest_promises(tampered: Path) -> None:
-    for name in ("collaborative", "content"):
-        bundles.edit_graph(
-            tampered, PROPOSE, lambda model, part=name: cut(model, f"{part}.decoder.integers", 3, axis=1)
-        )
-        bundles.edit_graph(tampered, PROPOSE, lambda model, part=name: cut(model, f"{part}.decoder.scales", 3))
-    bundles.edit_graph(tampered, PROPOSE, lambda model: cut(model, "bias.values", 3))
+    def shorten(model: onnx.ModelProto) -> None:
+        for name in ("collaborative", "content"):
+            cut(model, f"{name}.decoder.integers", 3, axis=1)
+            cut(model, f"{name}.decoder.scales", 3)
+        cut(model, "bias.values", 3)
+
+    bundles.edit_graph(tampered, PROPOSE, shorten)
     fails(tampered, "the model failed")
 
 
@@ -145,7 +146,9 @@ def test_finite_weights_overflow_when_they_are_multiplied(tampered: Path) -> Non
 
 def test_more_items_are_promised_than_the_model_has(tmp_path: Path) -> None:
     folder = bundles.write(tmp_path / "bundle", bundles.random_model(5))
-    more = ", ".join(f"({number}, 'item-{number}', 't', '[]')" for number in range(5, 9))
-    bundles.edit_catalogue(folder, f"INSERT INTO items VALUES {more}")
-    bundles.edit_manifest(folder, lambda manifest: manifest.update(items=9))
+    bundles.edit_catalogue(
+        folder,
+        "INSERT INTO items VALUES (5, 'item-5', 't', '[]'), (6, 'item-6', 't', '[]'), (7, 'item-7', 't', '[]')",
+    )
+    bundles.edit_manifest(folder, lambda manifest: manifest.update(items=8))
     fails(folder, "the model failed")

@@ -29,8 +29,27 @@ def kind_of(value: object) -> str:
 
 @pytest.mark.parametrize(
     "item",
-    ["", "x" * (MAX_ITEM_LENGTH + 1), "a\nb", "a\tb", "a\0", "\x7f", "\x9b31m", "\u200b", "\u202e", "\ud800", "a\udfff"]
-    + [None, 7, 7.0, b"item", ["item"], True, HUGE, "x" * 10_000_000],
+    [
+        "",
+        "x" * (MAX_ITEM_LENGTH + 1),
+        "a\nb",
+        "a\tb",
+        "a\0",
+        "\x7f",
+        "\x9b31m",
+        "\u200b",
+        "\u202e",
+        "\ud800",
+        "a\udfff",
+        None,
+        7,
+        7.0,
+        b"item",
+        ["item"],
+        True,
+        HUGE,
+        "x" * 10_000_000,
+    ],
     ids=kind_of,
 )
 def test_an_item_that_is_no_id(item: Any) -> None:
@@ -66,7 +85,7 @@ def test_an_item_that_is_an_id_is_refused(item: str) -> None:
     ids=kind_of,
 )
 def test_a_kind_that_is_no_word(kind: Any) -> None:
-    with pytest.raises(InvalidEventError, match="^kind is .{1,100}; use a lower-case word"):
+    with pytest.raises(InvalidEventError, match=r"^kind is .{1,100}; use a lower-case word"):
         Event("x", kind)
 
 
@@ -80,8 +99,9 @@ def test_a_kind_that_is_a_word_is_refused(kind: str) -> None:
     "value", [math.nan, math.inf, -math.inf, -1, -1e-300, HUGE, -HUGE, 10**309, np.float64("nan")], ids=kind_of
 )
 def test_a_number_that_is_not_finite_or_negative(name: str, value: float) -> None:
+    numbers: dict[str, Any] = {name: value}
     with pytest.raises(InvalidEventError, match=f"^{name} is .*must be finite, not negative"):
-        Event("x", **{name: value})
+        Event("x", **numbers)
 
 
 @pytest.mark.parametrize("name", ["time", "weight"])
@@ -139,8 +159,11 @@ def test_a_context_key_that_is_none(key: Any) -> None:
         -MAX_CONTEXT_NUMBER - 1,
         HUGE,
         1e300,
-    ]
-    + ["x" * (MAX_CONTEXT_LENGTH + 1), "\ud800", "a\udc00", np.int64(1)],
+        "x" * (MAX_CONTEXT_LENGTH + 1),
+        "\ud800",
+        "a\udc00",
+        np.int64(1),
+    ],
     ids=kind_of,
 )
 def test_a_context_value_that_json_cannot_hold(value: Any) -> None:

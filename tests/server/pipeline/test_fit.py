@@ -5,6 +5,7 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
@@ -80,14 +81,19 @@ def write_as(path: Path, rows: Path) -> Path:
         path.write_bytes(gzip.compress(rows.read_bytes()))
         return path
     with duckdb.connect() as connection:
-        table = connection.read_csv(str(rows), all_varchar=True)  # noqa: F841 - DuckDB finds it by name
+        table = connection.read_csv(str(rows), all_varchar=True)
         if path.suffix == ".parquet":
-            connection.sql("SELECT * FROM table").write_parquet(str(path))
-        elif path.suffix == ".tsv":
-            connection.sql("SELECT * FROM table").write_csv(str(path), sep="\t")
+            table.write_parquet(str(path))
         else:
-            lines = connection.sql("SELECT to_json(table)::VARCHAR FROM table").fetchall()
-            path.write_text("\n".join(line for (line,) in lines), encoding="utf-8")
+            lines = [table.columns, *([value or "" for value in row] for row in table.fetchall())]
+            if path.suffix == ".jsonl":
+                named = (
+                    {name: value for name, value in zip(lines[0], line, strict=True) if value} for line in lines[1:]
+                )
+                texts = [json.dumps(row) for row in named]
+            else:
+                texts = ["\t".join(line) for line in lines]
+            path.write_text("\n".join(texts), encoding="utf-8")
     return path
 
 
@@ -162,8 +168,8 @@ def test_a_large_catalogue_of_which_little_is_used_breaks_the_fit(private: bool,
     items = catalogue(100_000)
     table = tmp_path / "interactions.csv"
     write_table(table, [Row(f"u{user}", f"item-{(user * 7 + k) % 50 * 2000}") for user in range(60) for k in range(4)])
-    privacy = {"epsilon": 2.0} if private else {}
-    fitted = fit(table, items=items, out=tmp_path, non_private=not private, options=NO_TEST, **privacy)
+    privacy: dict[str, Any] = {"epsilon": 2.0} if private else {"non_private": True}
+    fitted = fit(table, items=items, out=tmp_path, options=NO_TEST, **privacy)
     assert fitted.report.universe_items >= 200 if private else fitted.report.universe_items == 50
     with closing(Bundle.open(fitted.bundle)) as bundle:
         assert len(bundle.rank([Event("item-2000")], k=10)) == 10

@@ -48,7 +48,7 @@ def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: f
     if rest:
         lines.append((f"{len(rest)} smaller parts", sum(value for _, value in rest)))
     rounding = "rounding (residual)"
-    width = max(len(rounding), *(len(label) for label, _ in lines))
+    width = max([len(rounding), *(len(label) for label, _ in lines)])
     body = [f"{label:<{width}}  {value:+.6f}" for label, value in lines]
     body.append(f"{rounding:<{width}}  {residual:+.1e}")
     total = f"{'score':<{width}}  {score:+.6f}"

@@ -41,8 +41,15 @@ class Comparison:
         return Quality(PROTOCOL, len(self.users), min(recalls, default=1.0), rows)
 
 
-def compare(likes: Likes, observer: Observer) -> Comparison:
+def compare(
+    likes: Likes, observer: Observer, *, ease_regularisation: Sequence[float] = EASE_REGULARISATION
+) -> Comparison:
     """Measure popularity and EASE on the test users.
+
+    Args:
+        likes: The likes.
+        observer: Called with (step, done, in all).
+        ease_regularisation: λ to try; the best on the test users stands in the table.
 
     Raises:
         MisuseError: If no test user has enough likes.
@@ -54,7 +61,7 @@ def compare(likes: Likes, observer: Observer) -> Comparison:
     popularity = _measure("popularity", PopularityReference(sums), users, items, observer)
     ease = best(
         _measure(f"EASE, λ={value:g}", EaseReference(sums, value), users, items, observer)
-        for value in EASE_REGULARISATION
+        for value in ease_regularisation
     )
     return Comparison(users, items, popularity, ease, observer)
 

@@ -1,0 +1,158 @@
+import math
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from homespun.errors import UnknownItemError
+from homespun.explain.attribution import explain, reasons
+from homespun.explain.rendering import additive_table, because
+from homespun.model.bundle import Bundle
+from homespun.protocol.events import Event
+from homespun.protocol.records import ExplanationRecord, real
+from homespun.ranking.decision import decide
+from tests.sdk import bundles
+
+EVENTS = [Event("item-3", "rate", 1.0, 5.0), Event("item-8", "watch", 2.0), Event("item-21", "haul", 3.0)]
+
+
+def test_parts_are_missing_repeated_or_belong_to_others(bundle: Bundle) -> None:
+    decision = decide(bundle, EVENTS, k=40, now=9.0)
+    for position in decision.ranked.positions.tolist():
+        explanation = explain(decision, bundle.items[position])
+        found = sorted(
+            (part.component or "", part.event.item if part.event else "") for part in explanation.attributions
+        )
+        wanted = [(name, event.item) for name in bundles.BOTH for event in EVENTS]
+        assert found == sorted([*wanted, ("", "")])
+        assert all(part.title == bundle.title(part.event.item) for part in explanation.attributions if part.event)
+        magnitudes = [abs(part.value) for part in explanation.attributions]
+        assert magnitudes == sorted(magnitudes, reverse=True)
+        assert (explanation.time, explanation.bundle) == (9.0, bundle.id)
+
+
+def test_what_an_item_adds_is_not_what_the_score_loses_without_it(bundle: Bundle) -> None:
+    decision = decide(bundle, EVENTS, k=40, now=0.0, exclude_seen=False)
+    for left_out in EVENTS:
+        rest = [event for event in EVENTS if event is not left_out]
+        without = {entry.item: entry.score for entry in bundle.rank(rest, 40, exclude_seen=False)}
+        for position, score in zip(decision.ranked.positions.tolist(), decision.ranked.scores.tolist(), strict=True):
+            item = bundle.items[position]
+            parts = explain(decision, item).attributions
+            added = sum(part.value for part in parts if part.event == left_out)
+            assert score - without[item] == pytest.approx(added, rel=1e-9, abs=1e-9)
+
+
+def test_without_a_history_something_else_than_the_prior_is_named(bundle: Bundle) -> None:
+    decision = decide(bundle, [], k=3, now=0.0)
+    for position, score in zip(decision.ranked.positions.tolist(), decision.ranked.scores.tolist(), strict=True):
+        (prior,) = explain(decision, bundle.items[position]).attributions
+        assert (prior.source, prior.component, prior.event, prior.title) == ("prior", None, None, "")
+        assert prior.value == score
+
+
+@pytest.mark.parametrize("item", ["item-3", "item-40", ""])
+def test_an_item_that_is_not_in_the_list_is_explained(bundle: Bundle, item: str) -> None:
+    decision = decide(bundle, EVENTS, k=3, now=0.0)
+    with pytest.raises(UnknownItemError):
+        explain(decision, item)
+
+
+def test_the_reason_of_a_list_differs_from_that_of_its_explanation(bundle: Bundle) -> None:
+    for events in (None, [], EVENTS, EVENTS[:1], [Event("item-3", weight=0.0)]):
+        decision = decide(bundle, events, k=40, now=0.0)
+        explained = [explain(decision, bundle.items[place]).reason for place in decision.ranked.positions.tolist()]
+        assert reasons(decision) == explained
+
+
+def test_the_named_item_does_not_speak_most_for_the_recommended_one(bundle: Bundle) -> None:
+    decision = decide(bundle, EVENTS, k=40, now=0.0)
+    named = 0
+    for position in decision.ranked.positions.tolist():
+        explanation = explain(decision, bundle.items[position])
+        totals = {
+            event.item: sum(part.value for part in explanation.attributions if part.event == event) for event in EVENTS
+        }
+        best = max(totals, key=lambda item: totals[item])
+        if totals[best] > 0:
+            named += 1
+            verb = {"item-3": "rated", "item-8": "watched", "item-21": "chose"}[best]
+            assert explanation.reason.startswith(f"because you {verb} {bundle.title(best)}")
+        else:
+            assert explanation.reason == "popular with everybody; nothing you did speaks for it"
+    assert named > 10
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        (None, "popular with everybody; not personalized, because you did not allow it"),
+        ([], "popular with everybody; nothing is known about you yet"),
+        ([Event("item-3", weight=0.0)], "popular with everybody; nothing you did speaks for it"),
+    ],
+)
+def test_a_list_for_everybody_does_not_say_why(bundle: Bundle, events: list[Event] | None, reason: str) -> None:
+    assert set(reasons(decide(bundle, events, k=5, now=0.0))) == {reason}
+
+
+def test_a_bundle_without_popularity_claims_it(tmp_path: Path) -> None:
+    opened = Bundle.open(bundles.write(tmp_path / "bundle", bundles.random_model(9, names=bundles.CONTENT)))
+    assert set(reasons(decide(opened, [], k=5, now=0.0))) == {"from the catalogue; nothing is known about you yet"}
+    opened.close()
+
+
+def test_a_verb_is_repeated_or_dropped() -> None:
+    assert because([("rated", "A")]) == "because you rated A"
+    assert because([("rated", "A"), ("rated", "B")]) == "because you rated A and B"
+    assert because([("rated", "A"), ("watched", "B")]) == "because you rated A and watched B"
+
+
+def numbers(table: str) -> list[float]:
+    return [float(match) for match in re.findall(r"  ([+-]\d+\.\d+(?:e[+-]\d+)?)$", table, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 100])
+def test_a_table_does_not_add_up_or_hides_parts(bundle: Bundle, rows: int) -> None:
+    decision = decide(bundle, EVENTS, k=5, now=0.0)
+    explanation = explain(decision, bundle.items[int(decision.ranked.positions[0])])
+    table = explanation.table(rows)
+    *parts, score = numbers(table)
+    assert score == pytest.approx(explanation.score, abs=1e-6)
+    assert sum(parts) == pytest.approx(score, abs=1e-5)
+    assert ("smaller parts" in table) is (rows < 7)
+    assert len({len(line) for line in table.splitlines()}) <= 3  # columns line up
+    assert str(explanation).startswith(f"{explanation.title}: {explanation.reason}\n\n")
+
+
+def test_a_table_of_nothing() -> None:
+    assert numbers(additive_table([], 0.0, 0.0, 12)) == [0.0, 0.0]
+
+
+def test_a_record_does_not_restore_the_numbers_or_survive_json(bundle: Bundle) -> None:
+    decision = decide(bundle, EVENTS, k=5, now=1_700_000_000.123456)
+    for position in decision.ranked.positions.tolist():
+        explanation = explain(decision, bundle.items[position])
+        record = explanation.record()
+        assert msgspec.json.decode(msgspec.json.encode(record), type=ExplanationRecord) == record
+        assert float(record.score) == explanation.score
+        assert float(record.time) == decision.time
+        assert [float(part.value) for part in record.attributions] == [part.value for part in explanation.attributions]
+        exact = sum((part.value for part in record.attributions), Decimal(0)) + record.residual
+        assert float(exact) == pytest.approx(float(record.score), rel=1e-12)
+        assert (record.personalized, record.item) == (True, explanation.item)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(5e-324)
+@example(-0.0)
+@example(1.7976931348623157e308)
+def test_a_real_is_not_restored_from_its_decimal(value: float) -> None:
+    restored = float(Decimal(str(real(value))))
+    assert restored == value
+    assert math.copysign(1.0, restored) == math.copysign(1.0, value)
+    assert float(real(float(np.float64(value)))) == value
