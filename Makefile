@@ -2,6 +2,8 @@
 # A POSIX shell is assumed here; the Python code assumes none.
 
 PYTHON ?= python3
+# onnxruntime must not report home, whoever imports it first.
+export ORT_DISABLE_TELEMETRY := 1
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VENV := .venv
 BENCH_VENV := .venv-bench

@@ -59,6 +59,7 @@ class AlsReference:
             regularization=setting.regularization,
             alpha=setting.alpha,
             iterations=setting.iterations,
+            num_threads=1,  # its threads wait by spinning, which costs most where others compute too
             random_state=SEED,
         )
         self._model.fit(sums.matrix.astype(np.float32), show_progress=False)

@@ -83,7 +83,7 @@ def measure_bundle(folder: Path, comparison: Comparison) -> tuple[Measured, floa
 def _try_grid(factors: int, sums: ExactSums, comparison: Comparison) -> dict[AlsSetting, Measured]:
     settings = list(grid(factors))
     measured = {}
-    # The peer runs its own threads, and warns that a linear algebra library with threads would slow them.
+    # The peer warns of a linear algebra library that starts threads of its own under it.
     with threadpool_limits(1, "blas"):
         for done, setting in enumerate(settings, start=1):
             model = AlsReference(sums, setting)

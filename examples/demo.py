@@ -23,7 +23,7 @@ from homespun_server.pipeline import FitOptions, fit_content, make_bundle
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.statistics.likes import Likes, HeldOutUser
+from homespun_server.statistics.likes import HeldOutUser, Likes
 from homespun_server.training.comparison import Observer, compare
 from homespun_server.training.report import Quality
 

@@ -143,6 +143,16 @@ def test_the_list_differs_from_a_brute_force_ranking(scored: tuple[Bundle, Refer
     assert found / wanted >= 0.999
 
 
+def test_many_excluded_items_leave_the_list_short_or_wrong(scored: tuple[Bundle, Reference]) -> None:
+    bundle, reference = scored
+    exact = np.argsort(-reference.scores(bundle, [1, 2, 3]), kind="stable").tolist()
+    for left_out in (100, 400, 1495):
+        events = [Event(f"item-{position}") for position in (1, 2, 3)]
+        excluded = [f"item-{position}" for position in exact[:left_out]]
+        ranked = bundle.rank(events, 10, exclude=excluded, exclude_seen=False)
+        assert [bundle.position(entry.item) for entry in ranked] == exact[left_out : left_out + 10]
+
+
 def test_a_small_catalogue_is_not_ranked_whole_and_exactly(bundle: Bundle, bundle_folder: Path) -> None:
     reference = read_reference(bundle_folder)
     draw = np.random.default_rng(3)

@@ -1,6 +1,7 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from homespun.errors import MisuseError, ModelContractError, UnknownItemError
@@ -92,7 +93,9 @@ def test_an_earlier_like_outlives_a_dislike_and_an_earlier_dislike_a_like(bundle
 
 
 def test_the_least_weight_of_a_like_is_lost_to_binary_fractions(tmp_path: Path) -> None:
-    opened = Bundle.open(bundles.write(tmp_path / "bundle", bundles.random_model(5), min_weight=0.3))
+    folder = bundles.write(tmp_path / "bundle", bundles.random_model(5))
+    bundles.edit_manifest(folder, lambda manifest: manifest["history"].update(min_weight="0.3"))
+    opened = Bundle.open(folder)
     assert [event.item for event in opened.history([Event("item-1", weight=0.3)]).events] == ["item-1"]
     assert opened.history([Event("item-1", weight=0.29999999999999993)]).events == ()
     opened.close()
@@ -133,13 +136,14 @@ def test_time_or_context_of_a_request_change_the_list(bundle: Bundle) -> None:
 
 
 def test_scores_are_not_in_order_or_ties_not_by_position(tmp_path: Path) -> None:
-    model = bundles.random_model(30)
-    model.bias[:] = 0.5
+    model = bundles.random_model(300)
+    model.bias[:] = np.arange(300) * 7 % 3
     for component in model.components:
         component.decoder[:] = 0.0
     opened = Bundle.open(bundles.write(tmp_path / "bundle", model))
-    ranked = opened.rank([Event("item-9")], 30, exclude_seen=False)
-    assert ranked == [Scored(f"item-{number}", 0.5) for number in range(30)]
+    ranked = opened.rank([Event("item-9")], 300, exclude_seen=False)
+    expected = sorted(range(300), key=lambda number: (-model.bias[number], number))
+    assert ranked == [Scored(f"item-{number}", model.bias[number]) for number in expected]
     opened.close()
 
 

@@ -57,7 +57,7 @@ def test_overspending_draws_noise_first(monkeypatch: pytest.MonkeyPatch) -> None
         release(user_sum([1]), rho=accountant.rho, accountant=accountant)
     with pytest.raises(PrivacyParameterError):
         release(user_sum([1]), rho=Fraction(0), accountant=accountant)
-    assert len(drawn) == 1
+    assert drawn == [spent[0].sigma]
     assert accountant.spends == spent
 
 
@@ -73,7 +73,8 @@ def test_noise_is_left_out_or_put_into_the_sum_itself() -> None:
     released = release(total, rho=Fraction(1, 100), accountant=Accountant(10.0, 1e-6))
     assert released.private
     assert released.noise == released.sigma / GRID
-    assert np.count_nonzero(released.values) > 900
+    # The variance of 1,000 draws lies within a quarter of σ², or the draws were not those of σ.
+    assert abs((released.values / released.sigma).var() - 1) < 0.25
     assert np.array_equal(released.reals, released.values / GRID)
     assert not total.values.any()
 

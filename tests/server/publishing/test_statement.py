@@ -24,7 +24,7 @@ def spend(accountant: Accountant, shares: list[Fraction]) -> list[Release]:
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=50)
 @given(
     epsilon=st.floats(0.01, 50.0),
     exponent=st.floats(-12, -2),
@@ -40,7 +40,8 @@ def test_less_is_stated_than_was_spent(epsilon: float, exponent: float, shares: 
     assert statement.epsilon is not None
     assert statement.rho is not None
     assert delta_of(float(accountant.spent), float(statement.epsilon)) <= accountant.delta
-    assert delta_of(float(accountant.spent), float(statement.epsilon) * 0.99) > accountant.delta
+    if delta_of(float(accountant.spent), 0.0) > accountant.delta:  # otherwise any ε would be enough
+        assert delta_of(float(accountant.spent), float(statement.epsilon) * 0.99) > accountant.delta
     assert accountant.spent <= Fraction(statement.rho) <= accountant.spent * Fraction(1001, 1000)
     entries = statement.releases
     for entry, made in zip(entries, releases, strict=True):

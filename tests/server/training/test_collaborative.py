@@ -102,6 +102,33 @@ def test_eigenpairs_are_none_or_come_in_another_order_or_sign(size: int, count: 
     assert np.all(vectors[largest, np.arange(values.size)] > 0)
 
 
+def test_one_strong_pattern_is_shrunk_otherwise_than_stated() -> None:
+    pattern = np.array([0.8, -0.6])
+    noise, edge = 0.1, 3.0
+    cleaned, directions = denoised(5 * np.outer(pattern, pattern), noise, edge)
+    kept = 4.0  # √(5² − 3²)
+    rest = (5 - kept) * -0.48
+    assert directions == 1
+    assert np.isclose(cleaned[0, 1], kept * -0.48 + rest**3 / (rest**2 + (4 * noise) ** 2))
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_the_score_is_another_than_the_documented_one(private: bool) -> None:  # noqa: FBT001
+    size, rank = 20, 2
+    pairs = released(two_groups(300, size), size, private=private)
+    universe = universe_of(size)
+    edge = 2 * pairs.noise * size**0.5
+    matrix, _ = denoised(symmetric(pairs.reals, size), pairs.noise, edge)
+    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = values[-rank:], vectors[:, -rank:]
+    strength = values / (values + 0.3 * edge + 0.5 * values[0])
+    weighed = universe.relative**0.2
+    expected = (vectors * strength) @ vectors.T * weighed / weighed[:, None]
+    component = train_collaborative(pairs, universe, rank).component
+    assert np.all(values > 0)
+    assert np.allclose(component.encoder @ component.decoder.T, expected)
+
+
 def test_the_triangle_is_unfolded_otherwise_than_it_was_folded() -> None:
     matrix = np.random.default_rng(0).normal(size=(7, 7))
     matrix = np.triu(matrix, 1) + np.triu(matrix, 1).T

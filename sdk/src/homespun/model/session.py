@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import ModelContractError
+from homespun.model.runtime import load_onnxruntime
 from homespun.protocol.bundle import Component
 from homespun.protocol.contract import decoder_output, encoder_output
 
@@ -118,19 +119,20 @@ def _run(
 
 
 def _load(graph: bytes, folder: Path, threads: int) -> "onnxruntime.InferenceSession":
-    import onnxruntime  # noqa: PLC0415 - see the module's docstring
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
+    runtime = load_onnxruntime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session: onnxruntime.InferenceSession = runtime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # onnxruntime's exceptions have no common public base
         raise ModelContractError(
             f"onnxruntime refused the model: {error}. The bundle was not made by homespun-server, or needs a newer "
             "onnxruntime."
         ) from error
+    return session
