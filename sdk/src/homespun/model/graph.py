@@ -12,6 +12,7 @@ from homespun.errors import ModelContractError
 from homespun.model import protobuf
 from homespun.protocol import contract
 from homespun.protocol.bundle import WEIGHTS
+from homespun.protocol.contract import Element, Node, Tensor
 
 MAX_GRAPH_BYTES = 1 << 20
 """Largest graph file; its weights lie elsewhere."""
@@ -28,6 +29,8 @@ MAX_DIMENSIONS = 4
 FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """ONNX tensor element types that the contract uses."""
 
+ELEMENT_NAMES: dict[int, Element] = {FLOAT: "float32", UINT8: "uint8", INT8: "int8", INT64: "int64"}
+
 ELEMENT_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8}
 
 _MODEL = {"ir_version": 1, "producer_name": 2, "producer_version": 3, "graph": 7, "opset_import": 8}
@@ -38,26 +41,42 @@ _TENSOR = {"dims": 1, "data_type": 2, "name": 8, "raw_data": 9, "external_data":
 _ENTRY = {"key": 1, "value": 2}
 _VALUE = {"name": 1, "type": 2}
 _EXTERNAL = 1
+_INT, _INTS = 2, 7
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A tensor in the weights file: element type, shape, and its bytes' offset and length."""
+    """A tensor: element type, shape, and its bytes' length and offset in the weights file; None: inside the graph."""
 
     name: str
     element: int
     shape: tuple[int, ...]
-    offset: int
+    offset: int | None
     length: int
+
+    @property
+    def tensor(self) -> Tensor:
+        """What the contract knows of it."""
+        return Tensor(ELEMENT_NAMES[self.element], self.shape)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a graph declares: element types of inputs and outputs by name, and its external weights."""
+    """What a graph declares.
+
+    Attributes:
+        inputs: ONNX element types by name.
+        outputs: ONNX element types by name.
+        nodes: The nodes in their order, without their own names.
+        weights: The tensors in the weights file.
+        constants: The tensors inside the graph, by name.
+    """
 
     inputs: dict[str, int]
     outputs: dict[str, int]
+    nodes: tuple[Node, ...]
     weights: tuple[Weight, ...]
+    constants: dict[str, Tensor]
 
 
 def inspect(content: bytes, weights_bytes: int) -> Graph:
@@ -75,14 +94,21 @@ def inspect(content: bytes, weights_bytes: int) -> Graph:
     model = _known(memoryview(content), _MODEL, "model")
     _check_version(model)
     graph = _known(protobuf.view(_single(model, "graph")), _GRAPH, "graph")
-    for node in graph["node"]:
-        _check_node(protobuf.view(node))
-    weights = [_weight(protobuf.view(tensor), weights_bytes) for tensor in graph["initializer"]]
-    external = tuple(weight for weight in weights if weight is not None)
+    nodes = tuple(_node(protobuf.view(node)) for node in graph["node"])
+    tensors = [_weight(protobuf.view(tensor), weights_bytes) for tensor in graph["initializer"]]
+    if len({tensor.name for tensor in tensors}) != len(tensors):
+        raise ModelContractError("the ONNX graph has two weights of one name.")
+    external = tuple(tensor for tensor in tensors if tensor.offset is not None)
     if sum(weight.length for weight in external) > weights_bytes:
         # Tensors that lie on top of each other would make a small file cost much.
         raise ModelContractError(f"the graph's weights are larger than {WEIGHTS}.")
-    return Graph(inputs=_values(graph["input"]), outputs=_values(graph["output"]), weights=external)
+    return Graph(
+        inputs=_values(graph["input"]),
+        outputs=_values(graph["output"]),
+        nodes=nodes,
+        weights=external,
+        constants={tensor.name: tensor.tensor for tensor in tensors if tensor.offset is None},
+    )
 
 
 def _known(message: memoryview, names: dict[str, int], what: str) -> dict[str, list[protobuf.Value]]:
@@ -117,7 +143,7 @@ def _check_version(model: dict[str, list[protobuf.Value]]) -> None:
         raise ModelContractError(f"the ONNX opset is {opset}; at most {contract.OPSET} is allowed.")
 
 
-def _check_node(node: memoryview) -> None:
+def _node(node: memoryview) -> Node:
     parts = _known(node, _NODE, "node")
     operator = protobuf.text(_single(parts, "op_type"))
     if operator not in contract.OPERATORS or any(protobuf.text(domain) for domain in parts["domain"]):
@@ -125,11 +151,29 @@ def _check_node(node: memoryview) -> None:
             f"the ONNX graph uses the operator {operator!r}, which is not on the allow-list. The bundle was not made "
             "by homespun-server, or was tampered with; do not use it."
         )
-    for attribute in parts["attribute"]:
-        _known(protobuf.view(attribute), _ATTRIBUTE, "attribute")
+    return Node(
+        operator,
+        tuple(protobuf.text(value) for value in parts["input"]),
+        tuple(protobuf.text(value) for value in parts["output"]),
+        tuple(_attribute(protobuf.view(attribute)) for attribute in parts["attribute"]),
+    )
 
 
-def _weight(tensor: memoryview, weights_bytes: int) -> Weight | None:
+def _attribute(attribute: memoryview) -> tuple[str, contract.Attribute]:
+    parts = _known(attribute, _ATTRIBUTE, "attribute")
+    name = protobuf.text(_single(parts, "name"))
+    kind = protobuf.number(_single(parts, "type"))
+    if kind == _INT and not parts["ints"]:
+        return name, protobuf.signed(protobuf.number(_single(parts, "i")))
+    if kind == _INTS and not parts["i"]:
+        numbers = [
+            n for value in parts["ints"] for n in ([value] if isinstance(value, int) else protobuf.varints(value))
+        ]
+        return name, tuple(protobuf.signed(number) for number in numbers)
+    raise ModelContractError(f"the attribute {name!r} is not a whole number or a list of them.")
+
+
+def _weight(tensor: memoryview, weights_bytes: int) -> Weight:
     parts = _known(tensor, _TENSOR, "tensor")
     name = protobuf.text(_single(parts, "name"))
     element = protobuf.number(_single(parts, "data_type"))
@@ -140,7 +184,7 @@ def _weight(tensor: memoryview, weights_bytes: int) -> Weight | None:
     location = [protobuf.number(value) for value in parts["data_location"]]
     if location != [_EXTERNAL]:
         _check_inline(name, element, size, parts)
-        return None
+        return Weight(name, element, shape, None, size)
     if parts["raw_data"]:
         raise ModelContractError(f"the weight {name!r} is both inside and outside the graph.")
     offset, length = _place(name, parts["external_data"])

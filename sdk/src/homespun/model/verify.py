@@ -18,7 +18,8 @@ import numpy as np
 
 from homespun.errors import BundleIntegrityError, BundleSchemaError, ModelContractError
 from homespun.model.graph import FLOAT, INT64, MAX_GRAPH_BYTES, Graph, Weight, inspect
-from homespun.protocol import bundle
+from homespun.model.topology import check_topology
+from homespun.protocol import bundle, contract
 from homespun.protocol.bundle import FileEntry, Manifest, PrivacyStatement
 from homespun.protocol.contract import decoder_output, encoder_output
 
@@ -193,6 +194,16 @@ def _check_graphs(manifest: Manifest, graphs: dict[str, bytes], weights_path: Pa
     for component in manifest.components:
         outputs |= {encoder_output(component.name): FLOAT, decoder_output(component.name): FLOAT}
     _check_names("rows", rows, {"items": INT64}, outputs)
+    dimensions: dict[str, int] = {component.name: component.dimensions for component in manifest.components}
+    names, weights = list(dimensions), contract.weights(dimensions, manifest.items)
+    check_topology(
+        "propose",
+        propose,
+        contract.propose_nodes(names),
+        weights=weights,
+        constants=contract.propose_constants(names),
+    )
+    check_topology("rows", rows, contract.rows_nodes(names), weights=weights, constants=contract.rows_constants())
     _check_finite({*propose.weights, *rows.weights}, weights_path)
 
 
@@ -203,7 +214,7 @@ def _check_names(what: str, graph: Graph, inputs: dict[str, int], outputs: dict[
 
 def _check_finite(weights: set[Weight], path: Path) -> None:
     for weight in weights:
-        if weight.element == FLOAT and weight.length:
+        if weight.element == FLOAT and weight.length and weight.offset is not None:
             count = weight.length // 4
             values = np.memmap(path, np.dtype("<f4"), mode="r", offset=weight.offset, shape=(count,))
             finite = bool(np.isfinite(values).all())
