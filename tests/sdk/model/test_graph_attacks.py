@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -361,4 +362,30 @@ def test_an_operator_is_given_inputs_that_do_not_exist(tampered: Path) -> None:
     def dangle(model: onnx.ModelProto) -> None:
         model.graph.node[0].input[0] = "nowhere"
 
-    refused(tampered, PROPOSE, dangle, "onnxruntime refused")
+    refused(tampered, PROPOSE, dangle, "connected otherwise")
+    with patch("homespun.model.verify.check_topology"):
+        refused(tampered, PROPOSE, dangle, "onnxruntime refused")
+
+
+def test_allowed_operators_on_small_constants_ask_for_all_the_memory(tampered: Path) -> None:
+    def blow_up(model: onnx.ModelProto) -> None:
+        model.graph.initializer.append(numpy_helper.from_array(np.ones((1, 1024), np.float32), "row"))
+        model.graph.node.append(helper.make_node("Concat", ["row"] * 4, ["long"], axis=1))
+        model.graph.node.append(helper.make_node("Transpose", ["long"], ["column"], perm=[1, 0]))
+        model.graph.node.append(helper.make_node("MatMul", ["column", "long"], ["square"]))
+
+    refused(tampered, PROPOSE, blow_up, "nodes; the contract has")
+
+
+def test_an_axis_is_another(tampered: Path) -> None:
+    def turn(model: onnx.ModelProto) -> None:
+        next(node for node in model.graph.node if node.op_type == "Concat").attribute[0].i = 0
+
+    refused(tampered, PROPOSE, turn, "connected otherwise")
+
+
+def test_two_weights_have_one_name(tampered: Path) -> None:
+    def twice(model: onnx.ModelProto) -> None:
+        model.graph.initializer.append(numpy_helper.from_array(np.array(1.0, np.float32), "offset"))
+
+    refused(tampered, ROWS, twice, "two weights of one name")
