@@ -76,5 +76,5 @@ bench: $(BENCH_VENV)/.stamp ## Run the benchmarks beside their peers, in an envi
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was built
-	rm -rf $(VENV) $(BENCH_VENV) site dist .cache .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) site dist .cache .benchmarks .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 
-from homespun.protocol.bundle import CATALOGUE, FILES, MANIFEST, PrivacyStatement
+from homespun.protocol.bundle import CATALOGUE, FILES, MANIFEST
 from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import LowRank, Model
@@ -44,7 +44,7 @@ def random_model(
         )
         for index, name in enumerate(names)
     )
-    return Model(np.arange(items, dtype=np.int64), components, draw.normal(size=items))
+    return Model(np.arange(items, dtype=np.int64), components, draw.normal(size=items), releases=())
 
 
 def catalogue_of(items: int) -> Items:
@@ -57,8 +57,7 @@ def catalogue_of(items: int) -> Items:
 
 
 def write(folder: Path, model: Model, *, min_weight: float | None = 3.0, catalogue: Items | None = None) -> Path:
-    statement = PrivacyStatement("no_personal_data", None, None, None, None, None, (), "Random numbers.")
-    description = Description("Random", datetime(2025, 1, 1, tzinfo=UTC), min_weight, statement, {})
+    description = Description("Random", datetime(2025, 1, 1, tzinfo=UTC), min_weight, None, {})
     write_bundle(model, catalogue or catalogue_of(model.items.size), description, folder)
     return folder
 

@@ -15,7 +15,6 @@ from homespun_server.errors import PrivacyParameterError
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.privacy.release import Release, release, release_without_privacy
 from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
-from homespun_server.publishing.statement import privacy_statement
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
@@ -68,10 +67,9 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained model with the releases that it came from and what bounding did on the way."""
+    """A trained model, and what bounding did on the way."""
 
     model: Model
-    releases: tuple[Release, ...]
     bounding: tuple[Bounding, ...]
     directions: int
 
@@ -177,8 +175,7 @@ def fit_content(
         )
     model = content_model(catalogue, options.dimensions)
     parameters = {"dimensions": str(model.components[0].encoder.shape[1])}
-    statement = privacy_statement([], None)
-    description = Description(options.name, clock(), options.min_weight, statement, parameters)
+    description = Description(options.name, clock(), options.min_weight, None, parameters)
     write_bundle(model, catalogue, description, folder)
     return folder
 
@@ -195,10 +192,10 @@ def make_bundle(
 ) -> tuple[Learned, PrivacyStatement]:
     """Learn from the training users' likes and write the bundle to ``folder``; see ``fit`` for the arguments."""
     learned = learn(likes, items.ids, options, budget, observer)
-    statement = privacy_statement(learned.releases, None if budget is None else budget.delta)
-    description = Description(options.name, now, options.min_weight, statement, _parameters(options, learned))
-    write_bundle(learned.model, items, description, folder)
-    return learned, statement
+    delta = None if budget is None else budget.delta
+    description = Description(options.name, now, options.min_weight, delta, _parameters(options, learned))
+    manifest = write_bundle(learned.model, items, description, folder)
+    return learned, manifest.privacy
 
 
 def learn(
@@ -220,9 +217,9 @@ def learn(
     summed_pairs = item_pairs(likes.baskets(universe.items), weights)
     pairs = _release(summed_pairs, Fraction(1), budget, observer)
     trained = train_collaborative(pairs, universe, options.dimensions)
-    model = Model(universe.items, (trained.component,), prior(universe))
+    model = Model(universe.items, (trained.component,), prior(universe), trained.releases)
     bounding = tuple(Bounding(total.statistic.name, total.users, total.kept) for total in (summed_counts, summed_pairs))
-    return Learned(model, (counts, pairs), bounding, trained.directions)
+    return Learned(model, bounding, trained.directions)
 
 
 def _fit(
@@ -323,7 +320,7 @@ def _parameters(options: FitOptions, learned: Learned) -> dict[str, str]:
 
 
 def _name(statement: PrivacyStatement) -> str:
-    return f"private, ε = {statement.epsilon:.3g}" if statement.epsilon is not None else "non-private"
+    return "non-private" if statement.epsilon is None else f"private, ε = {statement.epsilon.normalize():f}"
 
 
 def _skipped(interactions: Interactions) -> dict[str, int]:

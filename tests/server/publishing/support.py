@@ -7,7 +7,6 @@ import numpy as np
 
 from homespun.protocol.bundle import Manifest
 from homespun_server.publishing.bundle import Description, write_bundle
-from homespun_server.publishing.statement import privacy_statement
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import LowRank, Model
 from tests.server.support import catalogue
@@ -23,11 +22,13 @@ def model_of(size: int, *, both: bool = True) -> Model:
         return rows
 
     components = (LowRank("collaborative", part(6), part(6)), LowRank("content", part(4), part(4), weight=0.25))
-    return Model(np.arange(size)[::-1].copy(), components if both else components[:1], draw.normal(size=size))
+    return Model(
+        np.arange(size)[::-1].copy(), components if both else components[:1], draw.normal(size=size), releases=()
+    )
 
 
 def description_of(*, created: datetime = NOON, min_weight: float | None = None, name: str = "tiny") -> Description:
-    return Description(name, created, min_weight, privacy_statement([], None), {"dimensions": "6"})
+    return Description(name, created, min_weight, None, {"dimensions": "6"})
 
 
 def publish(

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def universe_of(size: int) -> Universe:
-    return Universe(np.arange(size), np.linspace(2.0, 1.0, size))
+    return Universe(np.arange(size), np.linspace(2.0, 1.0, size), releases=())
 
 
 def scores(trained: Trained, history: Integers) -> Floats:

@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from homespun.protocol import bundle
-from homespun.protocol.bundle import Component, FileEntry, HistoryRule, Manifest, PrivacyStatement
+from homespun.protocol.bundle import Component, FileEntry, HistoryRule, Manifest
 from homespun_server.errors import OutputError
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, limitations, markdown
 from homespun_server.publishing.catalogue import write_catalogue
 from homespun_server.publishing.onnx_export import write_model
-from homespun_server.publishing.statement import decimal
+from homespun_server.publishing.statement import decimal, privacy_statement
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import Model
 
@@ -33,14 +33,14 @@ class Description:
         name: A name for people.
         created: Time of making, UTC.
         min_weight: Least weight of a like; None: every event is one.
-        privacy: The privacy statement.
+        delta: δ of the privacy statement; None where there is nothing private to state.
         parameters: Training parameters for the card.
     """
 
     name: str
     created: datetime
     min_weight: float | None
-    privacy: PrivacyStatement
+    delta: float | None
     parameters: Mapping[str, str]
 
 
@@ -104,50 +104,46 @@ def check_replaceable(folder: Path) -> None:
 def _write_files(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
     write_model(model, folder)
     write_catalogue(items, model.items, folder / bundle.CATALOGUE)
-    components = tuple(Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.components)
-    weight = description.min_weight
-    history = HistoryRule(
-        # To the last digit: a device compares exactly, and .3 as a float is less than .3.
-        min_weight=None if weight is None else Decimal(weight),
-        max_items=MAX_HISTORY,
-    )
-    _write_card(components, history, description, model.items.size, folder)
+    card = _card(model, description)
+    (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
     manifest = Manifest(
         schema=bundle.SCHEMA_VERSION,
         contract=bundle.CONTRACT_VERSION,
-        name=description.name,
-        created=_timestamp(description.created),
-        items=model.items.size,
-        components=components,
-        history=history,
-        privacy=description.privacy,
+        name=card.name,
+        created=card.created,
+        items=card.items,
+        components=card.components,
+        history=card.history,
+        privacy=card.privacy,
         files={name: _file_entry(folder / name) for name in bundle.FILES},
     )
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
-def _write_card(
-    components: tuple[Component, ...],
-    history: HistoryRule,
-    description: Description,
-    items: int,
-    folder: Path,
-) -> None:
-    card = Card(
+def _card(model: Model, description: Description) -> Card:
+    components = tuple(Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.components)
+    # What the model was derived from decides what is said of it; nobody can say otherwise.
+    privacy = privacy_statement(model.releases, description.delta)
+    weight = description.min_weight
+    history = HistoryRule(
+        # To the last digit: a device compares exactly, and .3 as a float is less than .3.
+        min_weight=None if weight is None else Decimal(weight),
+        max_items=MAX_HISTORY,
+    )
+    return Card(
         schema=CARD_VERSION,
         name=description.name,
         created=_timestamp(description.created),
-        items=items,
+        items=model.items.size,
         components=components,
         history=history,
-        privacy=description.privacy,
-        statistics=declarations(description.privacy),
+        privacy=privacy,
+        statistics=declarations(privacy),
         parameters=dict(description.parameters),
-        limitations=limitations(description.privacy, components),
+        limitations=limitations(privacy, components),
     )
-    (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
-    (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
 
 
 def _timestamp(moment: datetime) -> str:

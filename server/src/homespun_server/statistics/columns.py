@@ -3,6 +3,20 @@
 A role is filled by the column that the caller names; ``AUTO`` looks for the usual names, without regard
 to case, and leaves an optional role empty when there is none; None leaves it empty on purpose. What was
 chosen is in the report of the reading.
+
+What a role means must not depend on other people's rows, or one person could change how everybody is
+read. The header of a CSV file and the schema of a Parquet file are public: they are the operator's, and
+roles are resolved on them once, by ``resolve``. JSON Lines have neither, and every row brings names of its
+own, so there (``resolve_keys``)
+
+- AUTO is resolved in each row by itself: of the usual names in their order (of names that differ in case:
+  in the order of their code points) the first one under which the row has a value. The names that other
+  rows have do not matter, and a role whose usual names no row has is empty;
+- a column that was asked for is empty in a row that does not have it;
+- user and item must be in some row: otherwise no row has an id, so no row of anybody could be used;
+- that some row has a time, kind, weight or context that was asked for is required only where the file is
+  refused for any bad row. Where bad rows are skipped, it is told in the report and refuses nothing,
+  because one person's row must not decide whether the others are read.
 """
 
 from collections.abc import Sequence
@@ -28,13 +42,16 @@ AUTO: Final = Auto.AUTO
 
 Choice = str | Auto | None
 
+_SHOWN_NAMES = 30
+
 
 class Role(NamedTuple):
-    """A role, the column asked for, and the names under which AUTO finds it."""
+    """A role, the column asked for, the names under which AUTO finds it, and whether no row can do without."""
 
     name: str
     choice: Choice
     aliases: tuple[str, ...] = ()
+    required: bool = False
 
 
 class InteractionColumns(msgspec.Struct, frozen=True):
@@ -66,8 +83,8 @@ class InteractionColumns(msgspec.Struct, frozen=True):
         if len(self.context) > MAX_CONTEXT_ENTRIES:
             raise MisuseError(f"{len(self.context)} context columns; an event has at most {MAX_CONTEXT_ENTRIES}.")
         return (
-            Role("user", self.user),
-            Role("item", self.item),
+            Role("user", self.user, required=True),
+            Role("item", self.item, required=True),
             Role("time", self.time, ("time", "timestamp", "ts", "datetime")),
             Role("kind", self.kind, ("kind", "event", "type")),
             Role("weight", self.weight, ("weight", "rating")),
@@ -93,18 +110,21 @@ class ItemColumns(msgspec.Struct, frozen=True):
     attributes: tuple[str, ...] = ()
 
     def roles(self) -> tuple[Role, ...]:
-        """Return the roles; attribute columns are named ``attribute_0``, ``attribute_1`` and so on."""
+        """Return the roles; attribute columns are named ``attribute_0``, ``attribute_1`` and so on.
+
+        Items are public, so every column that was asked for is required.
+        """
         return (
-            Role("item", self.item),
-            Role("title", self.title),
-            Role("tags", self.tags, ("tags", "genres")),
-            Role("text", self.text, ("text", "description")),
-            *(Role(f"attribute_{index}", name) for index, name in enumerate(self.attributes)),
+            Role("item", self.item, required=True),
+            Role("title", self.title, required=True),
+            Role("tags", self.tags, ("tags", "genres"), required=True),
+            Role("text", self.text, ("text", "description"), required=True),
+            *(Role(f"attribute_{index}", name, required=True) for index, name in enumerate(self.attributes)),
         )
 
 
-def resolve(roles: Sequence[Role], names: Sequence[str], path: Path) -> dict[str, str]:
-    """Return the column of every role that is filled, in the order of the roles.
+def resolve(roles: Sequence[Role], names: Sequence[str], path: Path) -> dict[str, tuple[str, ...]]:
+    """Return the one column of every role that is filled, in the order of the roles.
 
     Raises:
         DataError: If a column that was asked for is missing, or if the file has it more than once.
@@ -113,7 +133,37 @@ def resolve(roles: Sequence[Role], names: Sequence[str], path: Path) -> dict[str
     columns = {role.name: column for role, column in chosen if column is not None}
     for name, column in columns.items():
         _check(name, column, names, path)
-    return columns
+    return {name: (column,) for name, column in columns.items()}
+
+
+def resolve_keys(
+    roles: Sequence[Role], names: Sequence[str], path: Path, *, skip_bad_rows: bool
+) -> dict[str, tuple[str, ...]]:
+    """Return the keys of every role that is filled; the first one that a row has is the row's.
+
+    Args:
+        roles: The roles.
+        names: The keys that any row has.
+        path: The file.
+        skip_bad_rows: Whether only required keys must be in some row.
+
+    Raises:
+        DataError: If a key that must be in some row is in none.
+    """
+    keys: dict[str, tuple[str, ...]] = {}
+    for role in roles:
+        if isinstance(role.choice, Auto):
+            keys[role.name] = _usual_keys(role.aliases, names)
+        elif role.choice is not None:
+            keys[role.name] = (role.choice,)
+            if role.required or not skip_bad_rows:
+                _check(role.name, role.choice, names, path)
+    return {name: candidates for name, candidates in keys.items() if candidates}
+
+
+def _usual_keys(aliases: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    usual = [name for name in names if name.lower() in aliases]
+    return tuple(sorted(usual, key=lambda name: (aliases.index(name.lower()), name)))
 
 
 def _choose(role: Role, names: Sequence[str]) -> str | None:
@@ -136,8 +186,9 @@ def _check(role: str, column: str, names: Sequence[str], path: Path) -> None:
         )
     hint = " Its only column's name holds other separators: is this a file of another format?"
     separated = len(names) == 1 and any(mark in names[0] for mark in ";\t|,")
+    there = ", ".join(map(repr, names[:_SHOWN_NAMES])) + ", …" * (len(names) > _SHOWN_NAMES)
     raise DataError(
-        f"{path} has no column {column!r}, which is meant for {role}. It has {', '.join(map(repr, names))}. "
+        f"{path} has no column {column!r}, which is meant for {role}. It has {there}. "
         f"Name the right column in the column mapping, as in {role.partition('_')[0]}='…'." + hint * separated,
         path=path,
         column=column,

@@ -37,7 +37,6 @@ class Database:
 
     Attributes:
         connection: The connection.
-        copy: Where a normalised copy of a text file may be put; the database may read it too.
     """
 
     def __init__(self, path: Path, limits: ReadLimits) -> None:
@@ -53,9 +52,8 @@ class Database:
                 f"no private folder can be made in {limits.folder}: {error}. Choose another one."
             ) from error
         folder = Path(self._folder.name).absolute()
-        self.copy = folder / "copy"
         try:
-            self.connection = _connect((path, self.copy), folder, limits)
+            self.connection = _connect(path, folder, limits)
         except BaseException:
             self._folder.cleanup()
             raise
@@ -83,7 +81,7 @@ def database_path(path: Path) -> str:
     return re.sub(r"[\[*?]", r"[\g<0>]", path.absolute().as_posix())
 
 
-def _connect(readable: tuple[Path, ...], folder: Path, limits: ReadLimits) -> duckdb.DuckDBPyConnection:
+def _connect(readable: Path, folder: Path, limits: ReadLimits) -> duckdb.DuckDBPyConnection:
     inside = str(folder)
     try:
         connection = duckdb.connect(
@@ -115,10 +113,9 @@ def _connect(readable: tuple[Path, ...], folder: Path, limits: ReadLimits) -> du
     return connection
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...], folder: Path) -> None:
+def _lock(connection: duckdb.DuckDBPyConnection, readable: Path, folder: Path) -> None:
     # A path is checked as it is written in the query, and again as the file that it was expanded to.
-    plain = {path.absolute().as_posix() for path in readable}
-    allowed = plain | {database_path(path) for path in readable}
+    allowed = {readable.absolute().as_posix(), database_path(readable)}
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET home_directory = {literal(str(folder))}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(literal, sorted(allowed)))}]")

@@ -35,7 +35,7 @@ class HeldOutUser:
 
     Attributes:
         user: The id.
-        fold_in: Ids of the items that the model is shown, oldest first where times are known.
+        fold_in: Ids of the items that the model is shown, in the catalogue's order.
         held_out: Ids of the items that it should find.
     """
 
@@ -45,7 +45,10 @@ class HeldOutUser:
 
 
 class Likes:
-    """Who likes which item, split into training and test users. Lives in the interactions' database."""
+    """Who likes which item, split into training and test users.
+
+    Lives in the interactions' database, one at a time: deriving it again replaces it.
+    """
 
     def __init__(self, interactions: Interactions, *, min_weight: float | None, test_share: float) -> None:
         """Derive the likes.

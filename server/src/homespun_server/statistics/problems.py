@@ -108,10 +108,13 @@ class ReadReport(msgspec.Struct, frozen=True):
 
     Attributes:
         path: The file.
-        columns: The file's column for every role that is filled.
+        columns: The file's column for every role that is filled; of JSON Lines all the keys that AUTO
+            found, of which every row has its own.
         read: Data rows in the file.
         kept: Rows that are used.
         skipped: What was left out and why; empty unless bad rows were to be skipped.
+        absent: Columns that were asked for and that no row of a JSON Lines file has: their roles are
+            empty. Always empty unless bad rows were to be skipped; otherwise this is an error.
     """
 
     path: str
@@ -119,6 +122,7 @@ class ReadReport(msgspec.Struct, frozen=True):
     read: int
     kept: int
     skipped: tuple[Fault, ...]
+    absent: tuple[str, ...] = ()
 
 
 def refuse(

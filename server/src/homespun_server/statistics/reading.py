@@ -1,21 +1,39 @@
 """Reads one file into one table of one database, and settles what was wrong with its rows.
 
-DuckDB reads. Where it refuses a text file, the file is walked record by record: rows that are at fault
-are told, or left out of a normalised copy, which DuckDB then reads in its place. So a file that DuckDB
-accepts is read at full speed, and one that it does not is explained exactly.
+The rule that privacy rests on: what a row is read as never depends on other rows. Sums are bounded per
+user, and one person who changed how everybody's rows are read would change them without any bound. Hence
+the operator's choice alone, made before the file is opened, decides who reads a text file:
+
+- by default DuckDB, at full speed, which takes the file as it is or refuses it as a whole; then the file is
+  walked record by record, only to tell which rows are at fault;
+- with ``skip_bad_rows=True`` always the walk, slower by far, whose good records DuckDB takes over as they
+  are. There is no way from one to the other in the middle of a reading.
+
+Both take the same files for good, with these exceptions. Blanks beside quotes (``"a" ,b``) are dropped by
+DuckDB; to the walk they make the row malformed, or, in front of a quote, they and the quotes belong to the
+value. DuckDB ends a row at a lone carriage return, the walk takes it for malformed. The walk forgives a
+byte order mark and odd white space around JSON, and refuses fields of more than 131,072 characters.
+
+What is a record is settled by the quotes (RFC 4180) or the line ends (JSON Lines) that the file's writer
+set. A person's rows are records; a file whose writer quotes nothing lets values pose as records, which no
+reader can see.
+
+What refuses a whole file says so to the operator, by an error, and nothing is released. Messages of DuckDB
+quote rows, and thus people; so they are never part of an error, nor of its context.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from homespun_server.errors import DataError
-from homespun_server.statistics.columns import Role, resolve
+from homespun_server.statistics.columns import Role, resolve, resolve_keys
 from homespun_server.statistics.database import Database
 from homespun_server.statistics.problems import SHOWN_ROWS, Fault, ReadReport, Reason, refuse
 from homespun_server.statistics.records import Record
@@ -24,12 +42,15 @@ from homespun_server.statistics.sql import is_single
 
 T = TypeVar("T")
 
+_WALKED = pa.schema([("row", pa.int64()), ("fields", pa.list_(pa.string()))])
+_RECORDS_PER_BATCH = 1 << 12
+
 
 class Reading:
     """One file being read.
 
     Attributes:
-        columns: The file's column for every filled role.
+        columns: The file's column for every filled role; of JSON Lines all the keys that AUTO found.
         types: DuckDB's type of every filled role's raw values.
     """
 
@@ -42,15 +63,18 @@ class Reading:
             DataError: If the file has a structural fault, or malformed rows that are not to be skipped.
         """
         self._path = path
-        self._current = path
         self._source = source
-        self._database = database
+        self._connection = database.connection
         self._skip = skip_bad_rows
+        self._walked = skip_bad_rows and source.is_text
         self._bad: dict[Reason, array[int]] = {}
-        self._names = self._attempt(lambda current: source.names(database.connection, current))
+        if self._walked:
+            self._walk()
+        self._names = self._attempt(lambda: source.names(self._connection, path, walked=self._walked))
         if not self._names:
             raise self._nothing(0, self._malformed())
-        self.columns = resolve(roles, self._names, path)
+        self._columns = self._resolve(roles)
+        self.columns = {role: ", ".join(columns) for role, columns in self._columns.items()}
         self.types = self._raw_types()
 
     def create(self, build: Callable[[str], str]) -> None:
@@ -60,34 +84,41 @@ class Reading:
             DataError: If the file cannot be read, or has malformed rows that are not to be skipped.
             duckdb.OutOfMemoryException: If neither the memory limit nor the disk suffices.
         """
-        self._attempt(lambda current: self._database.connection.execute(build(self._query(current))))
+        self._attempt(lambda: self._connection.execute(build(self._query())))
 
     def settle(self, faults: Sequence[Fault], rows: int) -> ReadReport:
         """Return the report, or raise the one error.
 
         Args:
-            faults: What was found in the rows that DuckDB read, numbered as it read them.
+            faults: What was found in the rows that were read.
             rows: How many it read.
 
         Raises:
             DataError: If rows are at fault and not to be skipped, or if none is left.
         """
         read = rows + sum(map(len, self._bad.values()))
-        told = _merge([*self._malformed(), *(self._renumber(fault) for fault in faults)])
+        told = _merge([*self._malformed(), *faults])
         if told and not self._skip:
             raise refuse(told, self._path, read, self._lines)
         kept = read - sum(fault.count for fault in told)
         if not kept:
             raise self._nothing(read, told)
-        return ReadReport(str(self._path), self.columns, read, kept, tuple(told))
+        return ReadReport(str(self._path), self.columns, read, kept, tuple(told), self._absent())
 
-    def _query(self, current: Path) -> str:
-        return self._source.query(current, self._names, self.columns)
+    def _resolve(self, roles: Sequence[Role]) -> dict[str, tuple[str, ...]]:
+        if self._source.has_keys:
+            return resolve_keys(roles, self._names, self._path, skip_bad_rows=self._skip)
+        return resolve(roles, self._names, self._path)
+
+    def _absent(self) -> tuple[str, ...]:
+        asked = dict.fromkeys(column for columns in self._columns.values() for column in columns)
+        return tuple(column for column in asked if column not in self._names)
+
+    def _query(self) -> str:
+        return self._source.query(self._path, self._names, self._columns, walked=self._walked)
 
     def _raw_types(self) -> dict[str, str]:
-        rows = self._attempt(
-            lambda current: self._database.connection.execute(f"DESCRIBE {self._query(current)}").fetchall()
-        )
+        rows = self._attempt(lambda: self._connection.execute(f"DESCRIBE {self._query()}").fetchall())
         types = {row[0].removeprefix("raw_"): row[1] for row in rows}
         for role, column in self.columns.items():
             if not is_single(types[role]) and not (role == "tags" and types[role].endswith("]")):
@@ -99,46 +130,55 @@ class Reading:
                 )
         return types
 
-    def _attempt(self, action: Callable[[Path], T]) -> T:
+    def _attempt(self, action: Callable[[], T]) -> T:
         try:
-            return action(self._current)
+            return action()
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error as error:
-            if self._source.is_text and self._current == self._path:
-                self._sift()
-                return self._attempt(action)
-            raise DataError(
-                f"{self._path} is not a table of the kind that its extension says, or is damaged: "
-                f"{type(error).__name__}. Check that it opens elsewhere, or write it again.",
+            kind = type(error).__name__
+        # Not inside the handler: DuckDB's message would be the context of what is raised.
+        raise self._refusal(kind)
+
+    def _refusal(self, kind: str) -> DataError:
+        if not self._source.is_text or self._walked:
+            return DataError(
+                f"{self._path} is not a table of the kind that its extension says, or is damaged: {kind}. Check that "
+                "it opens elsewhere, or write it again.",
                 path=self._path,
-            ) from error
-
-    def _sift(self) -> None:
-        """Walk a text file, copy its good records, and read the copy from now on."""
-        with (
-            closing(self._source.records(self._path, self._database.connection)) as records,
-            self._database.copy.open("w", encoding="utf-8", newline="") as copy,
-        ):
-            self._source.write(self._good(records), copy)
+            )
+        for _ in self._good_records():
+            pass
         malformed = self._malformed()
-        if malformed and not self._skip:
-            raise refuse(malformed, self._path, 0, self._lines)
-        self._current = self._database.copy
+        if malformed:
+            return refuse(malformed, self._path, 0, self._lines)
+        return DataError(
+            f"{self._path} is refused as a whole ({kind}), though none of its rows is malformed by itself. The "
+            "reason may be a byte order mark or odd white space in JSON Lines, or quotes and line ends of several "
+            "kinds. Write it again, or pass skip_bad_rows=True to read it row by row.",
+            path=self._path,
+        )
 
-    def _good(self, records: Iterator[Record]) -> Iterator[Record]:
-        for record in records:
-            if record.reason is None:
-                yield record
-            else:
-                self._bad.setdefault(record.reason, array("q")).append(record.row)
+    def _walk(self) -> None:
+        """Put the good records of a text file into the table ``walked``, and remember the others."""
+        self._connection.execute("CREATE TABLE walked (row BIGINT, fields VARCHAR[])")
+        with closing(self._good_records()) as records:
+            while batch := list(islice(records, _RECORDS_PER_BATCH)):
+                columns = [[record.row for record in batch], [record.fields for record in batch]]
+                self._connection.register("given", pa.table(columns, schema=_WALKED))
+                self._connection.execute("INSERT INTO walked FROM given")
+                self._connection.unregister("given")
+
+    def _good_records(self) -> Generator[Record]:
+        with closing(self._source.records(self._path, self._connection)) as records:
+            for record in records:
+                if record.reason is not None:
+                    self._bad.setdefault(record.reason, array("q")).append(record.row)
+                elif record.row:
+                    yield record
 
     def _malformed(self) -> list[Fault]:
         return [Fault(reason, None, tuple(rows[:SHOWN_ROWS]), len(rows)) for reason, rows in self._bad.items()]
-
-    def _renumber(self, fault: Fault) -> Fault:
-        bad = sorted(row for rows in self._bad.values() for row in rows)
-        return Fault(fault.reason, fault.column, _shift(fault.rows, bad), fault.count, fault.value)
 
     def _lines(self, rows: tuple[int, ...]) -> tuple[int, ...]:
         try:
@@ -164,19 +204,6 @@ class Reading:
             path=self._path,
             count=read,
         )
-
-
-def _shift(rows: tuple[int, ...], bad: list[int]) -> tuple[int, ...]:
-    """Turn numbers among the good rows into numbers among all rows; ``bad`` are the others, ascending."""
-    shifted = []
-    for row in rows:
-        number = row
-        for other in bad:
-            if other > number:
-                break
-            number += 1
-        shifted.append(number)
-    return tuple(shifted)
 
 
 def _merge(faults: Sequence[Fault]) -> list[Fault]:

@@ -37,16 +37,27 @@ def is_single(sql_type: str) -> bool:
 
 
 def text_of(column: str, sql_type: str) -> str:
-    """Return an expression for a value as text; whole floating-point numbers lose their ``.0``.
+    """Return an expression for a value as text; NULL for a number that is not finite.
 
-    Tables with gaps often hold integer ids as floats, and 12.0 is then the id 12.
+    Tables with gaps often hold integer ids as floats, with NaN in the gaps: so whole numbers lose their
+    ``.0``, 12.0 being the id 12, and NaN is no id.
     """
     if sql_type == "VARCHAR":
         return column
     if sql_type in _FLOATS:
         whole = f"TRY_CAST({column} AS HUGEINT)"
-        return f"CASE WHEN {whole} = {column} THEN {whole}::VARCHAR ELSE {column}::VARCHAR END"
+        text = f"WHEN {whole} = {column} THEN {whole}::VARCHAR WHEN isfinite({column}) THEN {column}::VARCHAR"
+        return f"CASE {text} END"
     return f"{column}::VARCHAR"
+
+
+def text_of_json(value: str) -> str:
+    """Return an expression for a JSON value as text; numbers in the normal form of ``text_of``.
+
+    So 12, 12.0, 1.2e1 and "12" are one id. Whole numbers from 2⁶⁴ on are floating-point numbers in JSON.
+    """
+    number = text_of(f"TRY_CAST({value} AS DOUBLE)", "DOUBLE")
+    return f"CASE WHEN json_type({value}) = 'DOUBLE' THEN {number} ELSE {value}->>'$' END"
 
 
 def number_of(column: str, sql_type: str) -> str:

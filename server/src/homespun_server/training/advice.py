@@ -22,6 +22,11 @@ def advice(*, users: int, directions: int, epsilon: float, delta: float) -> tupl
         delta: δ of the fit.
     """
     found = []
+    if delta * users >= 1:
+        found.append(
+            f"δ = {delta:g} is not below one in {users:,} users: a guarantee that weak would allow somebody's data to "
+            "be published whole. Use a δ well below that."
+        )
     per_user = math.sqrt(2 * rho_for(epsilon, delta))
     if users * per_user < ENOUGH_SIGNAL:
         needed = math.ceil(ENOUGH_SIGNAL / per_user / 1000) * 1000

@@ -34,10 +34,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """The component, and how many patterns of taste stood out from the noise."""
+    """The component, how many patterns of taste stood out from the noise, and what it was derived from."""
 
     component: LowRank
     directions: int
+    releases: tuple[Release, ...]
 
 
 def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> Trained:
@@ -69,7 +70,8 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
     factors = vectors * np.sqrt(values / (values + regularisation))
     scale = (universe.relative**POPULARITY_POWER)[:, None]
     component = LowRank("collaborative", encoder=factors / scale, decoder=factors * scale)
-    return Trained(component, values.size if directions is None else directions)
+    found = values.size if directions is None else directions
+    return Trained(component, found, (*universe.releases, pairs))
 
 
 def symmetric(upper: Floats, size: int) -> Floats:

@@ -53,7 +53,7 @@ def content_model(items: Items, dimensions: int) -> Model:
     """Return a model of the content component alone; without a history it knows no order."""
     component = train_content(items, dimensions)
     count = len(items.ids)
-    return Model(np.arange(count), (component,), np.zeros(count))
+    return Model(np.arange(count), (component,), np.zeros(count), releases=())
 
 
 def _features(items: Items) -> csr_matrix:

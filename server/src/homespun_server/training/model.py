@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun_server.privacy.release import Release
+
 Floats = NDArray[np.float64]
 
 
@@ -34,8 +36,11 @@ class Model:
         items: int64 [N], catalogue positions of the model's items, in the order of the rows.
         components: The additive components.
         bias: float64 [N], the prior: what an empty history is ranked by.
+        releases: Every release that it was derived from, which its bundle's statement of privacy is made of;
+            none only if no data about people was used.
     """
 
     items: NDArray[np.int64]
     components: tuple[LowRank, ...]
     bias: Floats
+    releases: tuple[Release, ...]

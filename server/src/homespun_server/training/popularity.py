@@ -31,10 +31,12 @@ class Universe:
     Attributes:
         items: int64 [M], catalogue positions.
         popularity: float64 [M], released counts, floored at the noise so that all are positive.
+        releases: What it was derived from.
     """
 
     items: NDArray[np.int64]
     popularity: NDArray[np.float64]
+    releases: tuple[Release, ...]
 
     @property
     def relative(self) -> NDArray[np.float64]:
@@ -67,7 +69,7 @@ def choose_universe(counts: Release, ids: Sequence[str], max_items: int) -> Univ
         )
     chosen = order[:size]
     floor = max(counts.noise, 1 / counts.statistic.grid)
-    return Universe(chosen, np.maximum(values[chosen], floor))
+    return Universe(chosen, np.maximum(values[chosen], floor), (counts,))
 
 
 def prior(universe: Universe) -> NDArray[np.float64]:

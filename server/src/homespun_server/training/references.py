@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from homespun_server.errors import TrainingError
 from homespun_server.statistics.likes import HeldOutUser, Likes
 
-EASE_REGULARISATION = (100.0, 250.0, 500.0, 1000.0)
+EASE_REGULARISATION = (100.0, 250.0, 350.0, 500.0, 700.0, 1000.0)
 """λ that are tried; the best on the test users themselves is reported, in EASE's favour."""
 
 EASE_ITEMS = 4000
