@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.data import movietweetings
-from homespun_server.pipeline import FitOptions, Learned, make_bundle
+from homespun_server.learning import FitOptions, Learned, make_bundle
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items

@@ -16,7 +16,7 @@ from benchmarks.peers import FACTORS, AlsReference, AlsSetting, grid
 from benchmarks.result import Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.bundle import MODEL_FILES
-from homespun_server.pipeline import FitOptions, make_bundle
+from homespun_server.learning import FitOptions, make_bundle
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes

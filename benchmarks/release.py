@@ -20,7 +20,7 @@ from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.statistics import GRID
 from homespun_server.data import DemoTables, movietweetings
-from homespun_server.pipeline import FitOptions, make_bundle
+from homespun_server.learning import FitOptions, make_bundle
 from homespun_server.privacy import release
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant, rho_for, sigma_for
 from homespun_server.privacy.mechanisms import CHUNK, Progress, add_discrete_gaussian

@@ -19,7 +19,8 @@ from rich.table import Table
 import homespun as hs
 from homespun_server.data import movietweetings
 from homespun_server.display import lead, privacy_view, progress, quality_table
-from homespun_server.pipeline import FitOptions, fit_content, make_bundle
+from homespun_server.learning import FitOptions, make_bundle
+from homespun_server.pipeline import fit_content
 from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from homespun_server._version import __version__
 
 if TYPE_CHECKING:
-    from homespun_server.pipeline import FitOptions, Fitted, fit, fit_content
+    from homespun_server.learning import FitOptions
+    from homespun_server.pipeline import Fitted, fit, fit_content
     from homespun_server.statistics.columns import InteractionColumns, ItemColumns
     from homespun_server.statistics.interactions import Interactions
     from homespun_server.statistics.items import Items
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FitOptions": "pipeline",
+    "FitOptions": "learning",
     "Fitted": "pipeline",
     "InteractionColumns": "statistics.columns",
     "Interactions": "statistics.interactions",

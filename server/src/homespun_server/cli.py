@@ -15,7 +15,8 @@ from rich.console import Console
 from homespun.errors import HomespunError, MisuseError
 from homespun_server._version import __version__
 from homespun_server.display import progress, report_view
-from homespun_server.pipeline import FitOptions, fit, fit_content
+from homespun_server.learning import FitOptions
+from homespun_server.pipeline import fit, fit_content
 from homespun_server.privacy.accountant import DEFAULT_DELTA
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 

@@ -1,77 +1,31 @@
 """From a table of interactions to a bundle and its report: the one place where the server's parts meet."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 
+import msgspec
+
 from homespun.errors import MisuseError
-from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
-from homespun.protocol.statistics import MAX_UNIVERSE, item_weights
+from homespun.protocol.bundle import CATALOGUE, MANIFEST, MODEL_FILES, Manifest, PrivacyStatement
 from homespun_server.errors import PrivacyParameterError
-from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
-from homespun_server.privacy.release import Release, release, release_without_privacy
+from homespun_server.learning import FitOptions, make_bundle
+from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant, epsilon_of
 from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.statistics.likes import Likes
-from homespun_server.statistics.sums import UserSum, item_counts, item_pairs
+from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes
+from homespun_server.statistics.problems import Reason
 from homespun_server.training.advice import advice
-from homespun_server.training.collaborative import POPULARITY_POWER, train_collaborative
-from homespun_server.training.comparison import Observer, check_evaluable, compare
+from homespun_server.training.comparison import Observer, compare, evaluable
 from homespun_server.training.content import content_model
-from homespun_server.training.model import Model
-from homespun_server.training.popularity import PRIOR_WEIGHT, choose_universe, prior
-from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Bounding, Report, write_report
-
-COUNTS_SHARE = Fraction(6, 100)
-"""Share of the budget for item counts; the rest is for pairs. Fixed a priori."""
+from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Report, write_report
 
 BUNDLE_FOLDER = "bundle"
 REPORT_FILE = "report.json"
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What a fit may vary; everything is fixed before data is seen.
-
-    Attributes:
-        name: The bundle's name for people.
-        min_weight: Least weight of a like; None: every interaction is one.
-        test_share: Share of users kept aside for evaluation, in [0, 1).
-        max_items: Largest universe. Noise takes 17 µs a pair and core: 3,000 items are 4.5 million pairs.
-        dimensions: Largest rank of a component.
-    """
-
-    name: str = "homespun bundle"
-    min_weight: float | None = None
-    test_share: float = 0.1
-    max_items: int = 3000
-    dimensions: int = 64
-
-    def __post_init__(self) -> None:
-        """Refuse what means nothing, before anything is read or spent."""
-        if not 2 <= self.max_items <= MAX_UNIVERSE or self.dimensions < 1:  # noqa: PLR2004 - a pair
-            raise MisuseError(f"max_items must lie in 2..{MAX_UNIVERSE} and dimensions be at least 1.")
-        if not 0 <= self.test_share < 1:
-            raise MisuseError(f"test_share is {self.test_share}; it must lie in [0, 1).")
-        if self.min_weight is not None and not math.isfinite(self.min_weight):
-            raise MisuseError(
-                f"min_weight is {self.min_weight}; give a finite number, or None if everything is a like."
-            )
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A trained model, and what bounding did on the way."""
-
-    model: Model
-    bounding: tuple[Bounding, ...]
-    directions: int
 
 
 @dataclass(frozen=True)
@@ -131,11 +85,12 @@ def fit(
             _check_nothing_is_ignored(items, interaction_columns, item_columns, skip_bad_rows or None)
         else:
             catalogue = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
-            _check_catalogue_is_public(budget, derived=catalogue is None or catalogue.derived)
+            if catalogue is None and budget is not None:
+                raise MisuseError(_CATALOGUE_TELLS)
             columns = interaction_columns or InteractionColumns()
             read = Interactions.read(interactions, columns, items=catalogue, skip_bad_rows=skip_bad_rows)
             interactions = stack.enter_context(read)
-        _check_catalogue_is_public(budget, derived=interactions.items.derived)
+        _check_catalogue_is_public(budget, interactions)
         return _fit(interactions, folder, budget, options, observer or _silent, clock())
 
 
@@ -180,48 +135,6 @@ def fit_content(
     return folder
 
 
-def make_bundle(
-    likes: Likes,
-    items: Items,
-    folder: Path,
-    *,
-    budget: Accountant | None,
-    options: FitOptions,
-    observer: Observer,
-    now: datetime,
-) -> tuple[Learned, PrivacyStatement]:
-    """Learn from the training users' likes and write the bundle to ``folder``; see ``fit`` for the arguments."""
-    learned = learn(likes, items.ids, options, budget, observer)
-    delta = None if budget is None else budget.delta
-    description = Description(options.name, now, options.min_weight, delta, _parameters(options, learned))
-    manifest = write_bundle(learned.model, items, description, folder)
-    return learned, manifest.privacy
-
-
-def learn(
-    likes: Likes, ids: Sequence[str], options: FitOptions, budget: Accountant | None, observer: Observer
-) -> Learned:
-    """Release the sums that a model needs, and train it from the releases alone.
-
-    Args:
-        likes: The likes; only training users' are summed.
-        ids: Ids of the whole catalogue.
-        options: What a fit may vary.
-        budget: The budget to spend; None for exact sums, marked non-private.
-        observer: Called with (step, done, in all).
-    """
-    summed_counts = item_counts(likes, len(ids))
-    counts = _release(summed_counts, COUNTS_SHARE, budget, observer)
-    universe = choose_universe(counts, ids, options.max_items)
-    weights = item_weights(universe.popularity, POPULARITY_POWER)
-    summed_pairs = item_pairs(likes.baskets(universe.items), weights)
-    pairs = _release(summed_pairs, Fraction(1), budget, observer)
-    trained = train_collaborative(pairs, universe, options.dimensions)
-    model = Model(universe.items, (trained.component,), prior(universe), trained.releases)
-    bounding = tuple(Bounding(total.statistic.name, total.users, total.kept) for total in (summed_counts, summed_pairs))
-    return Learned(model, bounding, trained.directions)
-
-
 def _fit(
     interactions: Interactions,
     folder: Path,
@@ -231,18 +144,20 @@ def _fit(
     now: datetime,
 ) -> Fitted:
     likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
-    if options.test_share:
-        check_evaluable(likes)
     bundle_folder = folder / BUNDLE_FOLDER
+    replaced = _statement_in(bundle_folder)
     learned, statement = make_bundle(
         likes, interactions.items, bundle_folder, budget=budget, options=options, observer=observer, now=now
     )
     # An earlier report must not stand beside a bundle that it does not describe.
     (folder / REPORT_FILE).unlink(missing_ok=True)
     users = likes.training_users()
-    quality = None
-    if options.test_share:
-        quality = compare(likes, observer).quality({_name(statement): bundle_folder})
+    # Whether there is a bundle must not depend on the test users, so this is a warning and no error.
+    comparison = compare(likes, observer) if evaluable(likes) else None
+    quality = None if comparison is None else comparison.quality({_name(statement): bundle_folder})
+    warnings = [*_warnings(budget, users, learned.directions), *_composition(replaced, statement)]
+    if options.test_share and quality is None:
+        warnings.append(f"No user who was kept aside has {MIN_TEST_LIKES} likes or more: quality was not measured.")
     report = Report(
         schema=SCHEMA_VERSION,
         non_private=True,
@@ -255,7 +170,7 @@ def _fit(
         universe_items=learned.model.items.size,
         bounding=learned.bounding,
         privacy=statement,
-        warnings=_warnings(budget, users, learned.directions),
+        warnings=tuple(warnings),
         quality=quality,
         model_bytes=sum((bundle_folder / name).stat().st_size for name in MODEL_FILES),
         catalogue_bytes=(bundle_folder / CATALOGUE).stat().st_size,
@@ -283,12 +198,20 @@ def _check_nothing_is_ignored(*arguments: object) -> None:
         )
 
 
-def _check_catalogue_is_public(budget: Accountant | None, *, derived: bool) -> None:
-    if budget is not None and derived:
-        raise MisuseError(
-            "a private fit needs the catalogue (items=, --items): a list of items that is taken from what people "
-            "used would itself tell of them."
-        )
+def _check_catalogue_is_public(budget: Accountant | None, interactions: Interactions) -> None:
+    """Refuse a catalogue that was taken from the interactions, on purpose or by giving the same file twice."""
+    items = interactions.items
+    read = items.report
+    same_file = read is not None and Path(read.path).resolve() == Path(interactions.report.path).resolve()
+    repeated = read is not None and any(fault.reason is Reason.DUPLICATE_ITEM for fault in read.skipped)
+    if budget is not None and (items.derived or same_file or repeated):
+        raise MisuseError(_CATALOGUE_TELLS)
+
+
+_CATALOGUE_TELLS = (
+    "a private fit needs the public catalogue, an item a row (items=, --items): a list of items that is taken from "
+    "what people used would itself tell of them."
+)
 
 
 def _read_items(items: Items | str | Path, columns: ItemColumns | None, *, skip_bad_rows: bool) -> Items:
@@ -296,27 +219,6 @@ def _read_items(items: Items | str | Path, columns: ItemColumns | None, *, skip_
         _check_nothing_is_ignored(columns)
         return items
     return Items.read(items, columns or ItemColumns(), skip_bad_rows=skip_bad_rows)
-
-
-def _release(total: UserSum, share_of_rest: Fraction, budget: Accountant | None, observer: Observer) -> Release:
-    step = f"release {total.statistic.name}"
-    if budget is None:
-        observer(f"{step} (non-private)", 1, 1)
-        return release_without_privacy(total)
-    rho = (budget.rho - budget.spent) * share_of_rest
-    return release(total, rho=rho, accountant=budget, progress=lambda done, of: observer(step, done, of))
-
-
-def _parameters(options: FitOptions, learned: Learned) -> dict[str, str]:
-    return {
-        "largest universe": str(options.max_items),
-        "dimensions": str(learned.model.components[0].encoder.shape[1]),
-        "power of popularity": str(POPULARITY_POWER),
-        "share of the budget for counts": str(float(COUNTS_SHARE)),
-        "weight of the prior": str(PRIOR_WEIGHT),
-        "least weight of a like": "none" if options.min_weight is None else str(options.min_weight),
-        "users kept aside": f"{100 * options.test_share:g}%",
-    }
 
 
 def _name(statement: PrivacyStatement) -> str:
@@ -331,6 +233,26 @@ def _warnings(budget: Accountant | None, users: int, directions: int) -> tuple[s
     if budget is None:
         return ("This bundle is NON-PRIVATE: for experiments only, never for people's data in production.",)
     return advice(users=users, directions=directions, epsilon=budget.epsilon, delta=budget.delta)
+
+
+def _statement_in(folder: Path) -> PrivacyStatement | None:
+    """Return the statement of an earlier bundle that is about to be replaced, if there is one."""
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).privacy
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _composition(earlier: PrivacyStatement | None, now: PrivacyStatement) -> tuple[str, ...]:
+    """Warn that a second release about the same people costs the sum of both."""
+    if earlier is None or earlier.rho is None or now.rho is None or now.delta is None:
+        return ()
+    together = epsilon_of(float(earlier.rho + now.rho), float(now.delta))
+    warning = (
+        f"An earlier private bundle (ε = {earlier.epsilon}) was replaced. If it was made from the same people, both "
+        f"count: together they are ε = {together:.3g} at δ = {now.delta} for whoever still has the first one."
+    )
+    return (warning,)
 
 
 def _silent(step: str, done: int, total: int) -> None:

@@ -5,6 +5,7 @@ the model card. The manifest names every file with its size and SHA-256; nothing
 is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
 """
 
+import re
 from decimal import Decimal
 from typing import Literal
 
@@ -40,6 +41,12 @@ CREATE TABLE items (
 ) STRICT"""
 """The catalogue's only table, to the letter: position 0..items-1, tags as a JSON array of text."""
 
+CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What no title, tag or name of a bundle may hold: it would steer a terminal or break a line."""
+
+NEGATIVE_KINDS = ("dislike", "dismiss", "hide", "skip")
+"""The kinds of events that speak against an item, where nobody says otherwise."""
+
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Size in bytes and lower-case hexadecimal SHA-256 of one file."""
@@ -65,14 +72,19 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How events become the model's input: the distinct items that a person likes.
 
+    An item is liked if the kind of its last event is not negative and if, where ``min_weight`` is given and
+    some of its events have a weight, the last weight is at least ``min_weight``. Its place in the order, and
+    what is told of it, are those of its last event that has a weight, or of its last event if none has.
+
     Attributes:
-        min_weight: The last event of an item counts only if its weight is at least this; an event
-            without a weight always counts. None: everything counts.
+        min_weight: Least weight of a like; None: weights do not matter.
         max_items: At most so many of the latest items are used; each gets the weight 1.
+        negative_kinds: The kinds of events that speak against an item; none in a manifest without them.
     """
 
     min_weight: Decimal | None
     max_items: int
+    negative_kinds: tuple[str, ...] = ()
 
 
 class ReleaseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

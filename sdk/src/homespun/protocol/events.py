@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterable, Mapping
 
 import msgspec
+import numpy as np
 
-from homespun.errors import InvalidEventError
+from homespun.errors import InvalidEventError, MisuseError
+from homespun.protocol.read_only import ReadOnlyDict
 
 MAX_ITEM_LENGTH = 512
 """Characters in an item id."""
@@ -26,20 +28,24 @@ MAX_TIME = 253_402_300_799.0
 
 ContextValue = str | int | float | bool
 
-_LONGEST_SHOWN = 80
+KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
+"""What a kind looks like."""
 
-_KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}", re.ASCII)
+_LONGEST_SHOWN = 80
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One thing that a person did with one item.
+    """One thing that a person did with one item. Immutable and hashable.
+
+    NumPy's scalars and subclasses of text and numbers are taken, and kept as the plain value that they are.
 
     Attributes:
         item: The item's id in the catalogue, 1 to 512 characters without control characters.
         kind: What was done: a lower-case word such as ``view``, ``rate`` or ``buy``.
-        time: Seconds since 1970-01-01 UTC, or None where the order of events is all that is known.
+        time: Seconds since 1970-01-01 UTC, or None where the order of events is all that is known. Where
+            both occur, events without a time count as earlier than all others.
         weight: How much, if the kind has a degree: a rating, a quantity, seconds. Finite, ≥ 0.
-        context: Circumstances by name, for instance ``{"device": "tv"}``.
+        context: Circumstances by name, for instance ``{"device": "tv"}``; kept as a read-only copy.
 
     Raises:
         InvalidEventError: On construction, if a value is outside these bounds.
@@ -53,68 +59,108 @@ class Event(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Check every bound, so that an Event that exists is valid."""
-        _check_item(self.item)
-        if not isinstance(self.kind, str) or not _KIND.fullmatch(self.kind):
+        _keep(self, "item", check_item(self.item))
+        if not isinstance(self.kind, str) or not KIND.fullmatch(self.kind):
             raise InvalidEventError(
                 f"kind is {_shown(self.kind)}; use a lower-case word of up to 64 letters, digits, '_', '.' or '-', "
                 "for instance 'view'."
             )
-        _check_number("time", self.time, highest=MAX_TIME)
-        _check_number("weight", self.weight, highest=sys.float_info.max)
-        _check_context(self.context)
+        _keep(self, "kind", _plain(self.kind))
+        _keep(self, "time", _number("time", self.time, highest=MAX_TIME))
+        _keep(self, "weight", _number("weight", self.weight, highest=sys.float_info.max))
+        _keep(self, "context", _context(self.context))
+
+    def __hash__(self) -> int:
+        # Without the context, which may be long: equal events still have equal hashes.
+        return hash((self.item, self.kind, self.time, self.weight))
 
 
-def latest_per_item(events: Iterable[Event]) -> list[Event]:
-    """Return the last event of every item, in the order of those last events.
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Return the events, earliest first.
 
-    The later of two events is the one with the later time; among equals, or without times, the one
-    that stands later in ``events``.
+    Events without a time come before those with one; among equals, and among those without, the order of
+    ``events`` decides.
+
+    Raises:
+        MisuseError: If something else than an Event is among them.
     """
-    ordered = sorted(events, key=lambda event: -math.inf if event.time is None else event.time)
-    last: dict[str, Event] = {}
-    for event in ordered:
-        last.pop(event.item, None)
-        last[event.item] = event
-    return list(last.values())
+    return sorted(events, key=_moment)
 
 
-def _check_item(item: str) -> None:
+def check_item(item: str) -> str:
+    """Return an item's id as plain text.
+
+    Raises:
+        InvalidEventError: If no item can have it.
+    """
     if not isinstance(item, str) or not 1 <= len(item) <= MAX_ITEM_LENGTH or not item.isprintable():
         raise InvalidEventError(
             f"item is {_shown(item)}; an item id is text of 1 to {MAX_ITEM_LENGTH} printable characters."
         )
+    return str.__str__(item)
 
 
-def _check_number(name: str, value: float | None, *, highest: float) -> None:
+def _moment(event: Event) -> float:
+    if not isinstance(event, Event):
+        raise MisuseError(f"a value of type {type(event).__name__} stands among the events; make it an Event first.")
+    return -math.inf if event.time is None else event.time
+
+
+def _keep(event: Event, name: str, value: object) -> None:
+    if getattr(event, name) is not value:
+        msgspec.structs.force_setattr(event, name, value)
+
+
+def _plain(value: object) -> object:
+    """Return a subclass's or NumPy's value as Python's own; anything else as it is."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float | np.floating):
+        return float(value)
+    # A span of time is an integer to NumPy, but of nobody knows which unit.
+    if isinstance(value, int | np.integer) and not isinstance(value, np.timedelta64):
+        return int(value)
+    return value
+
+
+def _number(name: str, value: float | None, *, highest: float) -> float | None:
     if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    number = _plain(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
         raise InvalidEventError(f"{name} is {_shown(value)}; give a number, or None where it is unknown.")
-    # Compared, not converted: an integer can be too large for a float. NaN fails every comparison.
-    if not 0 <= value <= highest:
+    # Compared before it is converted: an integer can be too large for a float. NaN fails every comparison.
+    if not 0 <= number <= highest:
         raise InvalidEventError(f"{name} is {_shown(value)}; it must be finite, not negative, at most {highest:g}.")
+    return float(number)
 
 
-def _check_context(context: Mapping[str, ContextValue] | None) -> None:
+def _context(context: Mapping[str, ContextValue] | None) -> ReadOnlyDict[str, ContextValue] | None:
     if context is None:
-        return
+        return None
     if not isinstance(context, Mapping) or len(context) > MAX_CONTEXT_ENTRIES:
         raise InvalidEventError(f"context must be a mapping of at most {MAX_CONTEXT_ENTRIES} entries.")
-    for key, value in context.items():
-        if not isinstance(key, str) or not key:
-            raise InvalidEventError(f"context has the key {_shown(key)}; use 1 to {MAX_CONTEXT_LENGTH} characters.")
-        _check_context_text(f"the context key {_shown(key)}", key)
-        _check_context_value(key, value)
+    return ReadOnlyDict([(_context_key(key), _context_value(key, value)) for key, value in context.items()])
 
 
-def _check_context_value(key: str, value: ContextValue) -> None:
-    where = f"context[{_shown(key)}]"
-    if not isinstance(value, str | int | float):
+def _context_key(key: str) -> str:
+    if not isinstance(key, str) or not key:
+        raise InvalidEventError(f"context has the key {_shown(key)}; use 1 to {MAX_CONTEXT_LENGTH} characters.")
+    _check_context_text(f"the context key {_shown(key)}", key)
+    return str.__str__(key)
+
+
+def _context_value(key: str, value: ContextValue) -> ContextValue:
+    where, plain = f"context[{_shown(key)}]", _plain(value)
+    if not isinstance(plain, str | int | float):
         raise InvalidEventError(f"{where} is {_shown(value)}; use text, a number or a truth value.")
-    if isinstance(value, str):
-        _check_context_text(where, value)
-    elif not abs(value) <= MAX_CONTEXT_NUMBER:  # also refuses NaN
+    if isinstance(plain, str):
+        _check_context_text(where, plain)
+    elif not abs(plain) <= MAX_CONTEXT_NUMBER:  # also refuses NaN
         raise InvalidEventError(f"{where} must be finite and at most 2⁵³ in magnitude.")
+    return plain
 
 
 def _check_context_text(where: str, text: str) -> None:

@@ -35,7 +35,7 @@ class ExplanationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         bundle: SHA-256 of the bundle's manifest.
         time: When the list was made, seconds since 1970.
         item: The recommended item.
-        personalized: Whether the person's history was used.
+        personalized: Whether the person's events were used.
         score: The score that ranked.
         attributions: What adds up to the score.
         residual: score − Σ attributions: rounding only.

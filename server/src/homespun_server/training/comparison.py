@@ -54,7 +54,10 @@ def compare(
     Raises:
         MisuseError: If no test user has enough likes.
     """
-    check_evaluable(likes)
+    if not evaluable(likes):
+        raise MisuseError(
+            f"no test user has {MIN_TEST_LIKES} likes or more, so nothing can be evaluated. Keep more users aside."
+        )
     users = list(likes.test_users())
     sums = ExactSums(likes)
     items = len(likes.ids)
@@ -66,18 +69,10 @@ def compare(
     return Comparison(users, items, popularity, ease, observer)
 
 
-def check_evaluable(likes: Likes) -> None:
-    """Refuse likes that nothing can be evaluated on; to be known before a budget is spent.
-
-    Raises:
-        MisuseError: If no test user has enough likes.
-    """
+def evaluable(likes: Likes) -> bool:
+    """Return whether any test user has enough likes to be evaluated on."""
     with closing(likes.test_users()) as users:
-        if next(users, None) is None:
-            raise MisuseError(
-                f"no test user has {MIN_TEST_LIKES} likes or more, so nothing can be evaluated. Keep more users "
-                "aside, or none (test_share=0) to fit without an evaluation."
-            )
+        return next(users, None) is not None
 
 
 def _measure(
