@@ -4,9 +4,8 @@ It asks before it keeps anything, and the words that it shows are the notice tha
 All that it knows about the person is in one encrypted profile, so erasing that erases everything. Until
 they allow it, what they hide is remembered until they leave, and nothing is on the disk.
 
-homespun has no list of hidden items yet; the shelf keeps its own, as events of the kind ``hide`` with
-weight 0: below what the sample takes for a like, and in the profile, so that the list is encrypted and erased
-with the rest.
+Hiding is an event of the kind ``hide``, which speaks against a film: it is not listed again, nothing is listed
+because of it, and being in the profile it is encrypted and erased with the rest.
 """
 
 import argparse
@@ -142,7 +141,7 @@ class Shelf:
     def hide(self, number: str = "", *_: str) -> None:
         """Never list a film again."""
         item = self._item(number)
-        kept = self._me.record(item, "hide", weight=0.0)
+        kept = self._me.record(item, "hide")
         if not kept:
             self._hidden.add(item)
         self._screen.say(f"{self._me.bundle.title(item)} is hidden{'.' if kept else ' until you leave.'}")

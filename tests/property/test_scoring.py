@@ -78,27 +78,31 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bundle, R
 
 
 def random_events(number: int) -> list[Event]:
-    """A history of up to 120 events with repetitions, dislikes, unknown items and missing times."""
+    """A history of up to 120 events with repetitions, dislikes, unknown items, missing times and weights."""
     draw = np.random.default_rng(number)
     size = int(draw.choice([0, 1, 2, 5, 20, 120]))
     events = []
     for _ in range(size):
         weight = None if draw.random() < 0.3 else float(draw.integers(1, 6))
         time = None if draw.random() < 0.1 else float(draw.integers(0, 1000))
-        events.append(Event(f"item-{draw.integers(0, ITEMS + 50)}", "rate", time, weight))
+        kind = ("rate", "rate", "view", "hide")[draw.integers(0, 4)]
+        # From few items as often as from all, so that items have many events.
+        item = draw.integers(0, 20 if draw.random() < 0.5 else ITEMS + 50)
+        events.append(Event(f"item-{item}", kind, time, weight))
     return events
 
 
 def liked_items(events: list[Event]) -> list[int]:
     """The bundle's rule, told again: positions of the latest likes, oldest first."""
-    last: dict[str, tuple[float, int, Event]] = {}
-    for index, event in enumerate(events):
-        key = (-1.0 if event.time is None else event.time, index, event)
-        if event.item not in last or key[:2] >= last[event.item][:2]:
-            last[event.item] = key
-    ordered = sorted(last.values(), key=lambda entry: entry[:2])
-    liked = [event for _, _, event in ordered if event.weight is None or event.weight >= MIN_WEIGHT]
-    positions = [int(event.item.removeprefix("item-")) for event in liked]
+    ordered = sorted(events, key=lambda event: -1.0 if event.time is None else event.time)
+    liked: list[tuple[int, str]] = []
+    for item in {event.item for event in events}:
+        own = [(place, event) for place, event in enumerate(ordered) if event.item == item]
+        weighed = [(place, event) for place, event in own if event.weight is not None]
+        place, standing = (weighed or own)[-1]
+        if own[-1][1].kind != "hide" and (standing.weight is None or standing.weight >= MIN_WEIGHT):
+            liked.append((place, item))
+    positions = [int(item.removeprefix("item-")) for _, item in sorted(liked)]
     return [position for position in positions if position < ITEMS][-MAX_ITEMS:]
 
 

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -80,7 +83,7 @@ def test_the_sample_does_not_open_or_is_not_private() -> None:
 def test_the_demo_of_another_bundle(run: Run, bundle_folder: Path) -> None:
     status, out, _ = run("demo", "--bundle", bundle_folder)
     assert status == 0
-    assert out.startswith("Random: 40 items. Random numbers.")
+    assert out.startswith("Random: 40 items. Made from the catalogue alone.")
 
 
 def test_recommendations_of_likes_are_not_those_of_the_library(
@@ -232,9 +235,88 @@ def test_a_tampered_bundle_is_used(run: Run, tampered: Path) -> None:
     fails(run, "Update the older", "recommend", "--bundle", tampered)
 
 
+class Command:
+    """The command in a process of its own, with an output that is not this one's."""
+
+    def __init__(self, *arguments: object, encoding: str = "utf-8") -> None:
+        self.command = [sys.executable, "-W", "error", "-m", "homespun.cli", *map(str, arguments)]
+        self.environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+def test_a_letter_that_the_terminal_lacks_ends_the_command(bundle_folder: Path, encoding: str) -> None:
+    with Command("recommend", "--bundle", bundle_folder, "--liked", "item-3", encoding=encoding).start() as process:
+        out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert b"because you liked Title \\u2116 3" in out
+
+
+def test_a_closed_pipe_is_a_traceback(bundle_folder: Path) -> None:
+    with Command("recommend", "--bundle", bundle_folder, "-k", 40).start() as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_a_traceback(bundle_folder: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = Command("recommend", "--bundle", bundle_folder)
+        done = subprocess.run(
+            command.command, stdout=full, stderr=subprocess.PIPE, env=command.environment, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"homespun: the output cannot be written: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_an_input_that_ends_is_a_traceback(
+    run: Run, profile: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    def leave(_: str) -> str:
+        raise end
+
+    monkeypatch.setattr("builtins.input", leave)
+    monkeypatch.setattr("getpass.getpass", leave)
+    fails(run, "stopped before it was done", "profile", "erase", "--profile", profile)
+    fails(run, "stopped before it was done", "profile", "show", "--profile", profile)
+    assert any(profile.iterdir())
+
+
+def test_a_title_steers_the_terminal(run: Run, tampered: Path) -> None:
+    bundles.edit_catalogue(tampered, "UPDATE items SET title = char(27) || '[2J' || title")
+    fails(run, "control character", "recommend", "--bundle", tampered)
+    bundles.edit_manifest(tampered, lambda manifest: manifest.update(name="\x1b]0;owned\x07"))
+    fails(run, "text", "demo", "--bundle", tampered)
+
+
+def test_what_comes_from_elsewhere_steers_the_terminal(
+    run: Run, bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steering = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\u202eevil"
+    monkeypatch.setattr(hs.Bundle, "titles_at", lambda _, positions: [steering for _ in positions])
+    status, out, _ = run("recommend", "--bundle", bundle_folder, "-k", 2)
+    assert status == 0
+    assert out.count("evil") == 2
+    assert all(letter.isprintable() for letter in out.replace("\n", ""))
+    status, _, err = run("recommend", "--bundle", steering.replace("\r", ""))
+    assert status == 1
+    assert "evil" in err
+    assert all(letter.isprintable() for letter in err.replace("\n", ""))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["recommend", "--liked", "item-3", "--profile", "somewhere"],
+        ["explain", "item-1", "--profile", "somewhere", "--liked", "item-3"],
         [],
         ["unknown"],
         ["explain"],

@@ -1,12 +1,25 @@
 import asyncio
+import copy
+import dataclasses
+import json
+import pickle
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import homespun as hs
-from homespun.errors import ClosedError, InvalidEventError, MisuseError, UnknownItemError, WrongKeyError
+from homespun.errors import (
+    BundleIntegrityError,
+    ClosedError,
+    InvalidEventError,
+    MisuseError,
+    UnknownItemError,
+    WrongKeyError,
+)
 from homespun.testing import FakeClock
 from tests.sdk.profile.support import QUICK, raw_key, traces
 
@@ -229,8 +242,144 @@ def test_a_recommendation_is_explained_by_later_events(me: hs.Personalizer, bund
         assert explanation.score == entry.score
         assert explanation.reason == entry.reason
         assert {part.event.item for part in explanation.attributions if part.event} == {"item-3", "item-8"}
+
+
+def test_what_was_forbidden_or_erased_is_still_told(me: hs.Personalizer) -> None:
+    allow(me)
+    me.record("item-3")
+    (entry,) = me.recommend(1)
+    told = me.explain(entry)
+    me.consent.withdraw(hs.Purpose.PERSONALIZATION)
+    with pytest.raises(MisuseError, match="forbidden"):
+        me.explain(entry)
+    allow(me)
+    assert me.explain(entry) == told
     me.erase()
-    assert me.explain(first[0]) == before[0]
+    with pytest.raises(MisuseError, match="forbidden"):
+        me.explain(entry)
+    # A new profile with the same consent is not the one that was erased.
+    allow(me)
+    with pytest.raises(MisuseError, match="not in the profile"):
+        me.explain(entry)
+    me.record("item-8")
+    with pytest.raises(MisuseError, match="not in the profile"):
+        me.explain(entry)
+    me.close()
+    with pytest.raises(ClosedError, match="closed"):
+        me.explain(entry)
+
+
+def test_somebody_elses_recommendation_is_explained(opening: Open, me: hs.Personalizer, bundle: hs.Bundle) -> None:
+    allow(me)
+    me.record("item-3", time=1.0)
+    (entry,) = me.recommend(1)
+    with hs.Personalizer.open(None, key=hs.Key.ephemeral(), bundle=bundle) as other:
+        allow(other)
+        other.record("item-3", time=2.0)
+        with pytest.raises(MisuseError, match="another person"):
+            other.explain(entry)
+
+
+def test_a_list_for_everybody_cannot_be_explained_later(me: hs.Personalizer) -> None:
+    (entry,) = me.recommend(1)
+    told = me.explain(entry)
+    allow(me)
+    me.record("item-3")
+    assert me.explain(entry) == told
+    me.consent.withdraw(hs.Purpose.PERSONALIZATION)
+    assert me.explain(entry) == told
+
+
+def test_a_recommendation_cannot_be_copied_pickled_or_written(me: hs.Personalizer) -> None:
+    allow(me)
+    me.record("item-3", "very-private-kind")
+    (entry,) = me.recommend(1)
+    fields = {name: getattr(entry, name) for name in ("item", "title", "score", "reason", "personalized")}
+    assert dataclasses.asdict(entry) == vars(entry) == fields
+    assert json.loads(json.dumps(dataclasses.asdict(entry))) == fields
+    assert msgspec.json.decode(msgspec.json.encode(entry)) == fields
+    pickled = pickle.dumps(entry)
+    assert b"very-private-kind" not in pickled
+    copies = [copy.copy(entry), copy.deepcopy(entry), pickle.loads(pickled), dataclasses.replace(entry)]  # noqa: S301
+    for twin in [*copies, hs.Recommendation(**fields)]:
+        assert twin == entry
+        assert hash(twin) == hash(entry)
+        with pytest.raises(MisuseError, match="is a copy"):
+            me.explain(twin)
+    assert me.explain(entry).item == entry.item
+
+
+def test_the_reason_of_a_disliked_item_is_that_nothing_is_known(me: hs.Personalizer) -> None:
+    allow(me)
+    me.record("item-3", "rate", weight=1.0)
+    (entry,) = me.recommend(1)
+    for explanation in (me.explain(entry), me.explain("item-7")):
+        assert explanation.personalized is entry.personalized is True
+        assert explanation.reason == entry.reason == "popular with everybody; nothing you did speaks for it"
+
+
+def test_a_dislike_or_a_view_makes_a_disliked_item_a_like(me: hs.Personalizer, bundle: hs.Bundle) -> None:
+    allow(me)
+    me.record("item-3", "dislike")
+    me.record("item-8", "rate", weight=1.0)
+    me.record("item-8", "view")
+    assert listed(me, 38) == [entry for entry in popular(bundle, 40) if entry[0] not in {"item-3", "item-8"}]
+
+
+@pytest.mark.parametrize("k", ["3", 2.5, True, None])
+def test_a_length_that_is_no_whole_number(me: hs.Personalizer, k: Any) -> None:
+    with pytest.raises(MisuseError, match="whole number"):
+        me.recommend(k)
+
+
+@pytest.mark.parametrize("exclude", ["item-3", [3], None])
+def test_something_else_than_ids_is_excluded(me: hs.Personalizer, exclude: Any) -> None:
+    with pytest.raises(MisuseError, match="exclude"):
+        me.recommend(3, exclude=exclude)
+
+
+@pytest.mark.parametrize("purpose", ["personalisation", None, [], 1])
+def test_consent_to_something_unknown_is_looked_up(me: hs.Personalizer, purpose: Any) -> None:
+    with pytest.raises(MisuseError, match=r"Purpose\.PERSONALIZATION"):
+        me.consent.granted(purpose)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"key": "my secret"}, {"bundle": "folder"}, {"settings": {}}, {"path": 5}, {"path": "a\udcff"}], ids=str
+)
+def test_an_argument_of_another_type_is_guessed_at(folder: Path, bundle: hs.Bundle, wrong: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"path": folder, "key": raw_key(), "bundle": bundle, **wrong}
+    with pytest.raises(MisuseError) as caught:
+        hs.Personalizer.open(arguments.pop("path"), **arguments)
+    assert "my secret" not in str(caught.value)
+
+
+def test_a_damaged_sample_leaves_a_profile_open(on_disk: hs.Personalizer, folder: Path, tampered: Path) -> None:
+    allow(on_disk)
+    on_disk.close()
+    (tampered / "weights.bin").unlink()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("homespun.model.sample.sample_folder", lambda: tampered)
+        with pytest.raises(BundleIntegrityError):
+            hs.Personalizer.open(folder, key=raw_key(), settings=QUICK)
+    # Erasing needs the profile for itself: another one that is still open would be in its way.
+    with hs.Personalizer.open(folder, key=raw_key(), bundle=on_disk.bundle, settings=QUICK) as me:
+        me.erase()
+    assert not folder.exists()
+
+
+def test_a_profile_that_does_not_open_leaves_the_sample_open(
+    on_disk: hs.Personalizer, folder: Path, tampered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(on_disk)
+    closed: list[hs.Bundle] = []
+    monkeypatch.setattr("homespun.model.sample.sample_folder", lambda: tampered)
+    monkeypatch.setattr(hs.Bundle, "close", lambda opened: closed.append(opened))  # noqa: PLW0108 - a method is bound
+    with pytest.raises(WrongKeyError):
+        hs.Personalizer.open(folder, key=hs.Key.bytes(bytes(32)))
+    monkeypatch.undo()
+    (sample,) = closed
+    sample.close()
 
 
 def test_an_item_is_explained_by_something_else_than_the_present(me: hs.Personalizer, bundle: hs.Bundle) -> None:

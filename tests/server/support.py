@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.model.scoring import likes as likes_on_a_device
-from homespun.protocol.bundle import HistoryRule
+from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
 from homespun.protocol.events import Event
 from homespun.protocol.statistics import ITEM_COUNTS, ITEM_PAIRS, Statistic, encode_count, encode_pairs
 from homespun_server.privacy.accountant import Accountant
@@ -34,6 +34,7 @@ class Row(NamedTuple):
     item: str
     time: float | None = None
     weight: float | None = None
+    kind: str | None = None
 
 
 def catalogue(size: int) -> Items:
@@ -42,10 +43,13 @@ def catalogue(size: int) -> Items:
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> Path:
+    """Write a table; it has a column of kinds only if a row has one."""
+    rows = list(rows)
+    columns = Row._fields if any(row.kind is not None for row in rows) else Row._fields[:-1]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
+        writer.writerow(columns)
+        writer.writerows(row[: len(columns)] for row in rows)
     return path
 
 
@@ -75,11 +79,12 @@ def expected_baskets(
     keep: Callable[[str], bool] = lambda user: True,
 ) -> dict[str, Integers]:
     """Return every user's liked positions, ascending, as their device would find them."""
-    rule = HistoryRule(None if min_weight is None else Decimal(min_weight), len(items))
+    rule = HistoryRule(None if min_weight is None else Decimal(min_weight), len(items), NEGATIVE_KINDS)
     events: dict[str, list[Event]] = defaultdict(list)
     for row in rows:
         if keep(row.user):
-            events[row.user].append(Event(row.item, time=row.time, weight=row.weight))
+            kind = (row.kind or "view").lower()
+            events[row.user].append(Event(row.item, kind, row.time, row.weight))
     found = {
         user: sorted(items.positions[e.item] for e in likes_on_a_device(own, rule)) for user, own in events.items()
     }

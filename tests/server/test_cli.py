@@ -69,7 +69,7 @@ def test_other_column_names_are_not_found(fleet: Path, tmp_path: Path) -> None:
     [
         ((), "what privacy is wanted"),
         (("--epsilon", 1, "--non-private"), "what privacy is wanted"),
-        (("--epsilon", 1), "needs the catalogue"),
+        (("--epsilon", 1), "needs the public catalogue"),
         (("--epsilon", 0), "ε is"),
         (("--epsilon", "nan"), "ε is"),
         (("--non-private", "--test-share", 1), "test_share"),

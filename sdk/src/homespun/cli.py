@@ -1,15 +1,19 @@
 """The command ``homespun``: look at recommendations, reasons and profiles from a terminal.
 
-Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage.
+Exit status: 0 done, 1 an error that homespun explains or an output that was closed, 2 wrong usage.
 """
 
 import argparse
+import errno
 import getpass
+import io
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -20,22 +24,47 @@ from homespun.errors import HomespunError, MisuseError
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.personalizer import Personalizer, Recommendation
-from homespun.profile import Key, ProfileStore, erase, profile_id
+from homespun.profile import Key, ProfileStore, erasable, erase, profile_id
 from homespun.protocol.receipts import Receipt
 
 _DEMO_LIKES = ("tt0133093", "tt1375666", "tt0468569")
 _DEMO_NOTICE = Notice("This demonstration keeps three films in memory until it ends.")
 
+_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal or turns its text around: all control characters but the line break."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An old code page lacks letters of titles; their numbers are better than a crash.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
     except HomespunError as error:
-        print(f"homespun: {error}", file=sys.stderr)  # noqa: T201 - a command prints
-        return 1
+        return _failed(str(error))
+    except (EOFError, KeyboardInterrupt):
+        return _failed("stopped before it was done: an answer was needed and none came.")
+    except _OutputError as error:
+        _give_up_output()
+        return _failed(str(error)) if str(error) else 1
     return 0
+
+
+class _OutputError(Exception):
+    """The output cannot be written; says nothing where whoever read it has closed it."""
+
+
+def _failed(why: str) -> int:
+    print(_STEERING.sub("\N{REPLACEMENT CHARACTER}", f"homespun: {why}"), file=sys.stderr)  # noqa: T201 - a command
+    return 1
+
+
+def _give_up_output() -> None:
+    """Send what is still buffered nowhere, because Python would try to write it once more at its end."""
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of anybody's
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -78,6 +107,8 @@ def _explain(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     with closing(_bundle(options)) as bundle, _profile(options, bundle) as me:
         sizes = me.sizes()
+        if sizes is None and ProfileStore.exists(options.profile):
+            _say("Storage was withdrawn. The profile is erased once no other program has it open any more.")
         if sizes is not None:
             _say(
                 f"{sizes.events:,} events, {sizes.consent_records} consent records, {sizes.disk_bytes:,} bytes on disk"
@@ -91,12 +122,17 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _erase(options: argparse.Namespace) -> None:
+    _existing(options.profile)
+    if not erasable(options.profile, force=options.force):
+        raise MisuseError(
+            f"what is in {options.profile} does not look like a profile of homespun, so nothing was erased. If it is "
+            "one that was damaged, erase it with --force."
+        )
     if not options.yes and input(f"Erase the profile in {options.profile} for ever? Type yes: ") != "yes":
         raise MisuseError("nothing was erased.")
-    _existing(options.profile)
     # No key is asked for: who forgot the passphrase must still be able to erase.
     name = profile_id(options.profile) or ""
-    done = erase(options.profile, None)
+    done = erase(options.profile, None, force=options.force)
     _say(str(Receipt(profile=name, time=time.time(), stores=done)))
 
 
@@ -129,7 +165,8 @@ def _profile(options: argparse.Namespace, bundle: Bundle) -> Personalizer:
 
 
 def _existing(folder: Path) -> None:
-    if not ProfileStore.exists(folder):
+    # An erasure that was interrupted is still something to look at, and is completed by that.
+    if folder == Path() or not (ProfileStore.exists(folder) or erasable(folder)):
         raise MisuseError(f"there is no profile in {folder}.")
 
 
@@ -151,7 +188,18 @@ def _print_list(recommended: Sequence[Recommendation]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - a command prints
+    """Print a text and flush.
+
+    Raises:
+        _OutputError: If the output cannot be written.
+    """
+    try:
+        # A bundle's texts were checked when they were read; this is for what comes from elsewhere.
+        print(_STEERING.sub("\N{REPLACEMENT CHARACTER}", text), flush=True)  # noqa: T201 - a command prints
+    except OSError as error:
+        # Windows calls a closed pipe invalid.
+        closed = error.errno in {errno.EPIPE, errno.EINVAL}
+        raise _OutputError("" if closed else f"the output cannot be written: {error}.") from error
 
 
 def _positive(text: str) -> int:
@@ -178,15 +226,17 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
     erasing = actions.add_parser("erase", help="erase the whole profile and print the receipt; needs no key")
     erasing.add_argument("--yes", action="store_true", help="do not ask")
+    erasing.add_argument("--force", action="store_true", help="also files that only have the names of a profile's")
     erasing.set_defaults(run=_erase)
     for command in (demo, recommend, explain, show):
         command.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle's folder (the built-in sample)")
     for command in (demo, recommend, show):
         command.add_argument("-k", type=_positive, default=10, metavar="N", help="how many (10)")
     for command in (recommend, explain):
-        command.add_argument("--liked", nargs="+", default=(), metavar="ITEM", help="instead of a profile")
         command.add_argument("--json", action="store_true", help="print JSON")
-        command.add_argument("--profile", type=Path, metavar="DIR", help="a profile's folder")
+        whose = command.add_mutually_exclusive_group()
+        whose.add_argument("--liked", nargs="+", default=(), metavar="ITEM", help="instead of a profile")
+        whose.add_argument("--profile", type=Path, metavar="DIR", help="a profile's folder")
     for command in (show, erasing):
         command.add_argument("--profile", type=Path, metavar="DIR", required=True, help="the profile's folder")
     for command in (recommend, explain, show):

@@ -3,10 +3,9 @@
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from homespun.config import DEFAULTS, Settings
 from homespun.consent import Notice, Purpose, PurposeStatus
@@ -14,6 +13,7 @@ from homespun.errors import MisuseError
 from homespun.explain.attribution import explain, reasons
 from homespun.explain.explanation import Explanation
 from homespun.home import Clock, Entropy, Home
+from homespun.model.arguments import folder_path
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.profile import Key, Sizes
@@ -22,16 +22,30 @@ from homespun.protocol.receipts import Receipt
 from homespun.ranking.decision import Decision, decide, decide_one
 
 
+class _Decided:
+    """Remembers the decision behind a recommendation in a slot beside its fields.
+
+    So nothing that goes through the fields prints, copies or stores the history that the decision holds.
+    """
+
+    __slots__ = ("_decision",)
+    _decision: Decision
+
+
 @dataclass(frozen=True)
-class Recommendation:
+class Recommendation(_Decided):
     """One item of a recommended list.
+
+    It can be copied, pickled and turned into a dictionary or JSON; ``Personalizer.explain`` takes only the
+    original, because no copy carries the history that it was made from.
 
     Attributes:
         item: The item's id.
         title: Its title.
         score: The score that ranked it.
         reason: The main reason in words.
-        personalized: Whether personal data was used for the list.
+        personalized: Whether personal data was used for the list: whether anything was recorded and its use
+            was allowed.
     """
 
     item: str
@@ -39,7 +53,9 @@ class Recommendation:
     score: float
     reason: str
     personalized: bool
-    _decision: Decision = field(repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type["Recommendation"], tuple[str, str, float, str, bool]]:
+        return Recommendation, (self.item, self.title, self.score, self.reason, self.personalized)
 
 
 class Personalizer:
@@ -59,7 +75,7 @@ class Personalizer:
     @classmethod
     def open(
         cls,
-        path: str | Path | None,
+        path: str | os.PathLike[str] | None,
         *,
         key: Key,
         bundle: Bundle | None = None,
@@ -73,12 +89,14 @@ class Personalizer:
             path: The profile's folder. Not used (and may be None) with ``Key.ephemeral()``.
             key: What opens the profile.
             bundle: The model and catalogue; the built-in sample (films) if None.
-            settings: Limits and costs.
+            settings: Limits and costs. ``threads`` is for the built-in sample; a ``bundle`` has its own from
+                ``Bundle.open``.
             clock: Where the time comes from.
             entropy: Where unpredictable bytes come from.
 
         Raises:
-            MisuseError: If there is no path and the key is not ephemeral.
+            MisuseError: If there is no path and the key is not ephemeral, or an argument is not what it
+                should be.
             WrongKeyError: If the key does not open the profile.
             DamagedProfileError: If the profile was changed or cut short outside homespun.
             NewerProfileError: If a newer homespun wrote it.
@@ -87,11 +105,21 @@ class Personalizer:
             KeyringUnavailableError: If the key is in a keyring that cannot be used.
             BundleError: If the built-in sample was damaged.
         """
+        _check_type("key", key, Key, "make one with Key.passphrase, Key.keyring, Key.bytes or Key.ephemeral")
+        _check_type("bundle", bundle, Bundle | None, "open one with Bundle.open")
+        _check_type("settings", settings, Settings, "make one with Settings(...)")
         if path is None and not key.is_ephemeral:
             raise MisuseError("a profile needs a folder; give a path, or use Key.ephemeral() for memory only.")
-        folder = None if path is None or key.is_ephemeral else Path(path)
-        home = Home(folder, key, settings=settings, clock=clock, entropy=entropy)
-        return cls(open_sample(threads=settings.threads) if bundle is None else bundle, home)
+        folder = None if path is None or key.is_ephemeral else folder_path(path)
+        # Before the profile, which nothing would close if the sample were damaged.
+        opened = open_sample(threads=settings.threads) if bundle is None else bundle
+        try:
+            home = Home(folder, key, settings=settings, clock=clock, entropy=entropy)
+        except BaseException:
+            if bundle is None:
+                opened.close()
+            raise
+        return cls(opened, home)
 
     def record(
         self,
@@ -151,7 +179,7 @@ class Personalizer:
             context: Circumstances of the request. No component of contract 1 depends on them.
 
         Raises:
-            MisuseError: If ``k`` is not positive.
+            MisuseError: If ``k`` is not a whole number from 1 up, or ``exclude`` not ids of items.
             ClosedError, ProfileError: See the classes.
         """
         decision = decide(
@@ -162,13 +190,7 @@ class Personalizer:
             exclude=exclude,
             exclude_seen=exclude_seen,
         )
-        positions, scores = decision.ranked.positions.tolist(), decision.ranked.scores.tolist()
-        return [
-            Recommendation(item, self.bundle.title(item), score, reason, decision.personalized, decision)
-            for item, score, reason in zip(
-                (self.bundle.items[position] for position in positions), scores, reasons(decision), strict=True
-            )
-        ]
+        return _recommendations(decision)
 
     def explain(self, item: Recommendation | str) -> Explanation:
         """Explain a recommendation exactly as it was made, or an item by what is known now.
@@ -179,11 +201,21 @@ class Personalizer:
 
         Raises:
             UnknownItemError: If the bundle does not have the item.
+            MisuseError: If the recommendation is a copy, or was made from what may not be told any more: its
+                use was forbidden since, or it is not in the profile.
             ClosedError, ProfileError: See the classes.
         """
-        if isinstance(item, Recommendation):
-            return explain(item._decision, item.item)  # noqa: SLF001 - hidden from users, not from here
-        return explain(decide_one(self.bundle, self._home.usable_events(), item, now=self._home.now()), item)
+        events = self._home.usable_events()
+        if not isinstance(item, Recommendation):
+            return explain(decide_one(self.bundle, events, item, now=self._home.now()), item)
+        decision: Decision | None = getattr(item, "_decision", None)
+        if decision is None:
+            raise MisuseError(
+                "this recommendation is a copy, which does not carry what it was made from. Explain the original, "
+                "or the item as it stands now: explain(recommendation.item)."
+            )
+        _check_tellable(decision, events)
+        return explain(decision, item.item)
 
     def sizes(self) -> Sizes | None:
         """Return how much the profile holds; None while there is none.
@@ -259,9 +291,51 @@ class Consent:
         return self._home.withdraw(purposes, surface, method)
 
     def granted(self, purpose: Purpose) -> bool:
-        """Return whether ``purpose`` is allowed now."""
-        return self.status()[purpose].granted
+        """Return whether ``purpose`` is allowed now.
+
+        Raises:
+            MisuseError: If it is no purpose.
+            ClosedError, ProfileError: See the classes.
+        """
+        try:
+            return self.status()[purpose].granted
+        except (KeyError, TypeError):
+            names = ", ".join(f"Purpose.{known.name}" for known in Purpose)
+            raise MisuseError(f"{purpose!r} is not a purpose; choose from {names}.") from None
 
     def status(self) -> dict[Purpose, PurposeStatus]:
         """Return where every purpose stands, with the record that decides."""
         return self._home.consent_status()
+
+
+def _recommendations(decision: Decision) -> list[Recommendation]:
+    bundle, ranked = decision.bundle, decision.ranked
+    positions = ranked.positions.tolist()
+    rows = zip(positions, bundle.titles_at(positions), ranked.scores.tolist(), reasons(decision), strict=True)
+    made = [
+        Recommendation(bundle.items[position], title, score, reason, decision.personalized)
+        for position, title, score, reason in rows
+    ]
+    for recommendation in made:
+        object.__setattr__(recommendation, "_decision", decision)  # frozen for everybody else
+    return made
+
+
+def _check_tellable(decision: Decision, events: list[Event] | None) -> None:
+    """Refuse to tell what was forbidden or erased since a decision was made."""
+    if decision.personalized and events is None:
+        raise MisuseError(
+            "this recommendation was made from the person's history, and they have forbidden its use since. Make a "
+            "new list."
+        )
+    if not set(decision.history.events) <= set(events or ()):
+        raise MisuseError(
+            "this recommendation was made from events that are not in the profile: they were erased since, or it "
+            "is another person's. Make a new list."
+        )
+
+
+def _check_type(name: str, value: object, wanted: Any, advice: str) -> None:
+    # Its type alone is told: the value may be a passphrase.
+    if not isinstance(value, wanted):
+        raise MisuseError(f"{name} is of type {type(value).__name__}; {advice}.")

@@ -135,6 +135,24 @@ def test_a_purpose_named_twice_is_recorded_once() -> None:
     assert len(ledger.grant(Purpose.MEASUREMENT, Purpose.MEASUREMENT, notice=NOTICE, now=1)) == 1
 
 
+def test_a_grant_that_changes_nothing_is_recorded_again() -> None:
+    ledger = ConsentLedger()
+    ledger = ledger.extended(ledger.grant(Purpose.MEASUREMENT, notice=NOTICE, now=1))
+    assert ledger.grant(Purpose.MEASUREMENT, notice=NOTICE, now=2, surface="elsewhere") == ()
+    (made,) = ledger.grant(Purpose.MEASUREMENT, Purpose.CONTRIBUTION, notice=NOTICE, now=2)
+    assert (made.purpose, made.sequence) == ("contribution", 2)
+    (made,) = ledger.grant(Purpose.MEASUREMENT, notice=Notice("Other words."), now=2)
+    assert made.notice != NOTICE.shown()
+    ledger = ledger.extended(ledger.withdraw(Purpose.MEASUREMENT, now=3))
+    assert len(ledger.grant(Purpose.MEASUREMENT, notice=NOTICE, now=4)) == 1
+
+
+def test_a_grant_that_changes_nothing_is_not_checked() -> None:
+    ledger = ConsentLedger(ConsentLedger().grant(*Purpose, notice=NOTICE, now=1))
+    with pytest.raises(MisuseError, match="now"):
+        ledger.grant(Purpose.MEASUREMENT, notice=NOTICE, now=-1)
+
+
 def test_consent_to_nothing_is_refused() -> None:
     with pytest.raises(MisuseError, match="at least one purpose"):
         ConsentLedger().grant(notice=NOTICE, now=1)

@@ -64,7 +64,7 @@ def test_an_item_that_is_not_in_the_list_is_explained(bundle: Bundle, item: str)
 
 
 def test_the_reason_of_a_list_differs_from_that_of_its_explanation(bundle: Bundle) -> None:
-    for events in (None, [], EVENTS, EVENTS[:1], [Event("item-3", weight=0.0)]):
+    for events in (None, [], EVENTS, EVENTS[:1], [Event("item-3", weight=0.0)], [Event("item-3", "hide")]):
         decision = decide(bundle, events, k=40, now=0.0)
         explained = [explain(decision, bundle.items[place]).reason for place in decision.ranked.positions.tolist()]
         assert reasons(decision) == explained
@@ -94,6 +94,8 @@ def test_the_named_item_does_not_speak_most_for_the_recommended_one(bundle: Bund
         (None, "popular with everybody; not personalized, because you did not allow it"),
         ([], "popular with everybody; nothing is known about you yet"),
         ([Event("item-3", weight=0.0)], "popular with everybody; nothing you did speaks for it"),
+        ([Event("item-3", "dislike")], "popular with everybody; nothing you did speaks for it"),
+        ([Event("not-in-this-bundle")], "popular with everybody; nothing you did speaks for it"),
     ],
 )
 def test_a_list_for_everybody_does_not_say_why(bundle: Bundle, events: list[Event] | None, reason: str) -> None:
@@ -104,6 +106,44 @@ def test_a_bundle_without_popularity_claims_it(tmp_path: Path) -> None:
     opened = Bundle.open(bundles.write(tmp_path / "bundle", bundles.random_model(9, names=bundles.CONTENT)))
     assert set(reasons(decide(opened, [], k=5, now=0.0))) == {"from the catalogue; nothing is known about you yet"}
     opened.close()
+
+
+def test_a_reason_names_what_was_done_after_the_rating(bundle: Bundle) -> None:
+    events = [Event("item-3", "rate", 1.0, 5.0), Event("item-3", "view", 2.0)]
+    told = set(reasons(decide(bundle, events, k=40, now=0.0)))
+    assert "because you rated Title № 3" in told
+    assert not any("viewed" in reason for reason in told)
+
+
+def test_of_two_that_add_alike_the_later_one_is_named_first(tmp_path: Path) -> None:
+    model = bundles.random_model(9)
+    for component in model.components:
+        component.encoder[:] = component.encoder[0]
+    with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
+        events = [Event("item-4", time=1.0), Event("item-2", time=2.0), Event("item-7", time=3.0)]
+        told = set(reasons(decide(opened, events, k=9, now=0.0)))
+    assert "because you viewed Title № 4 and Title № 2" in told
+    assert told <= {
+        "because you viewed Title № 4 and Title № 2",
+        "popular with everybody; nothing you did speaks for it",
+    }
+
+
+def test_reasons_differ_from_a_plain_search_for_the_two_strongest(bundle: Bundle) -> None:
+    events = [Event(f"item-{number}", "view", float(number)) for number in range(20)]
+    for size in (1, 2, 3, 20):
+        decision = decide(bundle, events[:size], k=40, now=0.0)
+        for position, reason in zip(decision.ranked.positions.tolist(), reasons(decision), strict=True):
+            explanation = explain(decision, bundle.items[position])
+            added = {event.item: 0.0 for event in decision.history.events}
+            for part in explanation.attributions:
+                if part.event:
+                    added[part.event.item] += part.value
+            first, *others = sorted(added, key=lambda item: -added[item])
+            named = [first, *(item for item in others[:1] if added[item] >= 0.3 * added[first])]
+            titles = " and ".join(bundle.title(item) for item in named)
+            expected = f"because you viewed {titles}" if added[first] > 0 else "popular with everybody; nothing you did"
+            assert reason.startswith(expected)
 
 
 def test_a_verb_is_repeated_or_dropped() -> None:

@@ -80,16 +80,18 @@ def test_an_excluded_item_or_a_seen_one_appears(bundle: Bundle) -> None:
 
 
 def test_a_disliked_item_speaks_for_others_or_is_recommended(bundle: Bundle) -> None:
-    disliked = Event("item-5", weight=2.9)
-    assert bundle.rank([disliked], 40, exclude_seen=False) == bundle.rank([], 40)
-    assert "item-5" not in [scored.item for scored in bundle.rank([disliked], 40)]
+    for disliked in (Event("item-5", weight=2.9), Event("item-5", "dislike"), Event("item-5", "hide", weight=9.0)):
+        assert bundle.rank([disliked], 40, exclude_seen=False) == bundle.rank([], 40)
+        assert "item-5" not in [scored.item for scored in bundle.rank([disliked], 40)]
 
 
 def test_an_earlier_like_outlives_a_dislike_and_an_earlier_dislike_a_like(bundle: Bundle) -> None:
     like, dislike = Event("item-5", weight=3.0), Event("item-5", weight=2.0)
     assert bundle.history([like, dislike]).events == ()
     assert bundle.history([dislike, like]).events == (like,)
-    assert bundle.history([like, dislike, Event("item-5")]).events == (Event("item-5"),)
+    assert bundle.history([like, dislike, Event("item-5")]).events == ()
+    assert bundle.history([like, Event("item-5")]).events == (like,)
+    assert bundle.history([like, Event("item-5", "hide")]).events == ()
 
 
 def test_the_least_weight_of_a_like_is_lost_to_binary_fractions(tmp_path: Path) -> None:

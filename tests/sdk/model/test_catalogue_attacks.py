@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from homespun.errors import ClosedError, ModelContractError
@@ -205,3 +206,31 @@ def test_an_item_that_is_not_there(tmp_path: Path) -> None:
         for position in (-1, 3, 1 << 60):
             with pytest.raises(ModelContractError, match="missing"):
                 catalogue.title(position)
+
+
+@pytest.mark.parametrize("steering", ["\x1b[2J", "\x1b]0;owned\x07", "two\nlines", "\r", "\x9b31m", "\x7f", "a\u2028b"])
+def test_a_title_or_a_tag_steers_the_terminal_that_shows_it(tmp_path: Path, steering: str) -> None:
+    tags = msgspec.json.encode([steering]).decode()
+    rows: list[Row] = [ROWS[0], (1, "b", steering, "[]"), (2, "c", "Title C", tags)]
+    with closing(Catalogue(write(tmp_path / CATALOGUE, rows), 3)) as catalogue:
+        with pytest.raises(ModelContractError, match="title of item 1 holds a control character"):
+            catalogue.titles([0, 1])
+        with pytest.raises(ModelContractError, match="tags of item 2 holds a control character"):
+            catalogue.tags(2)
+        assert catalogue.titles([0, 2]) == ["Title A", "Title C"]
+
+
+def test_an_ordinary_title_is_taken_for_a_control_character(tmp_path: Path) -> None:
+    title = "Lé\u00a0Café\u3000映画 👩\u200d🚀 שלום\u200f – “100 %”"
+    rows: list[Row] = [(0, "a", title, msgspec.json.encode([title]).decode())]
+    with closing(Catalogue(write(tmp_path / CATALOGUE, rows), 1)) as catalogue:
+        assert (catalogue.title(0), catalogue.tags(0)) == (title, (title,))
+
+
+def test_titles_that_are_read_at_once_are_mixed_up(tmp_path: Path) -> None:
+    rows: list[Row] = [(number, f"item-{number}", f"Title {number}", "[]") for number in range(2500)]
+    with closing(Catalogue(write(tmp_path / CATALOGUE, rows), 2500)) as catalogue:
+        for positions in ([], [3], [2, 2, 0, 2], list(range(2499, -1, -1))):
+            assert catalogue.titles(positions) == [f"Title {position}" for position in positions]
+        with pytest.raises(ModelContractError, match="title of item 2500 is missing"):
+            catalogue.titles([1, 2500])

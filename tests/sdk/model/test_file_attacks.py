@@ -1,6 +1,7 @@
 """A file that is not the one that the manifest names is never used."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -72,6 +73,40 @@ def test_a_file_is_a_pipe_that_never_ends(tampered: Path, name: str) -> None:
     (tampered / name).unlink()
     os.mkfifo(tampered / name)
     refused(tampered, "not an ordinary file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("name", [CATALOGUE, WEIGHTS, MANIFEST])
+def test_a_file_becomes_a_pipe_after_it_was_looked_at(
+    tampered: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    look = Path.lstat
+
+    def exchange(path: Path) -> os.stat_result:
+        found = look(path)
+        if path.name == name and stat.S_ISREG(found.st_mode):
+            path.unlink()
+            os.mkfifo(path)
+        return found
+
+    monkeypatch.setattr(Path, "lstat", exchange)
+    refused(tampered, f"{name} of the bundle is not an ordinary file")
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="this system cannot refuse links while it opens a file")
+def test_a_file_becomes_a_link_after_it_was_looked_at(tampered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, outside = Path.lstat, tampered.parent / "outside"
+
+    def exchange(path: Path) -> os.stat_result:
+        found = look(path)
+        if path.name == WEIGHTS and stat.S_ISREG(found.st_mode):
+            path.rename(outside)
+            path.symlink_to(outside)
+        return found
+
+    monkeypatch.setattr(Path, "lstat", exchange)
+    refused(tampered, f"{WEIGHTS} of the bundle cannot be read")
 
 
 def test_the_weights_are_shorter_than_the_graphs_need(tampered: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from homespun.errors import BundleIntegrityError, BundleSchemaError
 from homespun.model.bundle import Bundle
 from homespun.model.verify import MAX_MANIFEST_BYTES, parse_manifest
-from homespun.protocol.bundle import CATALOGUE, MANIFEST, ROWS
+from homespun.protocol.bundle import CATALOGUE, MANIFEST, NEGATIVE_KINDS, ROWS
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -156,6 +156,10 @@ def test_a_graphs_size_would_fill_the_memory(manifest: dict[str, Any], size: int
         (lambda m: m["components"][0].update(dimensions=10**9), "dimensions"),
         (lambda m: m["history"].update(max_items=0), "history.max_items"),
         (lambda m: m["history"].update(max_items=10**9), "history.max_items"),
+        (lambda m: m["history"].update(negative_kinds=["hide", "hide"]), "history.negative_kinds"),
+        (lambda m: m["history"].update(negative_kinds=["Hide"]), "history.negative_kinds"),
+        (lambda m: m["history"].update(negative_kinds=["x" * 65]), "history.negative_kinds"),
+        (lambda m: m["history"].update(negative_kinds=[f"kind-{n}" for n in range(101)]), "history.negative_kinds"),
         (lambda m: m["components"][0].update(weight="1e7"), "component weights"),
         (lambda m: m["components"][0].update(weight="-1000000.5"), "component weights"),
     ],
@@ -257,3 +261,23 @@ def test_a_sound_guarantee_is_refused(manifest: dict[str, Any]) -> None:
     manifest["privacy"].update(GUARANTEE, releases=[RELEASE])
     parsed = parse_manifest(json.dumps(manifest).encode())
     assert parsed.privacy.epsilon == Decimal(1)
+
+
+@pytest.mark.parametrize("steering", ["\x1b]0;owned\x07", "\x1b[2J", "two\nlines", "\x9b31m", "\x7f", "a\u2028b", "\0"])
+def test_a_name_steers_the_terminal_that_shows_it(manifest: dict[str, Any], steering: str) -> None:
+    places: list[Change] = [
+        lambda m: m.update(name=steering),
+        lambda m: m.update(created=steering),
+        lambda m: m["privacy"].update(statement=steering),
+        lambda m: m["privacy"].update(GUARANTEE, releases=[{**RELEASE, "statistic": steering}]),
+    ]
+    for change in places:
+        changed = json.loads(json.dumps(manifest))
+        change(changed)
+        with pytest.raises(BundleIntegrityError, match="impossible values for: text"):
+            parse(changed)
+
+
+def test_a_manifest_without_negative_kinds_is_refused_or_given_some(manifest: dict[str, Any]) -> None:
+    assert manifest["history"].pop("negative_kinds") == list(NEGATIVE_KINDS)
+    assert parse_manifest(json.dumps(manifest).encode()).history.negative_kinds == ()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.errors import DamagedProfileError, NewerProfileError, ProfileError, WrongKeyError
+from homespun.config import Settings
+from homespun.errors import DamagedProfileError, MisuseError, NewerProfileError, ProfileError, WrongKeyError
 from homespun.profile import Key, ProfileStore, profile_id
 from homespun.profile.keyfile import read_key_file
 from homespun.protocol.events import Event
@@ -104,8 +105,10 @@ def test_a_changed_field_is_noticed_and_nothing_is_written(
     ("name", "value"),
     [
         ("memory_kib", 2**40),
+        ("memory_kib", 256 * 1024 + 1),
         ("memory_kib", 1),
         ("iterations", 10**9),
+        ("iterations", 9),
         ("iterations", 0),
         ("lanes", 10**6),
         ("lanes", 0),
@@ -164,3 +167,22 @@ def test_the_profile_id_needs_no_key_and_no_profile(made: Made, tmp_path: Path) 
     assert profile_id(tmp_path) is None
     (tmp_path / "key.json").write_bytes(b"{")
     assert profile_id(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(argon2_memory_kib=256 * 1024), Settings(argon2_iterations=8, argon2_memory_kib=8 * 1024)]
+)
+def test_settings_make_a_key_file_that_asks_for_too_much(tmp_path: Path, settings: Settings) -> None:
+    with ProfileStore.create(tmp_path / "profile", PASSPHRASE, settings=settings) as store:
+        store.add_events(EVENTS)
+    with ProfileStore.open(tmp_path / "profile", PASSPHRASE) as store:
+        assert store.events() == EVENTS
+
+
+@pytest.mark.parametrize("settings", [{"argon2_memory_kib": 256 * 1024 + 1}, {"argon2_iterations": 9}])
+def test_settings_beyond_what_a_key_file_may_ask_for_make_a_profile_that_nobody_can_open(
+    tmp_path: Path, settings: dict[str, int]
+) -> None:
+    with pytest.raises(MisuseError, match="at most"):
+        ProfileStore.create(tmp_path / "profile", PASSPHRASE, settings=Settings(**settings))  # type: ignore[arg-type]
+    assert not ProfileStore.exists(tmp_path / "profile")

@@ -9,6 +9,7 @@ import pytest
 from homespun.errors import KeyringUnavailableError, MisuseError, WrongKeyError
 from homespun.profile import Key, ProfileStore, profile_id
 from homespun.profile.files import Entropy
+from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import system_keyring, trusted
 from tests.sdk.profile.support import EVENTS, QUICK, RAW, FakeKeyring, contents, raw_key
 
@@ -103,7 +104,7 @@ def test_the_keys_of_a_profile_come_from_the_given_entropy_and_from_nowhere_else
 
 def test_an_ephemeral_key_wraps_nothing() -> None:
     with pytest.raises(MisuseError, match="ephemeral"):
-        Key.ephemeral().seal("0" * 32, RAW, settings=QUICK, entropy=os.urandom)
+        Key.ephemeral().seal("0" * 32, Secret(RAW), settings=QUICK, entropy=os.urandom)
 
 
 def test_a_keyring_opens_what_it_keeps_and_every_profile_has_its_own_entry(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from homespun.profile import Key, ProfileStore, erase
 from homespun.profile import lock as lock_module
 from homespun.profile.keyfile import KeyFile
 from homespun.profile.lock import FolderLock
+from homespun.profile.secret import Secret
 from tests.sdk.profile.support import EVENTS, QUICK, RAW, raw_key
 
 
@@ -63,7 +64,7 @@ def test_a_profile_that_was_replaced_while_its_key_was_derived_is_not_called_dam
     folder = tmp_path / "profile"
 
     class Overtaken(Key):
-        def unseal(self, file: KeyFile) -> bytes:
+        def unseal(self, file: KeyFile) -> Secret:
             erase(folder, None)
             ProfileStore.create(folder, raw_key()).close()
             return super().unseal(file)

@@ -22,6 +22,7 @@ from homespun.errors import (
 from homespun.profile import Key, ProfileStore
 from homespun.profile.database import open_database
 from homespun.profile.keyfile import read_key_file
+from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.events import Event
 from tests.sdk.profile.support import EVENTS, QUICK, connection_of, contents, raw_key
 
@@ -61,11 +62,17 @@ def test_consent_records_come_back_as_they_were_recorded(store: ProfileStore, fo
     store.add_consent(*RECORDS)
     store.close()
     with ProfileStore.open(folder, raw_key()) as again:
-        assert again.consent_records() == list(RECORDS)
+        assert again.consent_records() == RECORDS
+        assert again.consent_records() is again.consent_records()
 
 
 numbers = st.none() | st.floats(0, 1e11) | st.integers(0, 10**11)
-values = st.text(st.characters(codec="utf-8"), max_size=20) | st.booleans() | st.integers() | st.floats(-1e300, 1e300)
+values = (
+    st.text(st.characters(codec="utf-8"), max_size=20)
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(-(2**53), 2**53)
+)
 items = st.text(min_size=1, max_size=30).filter(str.isprintable)
 contexts = st.none() | st.dictionaries(
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=9), values, max_size=5
@@ -107,6 +114,54 @@ def test_numbers_that_are_subclasses_are_stored_as_what_they_are(store: ProfileS
 
     store.add_event(Event("a", context={Name("key"): Share(0.5), "b": Name("text")}))
     assert store.events() == [Event("a", context={"key": 0.5, "b": "text"})]
+
+
+def test_somebody_withdraws_between_the_decision_and_the_recording(store: ProfileStore, folder: Path) -> None:
+    seen: list[tuple[ConsentRecord, ...]] = []
+    with ProfileStore.open(folder, raw_key(), settings=QUICK) as other:
+
+        def allowed(records: tuple[ConsentRecord, ...]) -> bool:
+            seen.append(records)
+            with pytest.raises(ProfileBusyError):
+                other.add_consent(*RECORDS)
+            return True
+
+        assert store.add_event_if(allowed, EVENTS[0]) is True
+        other.add_consent(*RECORDS)
+        assert store.add_event_if(lambda records: records != RECORDS, EVENTS[1]) is False
+    assert seen == [()]
+    assert store.events() == EVENTS[:1]
+
+
+def test_choices_that_depend_on_others_are_recorded_beside_them(store: ProfileStore, folder: Path) -> None:
+    with ProfileStore.open(folder, raw_key(), settings=QUICK) as other:
+        other.add_consent(RECORDS[0])
+
+        def choose(records: tuple[ConsentRecord, ...]) -> tuple[ConsentRecord, ...]:
+            assert records == RECORDS[:1]
+            with pytest.raises(ProfileBusyError):
+                other.add_consent(RECORDS[0])
+            return RECORDS[1:]
+
+        store.extend_consent(choose)
+        assert other.consent_records() == store.consent_records() == RECORDS
+
+
+def test_a_choice_that_was_not_committed_is_remembered_as_if_it_were(store: ProfileStore) -> None:
+    store.add_consent(RECORDS[0])
+    pages = connection_of(store).pragma("page_count")
+    connection_of(store).pragma("max_page_count", pages)
+    with pytest.raises(ProfileStorageError, match="full"):
+        store.add_consent(*RECORDS * 200)
+    assert store.consent_records() == RECORDS[:1]
+
+    def failing(_: tuple[ConsentRecord, ...]) -> tuple[ConsentRecord, ...]:
+        raise KeyError("the caller's own failure")
+
+    with pytest.raises(KeyError):
+        store.extend_consent(failing)
+    assert store.consent_records() == RECORDS[:1]
+    store.add_event(EVENTS[0])
 
 
 def test_sizes_count_what_is_there(store: ProfileStore, folder: Path) -> None:

@@ -20,9 +20,7 @@ EVENTS = [
     Event("映画-2", "rate", None, 0.0, {}),
     Event("film-1", "buy"),
 ]
-RECORDS = [
-    *ConsentLedger().grant(Purpose.DEVICE_STORAGE, notice=Notice("May we?", "en-GB", "7"), now=1_700_000_000.25),
-]
+RECORDS = ConsentLedger().grant(Purpose.DEVICE_STORAGE, notice=Notice("May we?", "en-GB", "7"), now=1_700_000_000.25)
 
 
 def copy_of(version: str, folder: Path) -> Path:

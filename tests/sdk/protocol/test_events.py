@@ -1,13 +1,18 @@
+import copy
 import enum
+import json
 import math
+import operator
+import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from homespun.errors import InvalidEventError
+from homespun.errors import InvalidEventError, MisuseError
 from homespun.protocol.events import (
     MAX_CONTEXT_ENTRIES,
     MAX_CONTEXT_LENGTH,
@@ -15,7 +20,7 @@ from homespun.protocol.events import (
     MAX_ITEM_LENGTH,
     MAX_TIME,
     Event,
-    latest_per_item,
+    in_order,
 )
 
 HUGE = 10**5000
@@ -105,7 +110,9 @@ def test_a_number_that_is_not_finite_or_negative(name: str, value: float) -> Non
 
 
 @pytest.mark.parametrize("name", ["time", "weight"])
-@pytest.mark.parametrize("value", [True, False, "1", b"1", [1], 1j, np.float32(1), np.int64(1), np.bool_(1)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [True, False, "1", b"1", [1], 1j, np.bool_(1), np.timedelta64(1, "s"), np.str_("1")], ids=repr
+)
 def test_a_number_that_is_none(name: str, value: Any) -> None:
     with pytest.raises(InvalidEventError, match=f"^{name} is .*give a number"):
         Event("x", **{name: value})
@@ -162,7 +169,10 @@ def test_a_context_key_that_is_none(key: Any) -> None:
         "x" * (MAX_CONTEXT_LENGTH + 1),
         "\ud800",
         "a\udc00",
-        np.int64(1),
+        np.float32("nan"),
+        np.int64(MAX_CONTEXT_NUMBER + 1),
+        np.timedelta64(1, "s"),
+        np.array([1]),
     ],
     ids=kind_of,
 )
@@ -198,28 +208,89 @@ def test_text_of_a_subclass_is_refused() -> None:
     assert Event(Shelf.FILM).item == "film-1"
 
 
-def test_an_earlier_event_wins() -> None:
-    first, second = Event("a", time=1.0, weight=1.0), Event("a", time=2.0, weight=2.0)
-    assert latest_per_item([first, second]) == [second]
-    assert latest_per_item([second, first]) == [second]
+@pytest.mark.parametrize("number", [np.float16(2.5), np.float32(2.5), np.float64(2.5), np.longdouble(2.5)], ids=repr)
+def test_a_real_of_numpy_is_refused_or_kept_as_such(number: Any) -> None:
+    event = Event("x", "rate", number, number, {"size": number})
+    assert event == Event("x", "rate", 2.5, 2.5, {"size": 2.5})
+    assert event.context is not None
+    assert {type(value) for value in (event.time, event.weight, event.context["size"])} == {float}
+    assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
 
 
-def test_of_equals_the_one_that_stands_first_wins() -> None:
+@pytest.mark.parametrize("number", [np.int8(2), np.uint64(2), np.int64(2), 2], ids=repr)
+def test_an_integer_of_numpy_is_refused_or_kept_as_such(number: Any) -> None:
+    context: dict[str, Any] = {"size": number, "new": np.bool_(1)}
+    event = Event("x", "rate", number, number, context)
+    assert [type(event.time), type(event.weight)] == [float, float]
+    assert event.context == {"size": 2, "new": True}
+    assert event.context is not None
+    assert [type(value) for value in event.context.values()] == [int, bool]
+
+
+def test_text_of_a_subclass_is_kept_as_such() -> None:
+    class Word(str):
+        __slots__ = ()
+
+    event = Event(Word("x"), Word("view"), context={Word("k"): np.str_("v")})
+    assert event.context == {"k": "v"}
+    texts = [event.item, event.kind, *event.context, *event.context.values()]
+    assert {type(text) for text in texts} == {str}
+
+
+def test_a_context_is_changed_after_it_was_checked() -> None:
+    given: dict[str, Any] = {"device": "tv"}
+    event = Event("x", context=given)
+    given["device"] = object()
+    assert event.context == {"device": "tv"}
+    kept: Any = event.context
+    changes: list[Callable[[], object]] = [
+        lambda: kept.update(a=1),
+        lambda: kept.setdefault("a", 1),
+        lambda: kept.pop("device"),
+        kept.popitem,
+        kept.clear,
+        lambda: operator.setitem(kept, "a", 1),
+        lambda: operator.delitem(kept, "device"),
+        lambda: operator.ior(kept, {"a": 1}),
+    ]
+    for change in changes:
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change()
+    assert event.context == {"device": "tv"}
+
+
+def test_an_event_with_a_context_cannot_be_hashed_copied_or_written() -> None:
+    event = Event("x", "view", 1.0, 2.0, {"device": "tv"})
+    assert len({event, Event("x", "view", 1, 2, {"device": "tv"}), Event("x", "view", 1.0, 2.0)}) == 2
+    for twin in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):  # noqa: S301 - our own
+        assert twin == event
+        assert hash(twin) == hash(event)
+        with pytest.raises(TypeError):
+            twin.context.update(a=1)  # type: ignore[union-attr]
+    assert json.loads(json.dumps(event.context)) == event.context
+    assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
+
+
+def test_a_later_event_comes_first() -> None:
+    first, second, third = Event("a", time=1.0), Event("b", time=2.0), Event("a", time=3.0)
+    assert in_order([third, first, second]) == [first, second, third]
+    assert in_order(iter([second, first])) == [first, second]
+    assert in_order([]) == []
+
+
+def test_of_equals_the_one_that_stands_last_comes_first() -> None:
     first, second = Event("a", time=1.0, weight=1.0), Event("a", time=1.0, weight=2.0)
-    assert latest_per_item([first, second]) == [second]
-    assert latest_per_item([Event("a", weight=1.0), Event("a", weight=2.0)]) == [Event("a", weight=2.0)]
+    assert in_order([first, second]) == [first, second]
+    assert in_order([second, first]) == [second, first]
 
 
-def test_an_event_without_a_time_counts_as_later_than_one_with() -> None:
-    timed, untimed = Event("a", time=0.0), Event("a")
-    assert latest_per_item([timed, untimed]) == [timed]
+def test_events_without_a_time_come_after_those_with_or_lose_their_order() -> None:
+    timed, one, another = Event("a", time=0.0), Event("b"), Event("c")
+    assert in_order([timed, one, another]) == [one, another, timed]
+    assert in_order([another, timed, one]) == [another, one, timed]
 
 
-def test_items_keep_the_place_of_their_first_event() -> None:
-    events = [Event("a", time=1.0), Event("b", time=2.0), Event("a", time=3.0), Event("c")]
-    assert [event.item for event in latest_per_item(events)] == ["c", "b", "a"]
-
-
-def test_nothing_has_a_last_event() -> None:
-    assert latest_per_item([]) == []
-    assert latest_per_item(iter([Event("a")])) == [Event("a")]
+@pytest.mark.parametrize("other", [{"item": "a"}, "a", None, ("a", "view"), 7], ids=kind_of)
+def test_something_else_than_an_event_is_taken_for_one(other: Any) -> None:
+    with pytest.raises(MisuseError, match="among the events"):
+        in_order([Event("a"), other])

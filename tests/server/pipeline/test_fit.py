@@ -19,7 +19,7 @@ from homespun_server.errors import TrainingError
 from homespun_server.training.report import NOTICE, Report
 from tests.server.conftest import FLEET
 from tests.server.publishing.support import contents
-from tests.server.support import Row, catalogue, share_of_hash, write_items, write_table
+from tests.server.support import Row, catalogue, rows_of, share_of_hash, two_groups, write_items, write_table
 
 OPTIONS = FitOptions(name="fleet", test_share=0.2, dimensions=8)
 NO_TEST = FitOptions(test_share=0.0)
@@ -225,3 +225,29 @@ def test_users_and_items_of_any_script_are_lost(tmp_path: Path) -> None:
     assert fitted.report.training_users == 30
     with closing(Bundle.open(fitted.bundle)) as bundle:
         assert sorted(bundle.items) == sorted(names)
+
+
+def test_whether_there_is_a_bundle_tells_of_a_test_user(
+    fleet_catalogue: Path, fleet_items: Items, tmp_path: Path
+) -> None:
+    rows = rows_of([basket[:4] for basket in two_groups(100, 24)], fleet_items)
+    table = write_table(tmp_path / "interactions.csv", rows)
+    fitted = fit(table, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0)
+    assert fitted.report.quality is None
+    assert any("quality was not measured" in warning for warning in fitted.report.warnings)
+
+
+def test_a_second_fit_about_the_same_people_is_not_mentioned(
+    fleet: Path, fleet_catalogue: Path, tmp_path: Path
+) -> None:
+    options = FitOptions(test_share=0.0)
+    first = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0, options=options)
+    assert not any("earlier private bundle" in warning for warning in first.report.warnings)
+    second = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0, options=options)
+    (warning,) = [warning for warning in second.report.warnings if "earlier private bundle" in warning]
+    assert "together they are ε = 1.45" in warning
+
+
+def test_a_delta_that_protects_nobody_is_passed_over(fleet: Path, fleet_catalogue: Path, tmp_path: Path) -> None:
+    fitted = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0, delta=0.4)
+    assert any("not below one in" in warning for warning in fitted.report.warnings)

@@ -11,7 +11,7 @@ from homespun_server import FitOptions, InteractionColumns, Interactions, ItemCo
 from homespun_server.errors import DataError, OutputError, PrivacyParameterError
 from homespun_server.privacy import release as release_module
 from tests.server.publishing.support import contents
-from tests.server.support import Row, rows_of, two_groups, write_table
+from tests.server.support import Row, write_table
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +48,11 @@ def test_a_fit_without_a_clear_privacy_starts(
 def test_a_universe_that_people_chose_is_called_private(fleet: Path, tmp_path: Path) -> None:
     derived = Items.from_interactions(fleet)
     for items in (None, derived):
-        with pytest.raises(MisuseError, match="needs the catalogue"):
+        with pytest.raises(MisuseError, match="public catalogue"):
             fit(fleet, items=items, out=tmp_path / "out", epsilon=1.0)
     with (
         Interactions.read(fleet, items=None) as interactions,
-        pytest.raises(MisuseError, match="needs the catalogue"),
+        pytest.raises(MisuseError, match="public catalogue"),
     ):
         fit(interactions, out=tmp_path / "out", epsilon=1.0)
     assert not (tmp_path / "out").exists()
@@ -115,13 +115,14 @@ def test_a_result_is_written_over_something_else(fleet: Path, fleet_catalogue: P
     assert contents(tmp_path) == before
 
 
-def test_a_budget_is_spent_on_a_model_that_cannot_be_evaluated(
-    fleet_catalogue: Path, fleet_items: Items, tmp_path: Path
-) -> None:
-    rows = rows_of([basket[:4] for basket in two_groups(100, 24)], fleet_items)
-    table = write_table(tmp_path / "interactions.csv", rows)
-    with pytest.raises(MisuseError, match="test_share=0"):
-        fit(table, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0)
+def test_a_table_of_interactions_passes_for_the_public_catalogue(fleet: Path, tmp_path: Path) -> None:
+    columns = ItemColumns(title=None)
+    with pytest.raises(MisuseError, match="public catalogue"):
+        fit(fleet, items=fleet, item_columns=columns, skip_bad_rows=True, out=tmp_path / "out", epsilon=1.0)
+    twin = tmp_path / "twin.csv"
+    twin.write_bytes(fleet.read_bytes())
+    with pytest.raises(MisuseError, match="public catalogue"):
+        fit(fleet, items=twin, item_columns=columns, skip_bad_rows=True, out=tmp_path / "out", epsilon=1.0)
     assert not (tmp_path / "out").exists()
 
 

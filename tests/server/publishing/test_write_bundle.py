@@ -69,7 +69,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     Bundle.open(tmp_path / "bundle").close()
 
 
-@pytest.mark.parametrize("step", ["write_model", "write_catalogue", "_write_card", "_file_entry"])
+@pytest.mark.parametrize("step", ["write_model", "write_catalogue", "_card", "_file_entry"])
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device"), RuntimeError("bug")])
 def test_a_failure_half_way_destroys_the_old_bundle(
     step: str, failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -140,7 +140,11 @@ GOLDEN = {
         {"name": "collaborative", "dimensions": 6, "weight": "1"},
         {"name": "content", "dimensions": 4, "weight": "0.25"},
     ],
-    "history": {"min_weight": "3.5", "max_items": MAX_HISTORY},
+    "history": {
+        "min_weight": "3.5",
+        "max_items": MAX_HISTORY,
+        "negative_kinds": ["dislike", "dismiss", "hide", "skip"],
+    },
     "privacy": {
         "kind": "no_personal_data",
         "unit": None,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.errors import MisuseError
+from homespun.protocol.bundle import NEGATIVE_KINDS
 from homespun_server.statistics import likes as module
 from homespun_server.statistics.likes import Likes, _runs
 from tests.conftest import Runs
@@ -44,9 +45,18 @@ def test_an_earlier_event_decides_a_like(rows: list[Row], tmp_path: Path) -> Non
     assert liked(tmp_path, both) == [[2]]
 
 
-def test_an_event_without_weight_is_no_like_or_is_passed_over(tmp_path: Path) -> None:
-    rows = [Row("u", "item-1", 1, 1), Row("u", "item-1", 2, None), Row("u", "item-2", 1, None)]
-    assert liked(tmp_path, rows) == [[1, 2]]
+def test_an_event_without_weight_overrules_a_weight_or_is_no_like(tmp_path: Path) -> None:
+    disliked = [Row("u", "item-1", 1, 1), Row("u", "item-1", 2, None)]
+    weighed = [Row("u", "item-3", 1, 5), Row("u", "item-3", 2, None)]
+    assert liked(tmp_path, [*disliked, *weighed, Row("u", "item-2", 1, None)]) == [[2, 3]]
+
+
+@pytest.mark.parametrize("kind", [*NEGATIVE_KINDS, "Hide", "DISLIKE"])
+def test_what_somebody_turned_away_from_is_liked(kind: str, tmp_path: Path) -> None:
+    rows = [Row("u", "item-1", 1, 5, "view"), Row("u", "item-1", 2, 5, kind), Row("u", "item-2", 1, None, kind)]
+    returned = [Row("u", "item-3", 1, None, kind), Row("u", "item-3", 2, None, "view")]
+    for least in (None, 3.0):
+        assert liked(tmp_path, rows + returned, least) == [[3]]
 
 
 def test_the_least_weight_itself_is_too_little(tmp_path: Path) -> None:
@@ -61,13 +71,14 @@ def test_repeating_an_item_counts_twice(tmp_path: Path) -> None:
 
 
 def some_rows(draw: random.Random, count: int) -> list[Row]:
-    """Draw rows with repeated items, equal times, unknown times and weights, out of order."""
+    """Draw rows with repeated items, equal times, unknown times, weights and kinds, out of order."""
     return [
         Row(
             draw.choice(["a", "b", "ü", "d", "Ⅴ 5", "-", '"q"', "x,y"]),
             draw.choice(ITEMS.ids),
             draw.choice([None, 0.0, 1.0, 2.0, draw.random() * 3]),
             draw.choice([None, 0.0, 2.9, 3.0, 1e300]),
+            draw.choice([None, None, "view", "rate", "Hide", *NEGATIVE_KINDS]),
         )
         for _ in range(count)
     ]

@@ -1,6 +1,7 @@
 """Rows that cannot be used: told by file, column, row and line, or left out and counted."""
 
 import gzip
+import traceback
 import unicodedata
 from pathlib import Path
 
@@ -64,11 +65,22 @@ BAD_JSON_ROWS = {
     "user is empty text": (b'{"user": "", "item": "x"}', Reason.MISSING_ID, "user"),
     "item is null": (b'{"user": "a", "item": null}', Reason.MISSING_ID, "item"),
     "user holds an escaped NUL": (rb'{"user": "a\u0000", "item": "x"}', Reason.UNPRINTABLE_ID, "user"),
+    "user is NaN": (b'{"user": NaN, "item": "x"}', Reason.MISSING_ID, "user"),
+    "user is infinite": (b'{"user": -Infinity, "item": "x"}', Reason.MISSING_ID, "user"),
     "weight is NaN": (b'{"user": "a", "item": "x", "weight": NaN}', Reason.WEIGHT_NOT_FINITE, "weight"),
+    "a nested value hides behind another name": (
+        b'{"user": "a", "item": "x", "rating": 1, "weight": [1]}',
+        Reason.MALFORMED,
+        None,
+    ),
     "time is true": (b'{"user": "a", "item": "x", "time": true}', Reason.TIME, "time"),
 }
 
 BAD_PARQUET_VALUES = {
+    "user is NaN": ("{'user': 'nan'::DOUBLE, 'item': 'x'}", Reason.MISSING_ID, "user"),
+    "user is infinite": ("{'user': '-infinity'::DOUBLE, 'item': 'x'}", Reason.MISSING_ID, "user"),
+    "user is NaN in single precision": ("{'user': 'nan'::FLOAT, 'item': 'x'}", Reason.MISSING_ID, "user"),
+    "time is NaN": ("{'user': 'a', 'item': 'x', 'time': 'nan'::DOUBLE}", Reason.TIME, "time"),
     "user is null": ("{'user': NULL, 'item': 'x'}", Reason.MISSING_ID, "user"),
     "time is infinite": ("{'user': 'a', 'item': 'x', 'time': TIMESTAMP 'infinity'}", Reason.TIME, "time"),
     "time is before 1970": ("{'user': 'a', 'item': 'x', 'time': TIMESTAMP '1969-12-31'}", Reason.TIME, "time"),
@@ -123,7 +135,7 @@ def test_bad_row_of_json_lines(tmp_path, case):
 def test_bad_row_of_parquet(tmp_path, case):
     value, reason, column = BAD_PARQUET_VALUES[case]
     good = value.replace("NULL", "'a'").replace("'infinity'", "'2020-01-01'").replace("1969", "1979")
-    good = good.replace("'nan'", "1")
+    good = good.replace("'nan'", "1").replace("'-infinity'", "1")
     path = tmp_path / "t.parquet"
     with duckdb.connect() as connection:
         rows = f"SELECT unnest([{good}, {value}, {good}]) AS s"
@@ -243,6 +255,37 @@ def test_who_is_at_fault_is_not_told(tmp_path):
     with pytest.raises(DataError) as caught:
         Interactions.read(path, items=CATALOGUE)
     assert "alice" not in str(caught.value)
+
+
+ALICE = b"alice@example.org"
+FILES_OF_ALICE = {
+    "a field is too many": ("t.csv", b"user,item\na,x\n" + ALICE + b",x,5\n"),
+    "a field is missing": ("t.csv", b"user,item\na,x\n" + ALICE + b"\n"),
+    "not UTF-8": ("t.csv", b"user,item\na,x\n" + ALICE + b"\xff,x\n"),
+    "quotes in the wrong place": ("t.csv", b'user,item\na,x\n"' + ALICE + b'"q,x\n'),
+    "an open quote": ("t.csv", b'user,item\na,x\n"' + ALICE + b",x\nb,y\n"),
+    "line ends of two kinds": ("t.csv", b"user,item\r\na,x\n" + ALICE + b",nope\n"),
+    "no id": ("t.csv", b"user,item\n" + ALICE + b",\n"),
+    "unprintable": ("t.csv", b"user,item\n" + ALICE + b"\x07,x\n"),
+    "over-long": ("t.csv", b"user,item\n" + ALICE * 99 + b",x\n"),
+    "not JSON": ("t.jsonl", b'{"user": "a", "item": "x"}\n{"user": "' + ALICE + b'", "it\n'),
+    "JSON in other bytes": ("t.jsonl", b'{"user": "' + ALICE + b'\xff", "item": "x"}\n'),
+    "two objects": ("t.jsonl", b'{"user": "' + ALICE + b'", "item": "x"}' * 2 + b"\n"),
+    "text for Parquet": ("t.parquet", b"PAR1" + ALICE * 9 + b"PAR1"),
+}
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("case", FILES_OF_ALICE)
+def test_a_traceback_names_a_person(tmp_path, case, skip):
+    name, content = FILES_OF_ALICE[case]
+    path = tmp_path / name
+    path.write_bytes(content)
+    # No row is left when the rest is skipped either: nobody else has an item of this catalogue.
+    with pytest.raises(DataError) as caught:
+        Interactions.read(path, items=Items(["z"], ["Z"], [()], [""]), skip_bad_rows=skip)
+    assert "alice" not in "".join(traceback.format_exception(caught.value))
+    assert not isinstance(caught.value.__context__, duckdb.Error)
 
 
 def test_a_shown_value_is_cut_short_and_escaped(tmp_path):

@@ -133,6 +133,64 @@ def test_ids_become_text_without_a_fraction(tmp_path, value):
         assert table(interactions)[0][1:3] == ("7", 0)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        (["12", "12.0", "1.2e1", "120e-1", '"12"'], "12"),
+        (["0", "-0", "0.0", "-0.0", '"0"'], "0"),
+        (["7.5", "7.50", "75e-1", '"7.5"'], "7.5"),
+        (["9007199254740992", "9007199254740992.0", "9.007199254740992e15"], "9007199254740992"),
+        (["100000000000000000000", "1e20", "1.0e20"], "100000000000000000000"),
+    ],
+)
+def test_one_person_becomes_several_by_notations_of_a_number(tmp_path, numbers, text):
+    lines = [f'{{"user": {number}, "item": {number}, "note": {number}}}' for number in numbers]
+    for skip in (False, True):
+        rows = read_text(
+            tmp_path / "t.jsonl",
+            "\n".join(lines),
+            InteractionColumns(context=("note",)),
+            items=Items([text], ["T"], [()], [""]),
+            skip_bad_rows=skip,
+        )
+        assert [(row[1], row[2], row[6]) for row in rows] == [(text, 0, text)] * len(numbers)
+
+
+def test_text_that_looks_like_a_number_is_another_id(tmp_path):
+    rows = read_text(tmp_path / "t.jsonl", "".join(f'{{"user": "{u}", "item": "x"}}\n' for u in ("12.0", "nan", "012")))
+    assert [row[1] for row in rows] == ["12.0", "nan", "012"]
+
+
+def test_numbers_of_json_are_the_ids_that_floats_of_parquet_are(tmp_path):
+    numbers = ["1", "2.5", "1e15", "1e300", "0.1", "123456789.125", "1e-7", "NaN"]
+    path = tmp_path / "t.parquet"
+    write_parquet(path, f"SELECT unnest({numbers!r})::DOUBLE AS user, 'x' AS item")
+    with Interactions.read(path, items=CATALOGUE, skip_bad_rows=True) as interactions:
+        expected = table(interactions)
+    lines = [f'{{"user": {number}, "item": "x"}}' for number in numbers]
+    assert read_text(tmp_path / "t.jsonl", "\n".join(lines), skip_bad_rows=True) == expected
+    assert len(expected) == len(numbers) - 1
+
+
+def test_keys_of_json_are_chosen_in_every_row_by_itself(tmp_path):
+    lines = [
+        '{"user": "a", "item": "x", "rating": 1, "weight": 2, "ts": 3}',
+        '{"user": "b", "item": "x", "rating": 1, "weight": null, "datetime": 4}',
+        '{"user": "c", "item": "x", "Weight": 5, "WEIGHT": 6, "Timestamp": 7, "ts": 8}',
+        '{"user": "d", "item": "x"}',
+    ]
+    path = tmp_path / "t.jsonl"
+    for skip in (False, True):
+        rows = read_text(path, "\n".join(lines), skip_bad_rows=skip)
+        assert [(row[1], row[3], row[5]) for row in rows] == [
+            ("a", 3.0, 2.0), ("b", 4.0, 1.0), ("c", 7.0, 6.0), ("d", None, None),
+        ]  # fmt: skip
+    with Interactions.read(path, items=CATALOGUE) as interactions:
+        assert interactions.report.columns["weight"] == "WEIGHT, Weight, weight, rating"
+        assert interactions.report.columns["time"] == "Timestamp, ts, datetime"
+        assert "kind" not in interactions.report.columns
+
+
 def test_a_fractional_id_stays_what_it_is(tmp_path):
     path = tmp_path / "t.parquet"
     write_parquet(path, "SELECT 7.5::DOUBLE AS user, 'x' AS item")

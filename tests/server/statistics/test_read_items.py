@@ -159,3 +159,18 @@ def test_bad_ids_in_interactions_are_counted_by_row(tmp_path):
         (Reason.MISSING_ID, (1, 3)),
         (Reason.UNPRINTABLE_ID, (4,)),
     ]
+
+
+def test_a_table_of_interactions_passes_for_a_catalogue_without_a_trace(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("user,item\na,q\nb,p\nc,q\nd,\ne,q\n")
+    columns = ItemColumns(title=None)
+    with pytest.raises(DataError, match="2 rows with an item id that an earlier row has"):
+        Items.read(path, columns, skip_bad_rows=False)
+    items = Items.read(path, columns, skip_bad_rows=True)
+    assert items.report is not None
+    assert (items.ids, items.report.path, items.report.read, items.report.kept) == (["q", "p"], str(path), 5, 2)
+    assert [(fault.reason, fault.rows, fault.count) for fault in items.report.skipped] == [
+        (Reason.MISSING_ID, (4,), 1),
+        (Reason.DUPLICATE_ITEM, (3, 5), 2),
+    ]

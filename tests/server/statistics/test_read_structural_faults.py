@@ -114,6 +114,25 @@ def test_missing_key_in_every_json_row(tmp_path):
     assert "It has 'thing', 'user'" in str(error)
 
 
+@pytest.mark.parametrize("role", ["time", "kind", "weight"])
+def test_optional_key_that_was_asked_for_is_not_optional_in_json(tmp_path, role):
+    path = file(tmp_path / "t.jsonl", b'{"user": "a", "item": "x"}\n')
+    columns = InteractionColumns(**{role: "absent"})
+    with pytest.raises(DataError, match=f"no column 'absent', which is meant for {role}"):
+        Interactions.read(path, columns, items=CATALOGUE)
+    # Where rows are skipped, a single row with the key would otherwise decide whether there is a result.
+    with Interactions.read(path, columns, items=CATALOGUE, skip_bad_rows=True) as interactions:
+        assert interactions.report.absent == ("absent",)
+
+
+def test_missing_column_is_told_without_a_thousand_others(tmp_path):
+    row = ", ".join(f'"key{number}": 1' for number in range(1000))
+    error = refused(file(tmp_path / "t.jsonl", f"{{{row}}}\n".encode()))
+    assert "key1'" in str(error)
+    assert "…" in str(error)
+    assert len(str(error)) < 1000
+
+
 def test_semicolons_for_commas_are_suspected(tmp_path):
     assert "other separators" in str(refused(file(tmp_path / "t.csv", b"user;item\na;x\n")))
 

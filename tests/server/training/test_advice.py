@@ -37,10 +37,16 @@ def test_ten_thousand_users_at_epsilon_one_are_many_or_two_thousand_are_enough()
 
 def test_a_large_fleet_without_a_taste_is_not_told() -> None:
     for directions in (0, 1):
-        (warning,) = told(1_000_000, 8.0, directions=directions)
+        (warning,) = told(900_000, 8.0, directions=directions)
         assert "no pattern of taste" in warning
-    assert told(1_000_000, 8.0, directions=2) == ()
+    assert told(900_000, 8.0, directions=2) == ()
 
 
 def test_nobody_took_part_and_the_advice_fails() -> None:
     assert len(told(0, 1.0, directions=0)) == 2
+
+
+def test_a_delta_that_publishes_somebody_whole_is_not_told() -> None:
+    (warning,) = told(1_000_000, 8.0)
+    assert "δ = 1e-06 is not below one in 1,000,000 users" in warning
+    assert told(999_999, 8.0) == ()

@@ -13,8 +13,9 @@ Pure: nothing here reads a clock or a disk.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from homespun.consent.notice import Notice
 from homespun.consent.purposes import Purpose
@@ -53,6 +54,16 @@ class ConsentLedger:
         return self._records
 
     @property
+    def deciding(self) -> Mapping[str, ConsentRecord]:
+        """The record that decides, by purpose; purposes of other versions included."""
+        return MappingProxyType(self._deciding)
+
+    @property
+    def next_sequence(self) -> int:
+        """The number of the next choice, from 1."""
+        return 1 + max((record.sequence for record in self._records[-1:]), default=0)
+
+    @property
     def may_store(self) -> bool:
         """Whether anything at all may be written to the disk."""
         return self.granted(Purpose.DEVICE_STORAGE)
@@ -76,6 +87,8 @@ class ConsentLedger:
     ) -> tuple[ConsentRecord, ...]:
         """Return the records of allowing ``purposes``; the ledger itself stays as it is.
 
+        What is allowed already, by the very same notice, needs no further record.
+
         Args:
             purposes: At least one; repetitions count once.
             notice: What the person saw.
@@ -88,7 +101,10 @@ class ConsentLedger:
         """
         if not isinstance(notice, Notice):
             raise MisuseError("consent needs the notice that the person saw: notice=Notice('...').")
-        return self._choose("grant", purposes, notice.shown(), surface, method, now)
+        _check_choice(purposes, surface, method, now)
+        shown = notice.shown()
+        changing = [purpose for purpose in purposes if not self._granted_by(purpose, shown)]
+        return self._choose("grant", changing, shown, surface, method, now)
 
     def withdraw(
         self, *purposes: Purpose, now: float, surface: str = "application", method: str = "explicit"
@@ -104,23 +120,26 @@ class ConsentLedger:
         Raises:
             MisuseError: If there is no purpose, or an argument is not what it should be.
         """
+        _check_choice(purposes, surface, method, now)
         return self._choose("withdraw", purposes, None, surface, method, now)
 
     def extended(self, records: Iterable[ConsentRecord]) -> "ConsentLedger":
         """Return the ledger that also holds ``records``."""
         return ConsentLedger((*self._records, *records))
 
+    def _granted_by(self, purpose: Purpose, notice: ShownNotice) -> bool:
+        record = self._deciding.get(purpose)
+        return record is not None and record.action == "grant" and record.notice == notice
+
     def _choose(
         self,
         action: Action,
-        purposes: tuple[Purpose, ...],
+        purposes: Iterable[Purpose],
         notice: ShownNotice | None,
         surface: str,
         method: str,
         now: float,
     ) -> tuple[ConsentRecord, ...]:
-        _check_choice(purposes, surface, method, now)
-        first = 1 + max((record.sequence for record in self._records), default=0)
         return tuple(
             ConsentRecord(
                 sequence=sequence,
@@ -131,7 +150,7 @@ class ConsentLedger:
                 method=method,
                 time=float(now),
             )
-            for sequence, purpose in enumerate(dict.fromkeys(purposes), start=first)
+            for sequence, purpose in enumerate(dict.fromkeys(purposes), start=self.next_sequence)
         )
 
 

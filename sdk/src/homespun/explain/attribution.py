@@ -4,13 +4,15 @@ The parts hold the history, its weights and the stage decisions fixed. What a li
 without an event is another question: removing it also changes the weights of the others.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from homespun.errors import UnknownItemError
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.explain.rendering import because, verb
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import Reals
+from homespun.model.scoring import Reals, parts_of
 from homespun.ranking.decision import Decision
 
 _SECOND_REASON = 0.3
@@ -24,19 +26,21 @@ def explain(decision: Decision, item: str) -> Explanation:
         UnknownItemError: If the item is not in the bundle or not in the list.
     """
     bundle = decision.bundle
-    position = bundle.position(item)
-    (places,) = np.nonzero(decision.ranked.positions == position)
+    places = np.flatnonzero(decision.ranked.positions == bundle.position(item))
     if not places.size:
         raise UnknownItemError(f"{item!r} is not in the list that is being explained.")
-    score = float(decision.ranked.scores[places[0]])
-    parts = bundle.scorer.parts(decision.history, [position])
-    added = parts.history[:, :, 0]
-    attributions = [*_attributions(decision, added), Attribution("prior", None, None, "", float(parts.bias[0]))]
+    ranked = decision.ranked.take(places[:1])
+    score = float(ranked.scores[0])
+    parts = parts_of(decision.history, ranked)
+    attributions = [
+        *_attributions(decision, parts.history[:, :, 0]),
+        Attribution("prior", None, None, "", float(parts.bias[0])),
+    ]
     return Explanation(
         item=item,
         title=bundle.title(item),
         score=score,
-        reason=_reason(decision, added.sum(axis=0)),
+        reason=_reasons(decision, parts.history.sum(axis=0))[0],
         attributions=tuple(sorted(attributions, key=lambda part: -abs(part.value))),
         residual=score - sum(part.value for part in attributions),
         personalized=decision.personalized,
@@ -47,13 +51,11 @@ def explain(decision: Decision, item: str) -> Explanation:
 
 def reasons(decision: Decision) -> list[str]:
     """Return the main reason for every item of a decision's list, in its order."""
-    parts = decision.bundle.scorer.parts(decision.history, decision.ranked.positions.tolist())
-    totals = parts.history.sum(axis=0)
-    return [_reason(decision, totals[:, place]) for place in range(totals.shape[1])]
+    return _reasons(decision, parts_of(decision.history, decision.ranked).history.sum(axis=0))
 
 
 def _attributions(decision: Decision, added: Reals) -> list[Attribution]:
-    titles = [decision.bundle.title(event.item) for event in decision.history.events]
+    titles = decision.bundle.titles_at(decision.history.positions.tolist())
     return [
         Attribution("history", component.name, event, title, value)
         for component, row in zip(decision.bundle.manifest.components, added.tolist(), strict=True)
@@ -61,19 +63,41 @@ def _attributions(decision: Decision, added: Reals) -> list[Attribution]:
     ]
 
 
-def _reason(decision: Decision, totals: Reals) -> str:
-    """Word the main reason from what each history item adds in all (float64 [h])."""
+def _reasons(decision: Decision, totals: Reals) -> list[str]:
+    """Word the main reasons from what each history item adds to each listed item (float64 [h, p])."""
     general = "popular with everybody" if _knows_popularity(decision.bundle) else "from the catalogue"
     if not decision.allowed:
-        return f"{general}; not personalized, because you did not allow it"
+        return [f"{general}; not personalized, because you did not allow it"] * totals.shape[1]
     if not decision.personalized:
-        return f"{general}; nothing is known about you yet"
-    strongest = [place for place in np.argsort(-totals, kind="stable")[:2] if totals[place] > 0]
-    if not strongest:
-        return f"{general}; nothing you did speaks for it"
-    named = [place for place in strongest if totals[place] >= _SECOND_REASON * totals[strongest[0]]]
-    events = [decision.history.events[place] for place in named]
-    return because([(verb(event.kind), decision.bundle.title(event.item)) for event in events])
+        return [f"{general}; nothing is known about you yet"] * totals.shape[1]
+    named = _strongest(totals)
+    phrases = _phrases(decision, sorted({place for places in named for place in places}))
+    nothing = f"{general}; nothing you did speaks for it"
+    return [because([phrases[place] for place in places]) if places else nothing for places in named]
+
+
+def _strongest(totals: Reals) -> list[list[int]]:
+    """Return for every column of float64 [h, p] the one or two rows that add most, none if none adds anything."""
+    if not totals.size:
+        return [[] for _ in range(totals.shape[1])]
+    columns = np.arange(totals.shape[1])
+    first = totals.argmax(axis=0)
+    others = totals.copy()
+    others[first, columns] = -np.inf
+    second = others.argmax(axis=0)
+    # Of equals, argmax takes the first: the older item.
+    pairs = zip(first, totals[first, columns], second, others[second, columns], strict=True)
+    return [
+        [] if most <= 0 else [int(best)] if more < _SECOND_REASON * most else [int(best), int(next_best)]
+        for best, most, next_best, more in pairs
+    ]
+
+
+def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return what was done and the title for some of the history's items, by their place in it."""
+    titles = decision.bundle.titles_at(decision.history.positions[list(places)].tolist())
+    events = [decision.history.events[place] for place in places]
+    return {place: (verb(event.kind), title) for place, event, title in zip(places, events, titles, strict=True)}
 
 
 def _knows_popularity(bundle: Bundle) -> bool:

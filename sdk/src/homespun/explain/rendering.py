@@ -5,6 +5,9 @@ from collections.abc import Sequence
 _VERBS = {
     "buy": "bought",
     "click": "clicked",
+    "dislike": "disliked",
+    "dismiss": "dismissed",
+    "hide": "hid",
     "like": "liked",
     "listen": "listened to",
     "open": "opened",
@@ -13,6 +16,7 @@ _VERBS = {
     "rate": "rated",
     "read": "read",
     "save": "saved",
+    "skip": "skipped",
     "view": "viewed",
     "watch": "watched",
 }
@@ -52,4 +56,4 @@ def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: f
     body = [f"{label:<{width}}  {value:+.6f}" for label, value in lines]
     body.append(f"{rounding:<{width}}  {residual:+.1e}")
     total = f"{'score':<{width}}  {score:+.6f}"
-    return "\n".join([*body, "─" * len(total), total])
+    return "\n".join([*body, "-" * len(total), total])

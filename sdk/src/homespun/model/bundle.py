@@ -1,12 +1,15 @@
 """The bundle as an application sees it: verified items, titles, and pure scoring."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import msgspec
 import numpy as np
 
 from homespun.errors import MisuseError, UnknownItemError
+from homespun.model.arguments import as_list, folder_path, item_ids, list_length
 from homespun.model.catalogue import Catalogue
 from homespun.model.scoring import History, Pool, Scorer, make_history
 from homespun.model.session import ModelSession
@@ -25,7 +28,7 @@ class Scored(msgspec.Struct, frozen=True):
 class Bundle:
     """A verified bundle: model, catalogue and statement of privacy. Immutable and thread-safe.
 
-    Build it with ``Bundle.open``.
+    Build it with ``Bundle.open``. A context manager that closes it at the end.
     """
 
     def __init__(self, folder: Path, verified: Verified, *, threads: int) -> None:
@@ -57,11 +60,11 @@ class Bundle:
             BundleIntegrityError: If a file is missing or is not what the manifest says.
             ModelContractError: If the model or the catalogue breaks the contract: unknown operators,
                 weights outside the bundle, NaN weights, triggers in the catalogue.
-            MisuseError: If ``threads`` is not positive.
+            MisuseError: If ``path`` is none, or ``threads`` is not a whole number from 1 up.
         """
-        if threads < 1:
-            raise MisuseError(f"threads is {threads}; use 1 or more.")
-        folder = Path(path)
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise MisuseError(f"threads is {threads!r}; use a whole number from 1 up.")
+        folder = folder_path(path)
         return cls(folder, verify(folder), threads=threads)
 
     @property
@@ -75,7 +78,7 @@ class Bundle:
         return self.manifest.privacy
 
     def __contains__(self, item: object) -> bool:
-        return item in self._catalogue.positions
+        return isinstance(item, str) and item in self._catalogue.positions
 
     def __repr__(self) -> str:
         return f"Bundle({self.manifest.name!r}, items={self.manifest.items}, id={self.id[:12]})"
@@ -88,7 +91,7 @@ class Bundle:
         """
         try:
             return self._catalogue.positions[item]
-        except KeyError:
+        except (KeyError, TypeError):  # what cannot be hashed is no item either
             raise UnknownItemError(f"the bundle {self.manifest.name!r} has no item {item!r}.") from None
 
     def title(self, item: str) -> str:
@@ -99,6 +102,10 @@ class Bundle:
         """
         return self._catalogue.title(self.position(item))
 
+    def titles_at(self, positions: Sequence[int]) -> list[str]:
+        """Return the titles of the items at ``positions`` (each in 0..items-1), read at once."""
+        return self._catalogue.titles(positions)
+
     def tags(self, item: str) -> tuple[str, ...]:
         """Return an item's tags.
 
@@ -108,7 +115,11 @@ class Bundle:
         return self._catalogue.tags(self.position(item))
 
     def history(self, events: Iterable[Event]) -> History:
-        """Return the model's input for a person's events."""
+        """Return the model's input for a person's events.
+
+        Raises:
+            MisuseError: If something else than an Event is among them.
+        """
         return make_history(events, self._catalogue.positions, self.manifest.history, self.manifest.components)
 
     def rank(
@@ -125,7 +136,8 @@ class Bundle:
         A pure function: the same arguments and bundle give the same list on every call.
 
         Args:
-            events: The person's events in any order; without any, the prior ranks alone.
+            events: The person's events in any order: their times decide, and events without a time come
+                first, in the order given. Without any, the prior ranks alone.
             k: How many items.
             now: The time of the request, seconds since 1970. Neither component of contract 1 depends
                 on time, so it changes nothing yet.
@@ -137,31 +149,38 @@ class Bundle:
             At most ``k`` items, best first, equal scores in the bundle's order.
 
         Raises:
-            MisuseError: If ``k`` is not positive.
+            MisuseError: If ``k`` is not a whole number from 1 up, or ``events`` or ``exclude`` are not what
+                they should be.
         """
-        events = list(events)
+        events = as_list("events", events)
+        history, excluded = self.history(events), item_ids("exclude", exclude)
         seen = (event.item for event in events) if exclude_seen else ()
-        pool = self.candidates(self.history(events), k, {*exclude, *seen})
+        pool = self.candidates(history, k, excluded.union(seen))
         return [
             Scored(self.items[position], score)
             for position, score in zip(pool.positions.tolist(), pool.scores.tolist(), strict=True)
         ]
 
     def candidates(self, history: History, k: int, excluded: Iterable[str]) -> Pool:
-        """Return the best ``k`` positions and scores, best first, without the excluded items.
+        """Return the best ``k`` items, best first, equal scores by position, without the excluded ones.
 
         Raises:
-            MisuseError: If ``k`` is not positive.
+            MisuseError: If ``k`` is not a whole number from 1 up.
         """
-        if k < 1:
-            raise MisuseError(f"k is {k}; ask for at least one item.")
-        positions = self._catalogue.positions
-        left_out = np.array(sorted(positions[item] for item in excluded if item in positions), np.int64)
-        pool = self.scorer.pool(history, k + left_out.size)
-        kept = ~np.isin(pool.positions, left_out)
-        best = np.argsort(-pool.scores[kept], kind="stable")[:k]
-        return Pool(pool.positions[kept][best], pool.scores[kept][best])
+        count = list_length(k)
+        known = self._catalogue.positions
+        left_out = np.array([known[item] for item in set(excluded) if item in known], np.int64)
+        pool = self.scorer.pool(history, count, left_out)
+        return pool.take(np.argsort(-pool.scores, kind="stable")[:count])
 
     def close(self) -> None:
         """Close the catalogue's file. The bundle cannot be used afterwards."""
         self._catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

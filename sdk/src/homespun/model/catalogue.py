@@ -3,26 +3,27 @@
 A catalogue with anything but that table (a view, a trigger, an index, a virtual table) is refused.
 """
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import apsw
 import msgspec
 
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
-from homespun.protocol.bundle import CATALOGUE_SCHEMA
-from homespun.protocol.events import Event
+from homespun.model.verify import open_file
+from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS
+from homespun.protocol.events import check_item
 
 _MAX_TEXT_BYTES = 1 << 20
+_AT_ONCE = 1000
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
-_SELECT = {
-    "title": "SELECT title FROM items WHERE position = ?",
-    "tags": "SELECT tags FROM items WHERE position = ?",
-}
+_SELECT_TITLES = "SELECT position, title FROM items WHERE position IN (SELECT value FROM json_each(?))"
+_SELECT_TAGS = "SELECT tags FROM items WHERE position = ?"
 
 
 class Catalogue:
@@ -49,25 +50,37 @@ class Catalogue:
         self._connection: apsw.Connection | None = connection
 
     def title(self, position: int) -> str:
-        """Return an item's title.
+        """Return an item's title; raises what ``titles`` does."""
+        return self.titles([position])[0]
+
+    def titles(self, positions: Sequence[int]) -> list[str]:
+        """Return the titles of items, in the order that is asked for.
 
         Raises:
-            ModelContractError: If it is not text.
+            ModelContractError: If one is not text or holds a control character.
             ClosedError: If the catalogue was closed.
         """
-        return self._text("title", position)
+        wanted = list(dict.fromkeys(positions))
+        found: dict[int, Any] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            found.update(self._rows(_SELECT_TITLES, json.dumps(wanted[start : start + _AT_ONCE])))
+        titles = {position: _text("title", position, found.get(position)) for position in wanted}
+        return [titles[position] for position in positions]
 
     def tags(self, position: int) -> tuple[str, ...]:
         """Return an item's tags.
 
         Raises:
-            ModelContractError: If they are not a JSON array of text.
+            ModelContractError: If they are not a JSON array of text, or hold a control character.
             ClosedError: If the catalogue was closed.
         """
+        rows = self._rows(_SELECT_TAGS, position)
         try:
-            return _TAGS.decode(self._text("tags", position))
+            tags = _TAGS.decode(_text("tags", position, rows[0][0] if rows else None))
         except (msgspec.MsgspecError, RecursionError) as error:
             raise ModelContractError(f"the tags of item {position} are not a JSON array of text.") from error
+        # Once more, because JSON can spell them out.
+        return tuple(_text("tags", position, tag) for tag in tags)
 
     def close(self) -> None:
         """Close the file; titles and tags cannot be read any more. Closing twice does nothing."""
@@ -76,20 +89,28 @@ class Catalogue:
             if connection is not None:
                 connection.close()
 
-    def _text(self, column: Literal["title", "tags"], position: int) -> str:
+    def _rows(self, query: str, given: int | str) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
             if self._connection is None:
                 raise ClosedError("the bundle was closed; open it again to use it.")
-            rows = self._connection.execute(_SELECT[column], (position,)).fetchall()
-        # Text also where the table's declaration says so: a forged file need not keep to it.
-        if len(rows) != 1 or not isinstance(rows[0][0], str):
-            raise ModelContractError(f"the catalogue's {column} of item {position} is missing or not text.")
-        return rows[0][0]
+            return self._connection.execute(query, (given,)).fetchall()
+
+
+def _text(column: str, position: int, value: object) -> str:
+    # Checked although the table's declaration says that it is text: a forged file need not keep to it.
+    if not isinstance(value, str):
+        raise ModelContractError(f"the catalogue's {column} of item {position} is missing or not text.")
+    if CONTROL_CHARACTERS.search(value):
+        raise ModelContractError(
+            f"the catalogue's {column} of item {position} holds a control character, which could steer a terminal. "
+            "Whoever made the bundle must leave it out."
+        )
+    return value
 
 
 def _check_journal(path: Path) -> None:
     # Bytes 18 and 19 of the file format's header: 1 with a rollback journal, 2 with a write-ahead log.
-    with path.open("rb") as file:
+    with open_file(path) as file:
         versions = file.read(20)[18:]
     if versions != b"\1\1":
         raise ModelContractError("the catalogue is no database, or one whose last changes are in a log beside it.")
@@ -125,7 +146,7 @@ def _checked(row: tuple[Any, ...], expected: int) -> str:
     if position != expected:
         raise ModelContractError(f"the catalogue has position {position} where {expected} belongs.")
     try:
-        return Event(identity).item
+        return check_item(identity)
     except InvalidEventError as error:
         raise ModelContractError(f"the catalogue's id at position {position} is none: {error}") from error
 

@@ -6,18 +6,19 @@ over float32 rows, accumulated in float64, so that the same numbers added up ite
 score: Σ_i attribution(i, j) + bias_j, up to rounding far below 1e-5 of Σ|attributions|.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.model.session import ModelSession
+from homespun.model.session import Floats, ModelSession
 from homespun.protocol.bundle import Component, HistoryRule
-from homespun.protocol.events import Event, latest_per_item
+from homespun.protocol.events import Event, in_order
 
 Positions = NDArray[np.int64]
 Reals = NDArray[np.float64]
+Truths = NDArray[np.bool_]
 
 _SPARE_CANDIDATES = 100
 """Proposed beyond what is asked for, because proposals are ordered by quantized products."""
@@ -40,15 +41,26 @@ class History:
 
 @dataclass(frozen=True)
 class Pool:
-    """Scored candidates.
+    """Scored items, with the rows that made their scores.
 
     Attributes:
-        positions: int64 [p], ascending.
+        positions: int64 [p].
         scores: float64 [p].
+        decoder: float32 [p, d_c] per component, the items' rows.
+        bias: float32 [p].
+        encoder: float32 [h, d_c] per component, the history's rows.
     """
 
     positions: Positions
     scores: Reals
+    decoder: tuple[Floats, ...]
+    bias: Floats
+    encoder: tuple[Floats, ...]
+
+    def take(self, places: Positions) -> "Pool":
+        """Return the items at ``places`` (int64 [q], each in 0..p-1), in that order."""
+        decoder = tuple(rows[places] for rows in self.decoder)
+        return Pool(self.positions[places], self.scores[places], decoder, self.bias[places], self.encoder)
 
 
 @dataclass(frozen=True)
@@ -65,11 +77,28 @@ class Parts:
 
 
 def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
-    """Return the last event of every item that the person likes by the bundle's rule, oldest first."""
+    """Return the event that stands for every item that the person likes by the bundle's rule, oldest first.
+
+    It is the item's last event with a weight, or its last event if none has one.
+
+    Raises:
+        MisuseError: If something else than an Event is among the events.
+    """
     # A float, as weights are: the decimal 0.3 is a touch more than the weight 0.3.
     least = None if rule.min_weight is None else float(rule.min_weight)
+    negative = frozenset(rule.negative_kinds)
+    last: dict[str, str] = {}
+    standing: dict[str, Event] = {}
+    for event in in_order(events):
+        last[event.item] = event.kind
+        before = standing.get(event.item)
+        if before is None or before.weight is None or event.weight is not None:
+            standing.pop(event.item, None)
+            standing[event.item] = event
     return [
-        event for event in latest_per_item(events) if least is None or event.weight is None or event.weight >= least
+        event
+        for item, event in standing.items()
+        if last[item] not in negative and (least is None or event.weight is None or event.weight >= least)
     ]
 
 
@@ -101,33 +130,38 @@ class Scorer:
         self._session = session
         self._items = items
 
-    def pool(self, history: History, count: int) -> Pool:
-        """Propose at least ``count`` items (all, if there are fewer) and score them exactly."""
-        asked = min(self._items, count + _SPARE_CANDIDATES)
-        weights = history.weights.astype(np.float32)
-        positions = self._session.propose(history.positions, weights, asked)
-        return self.score(history, positions)
+    def pool(self, history: History, count: int, left_out: Positions) -> Pool:
+        """Propose at least ``count`` items (all, if there are fewer) and score them exactly.
+
+        Args:
+            history: The model's input.
+            count: How many items are wanted.
+            left_out: int64 [e], distinct positions that are not scored.
+
+        Returns:
+            The scored items, by ascending position.
+        """
+        asked = min(self._items, count + left_out.size + _SPARE_CANDIDATES)
+        positions = self._session.propose(history.positions, history.weights.astype(np.float32), asked)
+        excluded: Truths = np.zeros(self._items, np.bool_)
+        excluded[left_out] = True
+        return self.score(history, positions[~excluded[positions]])
 
     def score(self, history: History, positions: Positions) -> Pool:
         """Score the given items (int64 [p]) exactly."""
         rows = self._session.rows(positions)
+        # An empty history has rows too, of no items, so that one formula holds.
+        encoder = self._session.rows(history.positions).encoder
         total = rows.bias.astype(np.float64)
-        if history.positions.size:
-            own = self._session.rows(history.positions)
-            for weights, encoder, decoder in zip(history.weights, own.encoder, rows.decoder, strict=True):
-                query = weights @ encoder.astype(np.float64)
-                total = total + decoder.astype(np.float64) @ query
-        return Pool(positions, total)
+        for weights, own, decoder in zip(history.weights, encoder, rows.decoder, strict=True):
+            total = total + decoder.astype(np.float64) @ (weights @ own.astype(np.float64))
+        return Pool(positions, total, rows.decoder, rows.bias, encoder)
 
-    def parts(self, history: History, positions: Sequence[int]) -> Parts:
-        """Take the scores of the given items apart."""
-        rows = self._session.rows(np.array(positions, np.int64))
-        bias = rows.bias.astype(np.float64)
-        if not history.positions.size:
-            return Parts(np.zeros((*history.weights.shape, len(positions))), bias)
-        own = self._session.rows(history.positions)
-        products = [
-            encoder.astype(np.float64) @ decoder.astype(np.float64).T
-            for encoder, decoder in zip(own.encoder, rows.decoder, strict=True)
-        ]
-        return Parts(history.weights[:, :, None] * np.array(products), bias)
+
+def parts_of(history: History, pool: Pool) -> Parts:
+    """Take the scores of a pool apart; ``history`` is the one that it was scored for."""
+    products = [
+        own.astype(np.float64) @ decoder.astype(np.float64).T
+        for own, decoder in zip(pool.encoder, pool.decoder, strict=True)
+    ]
+    return Parts(history.weights[:, :, None] * np.array(products), pool.bias.astype(np.float64))

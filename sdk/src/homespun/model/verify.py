@@ -5,6 +5,7 @@ contract, the weights for values that are not finite. What was verified as bytes
 """
 
 import hashlib
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from homespun.model.topology import check_topology
 from homespun.protocol import bundle, contract
 from homespun.protocol.bundle import FileEntry, Manifest, PrivacyStatement
 from homespun.protocol.contract import decoder_output, encoder_output
+from homespun.protocol.events import KIND
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_ITEMS = 10_000_000
@@ -29,6 +31,7 @@ MAX_HISTORY = 100_000
 MAX_COMPONENTS = 8
 MAX_DIMENSIONS = 4096
 MAX_COMPONENT_WEIGHT = 1_000_000
+MAX_NEGATIVE_KINDS = 100
 MAX_DECIMAL_DIGITS = 100
 MAX_DECIMAL_EXPONENT = 100
 
@@ -109,7 +112,9 @@ def _check_values(manifest: Manifest) -> None:
         "components": 1 <= len(names) <= MAX_COMPONENTS and len(set(names)) == len(names),
         "dimensions": all(1 <= part.dimensions <= MAX_DIMENSIONS for part in manifest.components),
         "component weights": all(abs(part.weight) <= MAX_COMPONENT_WEIGHT for part in manifest.components),
+        "text": not any(bundle.CONTROL_CHARACTERS.search(text) for text in _texts(manifest)),
         "history.max_items": 1 <= manifest.history.max_items <= MAX_HISTORY,
+        "history.negative_kinds": _are_kinds(manifest.history.negative_kinds),
         "privacy": _is_coherent(manifest.privacy),
         "files": set(files) == set(bundle.FILES),
         "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in files.values()),
@@ -127,6 +132,15 @@ def _decimals(manifest: Manifest) -> Iterator[Decimal]:
     weights = [component.weight for component in manifest.components]
     numbers = [*weights, manifest.history.min_weight, privacy.epsilon, privacy.delta, privacy.rho, *releases]
     return (number for number in numbers if number is not None)
+
+
+def _texts(manifest: Manifest) -> Iterator[str]:
+    yield from (manifest.name, manifest.created, manifest.privacy.statement)
+    yield from (release.statistic for release in manifest.privacy.releases)
+
+
+def _are_kinds(kinds: tuple[str, ...]) -> bool:
+    return len(set(kinds)) == len(kinds) <= MAX_NEGATIVE_KINDS and all(map(KIND.fullmatch, kinds))
 
 
 def _is_ordinary(value: Decimal) -> bool:
@@ -149,7 +163,7 @@ def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:
     """Check size and hash; return the content if it is to be kept in memory, else nothing."""
     digest = hashlib.sha256()
     kept = bytearray()
-    with _open(path) as file:
+    with open_file(path) as file:
         left = entry.size
         while chunk := file.read(min(_CHUNK, left + 1)):
             left -= len(chunk)
@@ -166,23 +180,37 @@ def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:
 
 
 def _read(path: Path, limit: int) -> bytes:
-    with _open(path) as file:
+    with open_file(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise BundleIntegrityError(f"{path.name} is larger than {limit} bytes; it is not read.")
     return content
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
+    """Open an ordinary file of a bundle for reading, and nothing else: a link, a pipe or a device is refused.
+
+    Raises:
+        BundleIntegrityError: If it is not an ordinary file or cannot be read.
+    """
     try:
-        # A link could lead out of the bundle, a pipe would never end.
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise BundleIntegrityError(f"{path.name} of the bundle is not an ordinary file; it is not read.")
-        return path.open("rb")
+        # A link could lead out of the bundle, a pipe would never end. Not every system knows the flags that
+        # refuse both at once, so the path is looked at before, and what was opened once more after.
+        ordinary = stat.S_ISREG(path.lstat().st_mode)
+        file = open(path, "rb", opener=_open) if ordinary else None  # noqa: SIM115 - Path knows no opener
     except OSError as error:
         raise BundleIntegrityError(
             f"{path.name} of the bundle cannot be read ({error.strerror}). Is {path.parent} a bundle, and complete?"
         ) from error
+    if file is not None:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise BundleIntegrityError(f"{path.name} of the bundle is not an ordinary file; it is not read.")
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _check_graphs(manifest: Manifest, graphs: dict[str, bytes], weights_path: Path) -> None:
@@ -216,9 +244,10 @@ def _check_finite(weights: set[Weight], path: Path) -> None:
     for weight in weights:
         if weight.element == FLOAT and weight.length and weight.offset is not None:
             count = weight.length // 4
-            values = np.memmap(path, np.dtype("<f4"), mode="r", offset=weight.offset, shape=(count,))
-            finite = bool(np.isfinite(values).all())
-            del values
+            with open_file(path) as file:
+                values = np.memmap(file, np.dtype("<f4"), mode="r", offset=weight.offset, shape=(count,))
+                finite = bool(np.isfinite(values).all())
+                del values
             if not finite:
                 raise ModelContractError(
                     f"the weight {weight.name!r} holds NaN or infinity, so scores would mean nothing. "

@@ -28,6 +28,7 @@ from homespun.profile.files import (
 )
 from homespun.profile.keyfile import KEY_SIZE, KeyFile
 from homespun.profile.keys import Key
+from homespun.profile.secret import Secret
 
 _ID_SIZE = 16
 
@@ -65,7 +66,7 @@ def check_complete(folder: Path) -> None:
         raise damaged(folder, f"{KEY}, without which {DATABASE} cannot be decrypted, is missing")
 
 
-def create_files(folder: Path, key: Key, settings: Settings, entropy: Entropy) -> tuple[KeyFile, bytes]:
+def create_files(folder: Path, key: Key, settings: Settings, entropy: Entropy) -> tuple[KeyFile, Secret]:
     """Create a profile's files. The folder must be locked exclusively.
 
     Returns:
@@ -79,7 +80,7 @@ def create_files(folder: Path, key: Key, settings: Settings, entropy: Entropy) -
         raise MisuseError(f"There already is a profile in '{folder}'; open it, or erase it first.")
     for name in present(folder, DRAFT_FILES):
         (folder / name).unlink()
-    data_key = entropy(KEY_SIZE)
+    data_key = Secret(entropy(KEY_SIZE))
     file = key.seal(entropy(_ID_SIZE).hex(), data_key, settings=settings, entropy=entropy)
     draft = folder / DRAFT
     create_private(draft)

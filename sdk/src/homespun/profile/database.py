@@ -6,7 +6,9 @@ profile fails to decrypt. Non-goals: somebody who can write to the folder can pu
 files back, or cut off the newest entries of the write-ahead log; encryption cannot tell.
 """
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +16,11 @@ import apsw
 
 from homespun.config import Settings
 from homespun.errors import ProfileStorageError
+from homespun.profile.connections import connect
 from homespun.profile.failures import damaged
 from homespun.profile.files import DATABASE, DATABASE_LOG
 from homespun.profile.keyfile import check_version
+from homespun.profile.secret import Secret
 
 SCHEMA_VERSION: Final = 1
 """Version of the tables, kept as ``user_version``."""
@@ -55,7 +59,7 @@ COMMIT;
 """
 
 
-def create_database(path: Path, data_key: bytes, settings: Settings) -> None:
+def create_database(path: Path, data_key: Secret, settings: Settings) -> None:
     """Make the empty file at ``path`` an encrypted profile with its tables, and close it."""
     connection = _connect(path, data_key, settings)
     try:
@@ -69,13 +73,13 @@ def create_database(path: Path, data_key: bytes, settings: Settings) -> None:
 
 def memory_database(settings: Settings) -> apsw.Connection:
     """Return a profile that never touches the disk."""
-    connection = apsw.Connection(":memory:")
+    connection = connect(":memory:")
     _configure(connection, settings)
     connection.execute(_TABLES).fetchall()
     return connection
 
 
-def open_database(folder: Path, data_key: bytes, settings: Settings) -> apsw.Connection:
+def open_database(folder: Path, data_key: Secret, settings: Settings) -> apsw.Connection:
     """Return a connection to the folder's profile, checked page by page.
 
     Raises:
@@ -107,25 +111,39 @@ def check_header(path: Path) -> None:
     Raises:
         DamagedProfileError: It is not.
     """
-    # Through SQLite's own file layer: closing a file that we opened ourselves would drop the locks that
-    # other connections of this process hold on it (POSIX).
-    file = apsw.VFSFile("", os.fspath(path), [apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB, 0])
-    try:
-        header = file.xRead(_SALT_SIZE + len(_LAYOUT), 0)
-    finally:
-        file.xClose()
+    header = _header(path)
     if header.startswith(b"SQLite format 3"):
         raise damaged(path.parent, f"{path.name} is not encrypted")
     if header[_SALT_SIZE:] != _LAYOUT:
         raise damaged(path.parent, f"{path.name} is not an encrypted profile")
 
 
-def _connect(path: Path, data_key: bytes, settings: Settings) -> apsw.Connection:
-    connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
+def has_own_header(path: Path) -> bool:
+    """Return whether the file is readable and laid out as homespun lays it out."""
+    try:
+        return _header(path)[_SALT_SIZE:] == _LAYOUT
+    except (apsw.Error, OSError):
+        return False
+
+
+def _header(path: Path) -> bytes:
+    # A pipe would make the opening wait for somebody to write into it.
+    if not stat.S_ISREG(path.stat().st_mode):
+        return b""
+    # Through SQLite's own file layer: closing a file that we opened ourselves would drop the locks that
+    # other connections of this process hold on it (POSIX).
+    file = apsw.VFSFile("", os.fspath(path), [apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB, 0])
+    try:
+        return file.xRead(_SALT_SIZE + len(_LAYOUT), 0)
+    finally:
+        file.xClose()
+
+
+def _connect(path: Path, data_key: Secret, settings: Settings) -> apsw.Connection:
+    connection = connect(path, apsw.SQLITE_OPEN_READWRITE)
     try:
         _choose_cipher(connection)
-        # With the prefix the bytes are the key itself rather than a passphrase to derive one from.
-        connection.pragma("hexkey", (b"raw:" + data_key).hex())
+        _set_key(connection, data_key)
         connection.set_busy_timeout(settings.busy_timeout_ms)
     except BaseException:
         connection.close()
@@ -139,6 +157,15 @@ def _choose_cipher(connection: apsw.Connection) -> None:
             "The installed apsw cannot encrypt, and nothing is ever written in the clear. Uninstall 'apsw' "
             "and install 'apsw-sqlite3mc'."
         )
+
+
+def _set_key(connection: apsw.Connection, data_key: Secret) -> None:
+    # The failure of this statement would carry the statement, so it is not passed on.
+    with contextlib.suppress(apsw.Error):
+        # With the prefix the bytes are the key itself rather than a passphrase to derive one from.
+        connection.pragma("hexkey", (b"raw:" + data_key.reveal()).hex())
+        return
+    raise ProfileStorageError("The installed apsw refused the profile's key. Reinstall 'apsw-sqlite3mc'.")
 
 
 def _check_version(connection: apsw.Connection, folder: Path) -> None:
@@ -163,6 +190,10 @@ def _check_contents(connection: apsw.Connection, folder: Path) -> None:
 
 def _configure(connection: apsw.Connection, settings: Settings) -> None:
     connection.pragma("synchronous", settings.synchronous)
+    if settings.synchronous == "full":
+        # On macOS an ordinary sync stops at the disk's own cache; elsewhere these change nothing.
+        connection.pragma("fullfsync", 1)
+        connection.pragma("checkpoint_fullfsync", 1)
     connection.pragma("temp_store", "memory")
     connection.pragma("secure_delete", "on")
     connection.pragma("trusted_schema", "off")

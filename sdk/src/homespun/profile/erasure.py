@@ -2,12 +2,8 @@
 
 An erasure that was interrupted is completed the next time the profile would be opened or created, from the
 marker ``erasing.json`` that is written before anything is destroyed. Files that homespun did not write are
-left alone and reported. No key is needed: a person who forgot the passphrase can still erase.
-
-What is claimed follows the rules of ``protocol.receipts``. ``key_destroyed`` needs a key that lay outside
-the folder, was seen there and is not returned any more: the keyring's. With a passphrase or bytes the
-wrapped data key lay in the folder, so a copy of the folder made earlier can still be opened by whoever has
-the passphrase or the bytes, and the level is ``logical``.
+left alone and reported, whatever their names. No key is needed: a person who forgot the passphrase can still
+erase. What is claimed is in ``erasure_outcome``.
 """
 
 import contextlib
@@ -15,24 +11,26 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from homespun.config import DEFAULTS, Settings
-from homespun.profile.erasure_plan import destroy_outer_key, make_plan
-from homespun.profile.failures import translated
+from homespun.errors import KeyringUnavailableError, ProfileStorageError
+from homespun.profile.erasure_outcome import Outcome, OuterKey, strangers
+from homespun.profile.erasure_plan import Plan, foreign_files, make_plan, own_files
+from homespun.profile.failures import busy, translated
 from homespun.profile.files import (
+    DATABASE,
     ERASING,
+    KEY,
     MARKER_FILES,
-    OWN_FILES,
     SECRET_FILES,
     Entropy,
+    named,
     overwrite,
     present,
     sync_folder,
-    write_atomically,
 )
+from homespun.profile.keyfile import profile_id
 from homespun.profile.lock import FolderLock
-from homespun.profile.system_keyring import KeyringBackend
+from homespun.profile.system_keyring import KeyringBackend, delete_entry, system_keyring
 from homespun.protocol.receipts import StoreErasure
 
 _MEMORY = StoreErasure(
@@ -41,7 +39,19 @@ _MEMORY = StoreErasure(
 
 
 class Erasable(Protocol):
-    """An open profile, as far as its erasure needs to know."""
+    """A profile that was opened, as far as its erasure needs to know."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is; None for a profile in memory."""
+
+    @property
+    def profile_id(self) -> str:
+        """Its id, 32 hexadecimal digits."""
 
     @property
     def keyring_backend(self) -> KeyringBackend | None:
@@ -58,42 +68,53 @@ def erase(
     settings: Settings = DEFAULTS,
     entropy: Entropy = os.urandom,
     keyring: KeyringBackend | None = None,
+    profile: str | None = None,
+    force: bool = False,
 ) -> tuple[StoreErasure, ...]:
     """Erase the profile in ``folder`` and close ``store``, which is this process's use of it.
 
     Args:
-        folder: The profile's folder; None for a profile in memory.
+        folder: The profile's folder; None for a profile in memory. An open store is erased where it is.
         store: The open profile; None if it is not open in this process, or cannot be opened.
         settings: How long to wait for others that have the profile open.
         entropy: Source of the bytes that overwrite.
         keyring: The keyring that keeps the key; by default the store's, or the operating system's.
+        profile: The only profile that may be erased, by its id; by default the store's, else any.
+        force: Also destroy what merely has the name of one of homespun's files, as a key file or a database
+            that was damaged beyond recognition has.
 
     Returns:
         What happened to each store; empty if the folder holds nothing of homespun's.
 
     Raises:
+        MisuseError: The folder has no name.
         ProfileBusyError: Somebody else has the profile open. ``store`` is closed, nothing was erased.
-        ProfileStorageError: The disk refused. What was begun is completed at the next opening.
+        ProfileStorageError: The disk refused, and what was begun is completed at the next opening; or the
+            open profile is not in its folder any more, and nothing was closed or erased.
     """
     if store is not None:
         keyring = store.keyring_backend if keyring is None else keyring
-        store.close(keep_log=True)
+        if store.is_open:
+            folder, profile = store.folder, store.profile_id
+            _check_in_place(folder, profile)
+            store.close(keep_log=True)
     if folder is None:
         return (_MEMORY,)
-    if not present(folder, SECRET_FILES + MARKER_FILES):
-        return ()
+    folder = named(folder)
     with translated(folder):
-        lock = FolderLock.exclusive(folder, settings.busy_timeout_ms)
-        finished = False
-        try:
-            outcome = _erase_locked(folder, keyring, entropy)
-            finished = not present(folder, SECRET_FILES + MARKER_FILES)
-        finally:
-            lock.release(remove=finished)
-        # Somebody's files may be in it, and that is fine.
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    return outcome
+        if not erasable(folder, force=force):
+            return strangers(present(folder, SECRET_FILES))
+        return _erase(folder, keyring, settings=settings, entropy=entropy, profile=profile, force=force)
+
+
+def erasable(folder: Path, *, force: bool = False) -> bool:
+    """Return whether there is something of homespun's in the folder, or an erasure that was interrupted.
+
+    Args:
+        folder: The profile's folder.
+        force: Take a file's name for proof.
+    """
+    return bool(present(folder, (ERASING,)) or own_files(folder, force=force))
 
 
 def finish_interrupted_erasure(
@@ -117,51 +138,82 @@ def finish_interrupted_erasure(
     return erase(folder, None, settings=settings, entropy=entropy, keyring=keyring)
 
 
-def _erase_locked(folder: Path, keyring: KeyringBackend | None, entropy: Entropy) -> tuple[StoreErasure, ...]:
-    plan = make_plan(folder, keyring)
-    write_atomically(folder / ERASING, msgspec.json.encode(plan))
-    key = destroy_outer_key(plan, keyring)
-    plain = [name for name in present(folder, SECRET_FILES) if not _destroy(folder / name, entropy)]
+def _check_in_place(folder: Path | None, profile: str) -> None:
+    if folder is None or (present(folder, (KEY, DATABASE)) and profile_id(folder) in (profile, None)):
+        return
+    raise ProfileStorageError(
+        f"The profile that is open is not in '{folder}' any more: the folder was moved, emptied or exchanged "
+        "outside homespun. Nothing was erased. Close the profile, find its folder, and erase it there."
+    )
+
+
+def _erase(
+    folder: Path,
+    keyring: KeyringBackend | None,
+    *,
+    settings: Settings,
+    entropy: Entropy,
+    profile: str | None,
+    force: bool,
+) -> tuple[StoreErasure, ...]:
+    lock = FolderLock.exclusive(folder, settings.busy_timeout_ms)
+    finished = False
+    try:
+        if not erasable(folder, force=force):
+            # Somebody else erased it while we waited.
+            finished = True
+            return ()
+        plan = make_plan(folder, keyring, force=force)
+        if profile is not None and plan.profile not in (profile, ""):
+            # While nobody held the lock, somebody else erased that profile and created another.
+            raise busy(folder)
+        outcome = _carry_out(folder, plan, keyring, entropy)
+        finished = not present(folder, MARKER_FILES)
+    finally:
+        lock.release(remove=finished)
+    # Somebody's files may be in it, and that is fine.
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return outcome.stores()
+
+
+def _carry_out(folder: Path, plan: Plan, keyring: KeyringBackend | None, entropy: Entropy) -> Outcome:
+    plan.write(folder)
+    outer, because = _destroy_outer_key(plan, keyring)
+    for name in present(folder, plan.files):
+        plan = _destroy(folder, name, plan, entropy)
     sync_folder(folder)
-    data = _data_outcome(key, plain, present(folder, SECRET_FILES))
-    if not present(folder, SECRET_FILES):
+    left = present(folder, plan.files)
+    if not left:
         for name in MARKER_FILES:
             (folder / name).unlink(missing_ok=True)
         sync_folder(folder)
-    return (key, data, *_strangers(folder))
+    return Outcome(plan, outer, because, left, foreign_files(folder, plan.files))
 
 
-def _destroy(path: Path, entropy: Entropy) -> bool:
-    # Windows lets nobody remove a file that somebody has open; the caller reports what is left.
+def _destroy(folder: Path, name: str, plan: Plan, entropy: Entropy) -> Plan:
+    # Windows lets nobody remove a file that somebody has open; the outcome reports what is left.
+    path = folder / name
     overwritten = False
     with contextlib.suppress(PermissionError):
         overwritten = overwrite(path, entropy)
+    if not overwritten:
+        # Written down before the file goes: whoever completes the erasure could not tell any more.
+        plan = plan.with_plain(name)
+        plan.write(folder)
     with contextlib.suppress(PermissionError):
         path.unlink()
-    return overwritten
+    return plan
 
 
-def _strangers(folder: Path) -> tuple[StoreErasure, ...]:
-    names = sorted(path.name for path in folder.iterdir() if path.name not in OWN_FILES)
-    if not names:
-        return ()
-    detail = f"Not written by homespun and left alone: {', '.join(names)}."
-    return (StoreErasure("other files", "unverified", detail),)
-
-
-def _data_outcome(key: StoreErasure, plain: list[str], left: tuple[str, ...]) -> StoreErasure:
-    name = "events and consent records"
-    if left:
-        return StoreErasure(
-            name, "unverified", f"Could not be removed: {', '.join(left)}. The next opening tries again."
-        )
-    if plain:
-        because = "they were links or protected"
-        return StoreErasure(
-            name, "unverified", f"Removed without being overwritten, because {because}: {', '.join(plain)}."
-        )
-    return StoreErasure(
-        name,
-        "key_destroyed" if key.level == "key_destroyed" else "logical",
-        "The encrypted database and its log were overwritten and removed; the folder does not list them any more.",
-    )
+def _destroy_outer_key(plan: Plan, keyring: KeyringBackend | None) -> tuple[OuterKey, str]:
+    """Destroy the part of the key that lies outside the folder; return what became of it, and why."""
+    if plan.keyring is None:
+        if plan.source == "keyring":
+            return "kept", "the key file names an entry that is not this profile's, so none was deleted."
+        return "none", ""
+    try:
+        delete_entry(keyring or system_keyring(), plan.keyring)
+    except KeyringUnavailableError as error:
+        return "kept", str(error)
+    return ("deleted" if plan.entry_seen else "unseen"), ""

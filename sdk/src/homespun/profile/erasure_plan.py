@@ -1,23 +1,35 @@
-"""What an erasure needs to know once the key file is gone, and what may be claimed about the key.
+"""What an erasure will destroy, written down before anything is destroyed.
 
-The plan is written down before anything is destroyed. A damaged plan or key file never stops an erasure; it
-only lowers what is claimed.
+Only what is recognizably homespun's is destroyed: names alone are not enough, since other programs write a
+``key.json`` or a ``profile.db`` too. Once begun the plan knows its files by name, because a file that was
+overwritten looks like nothing any more. A damaged plan or key file never stops an erasure; it only lowers what
+is claimed.
 """
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from homespun.errors import DamagedProfileError, KeyringUnavailableError, NewerProfileError
-from homespun.profile.files import ERASING, present, read_bounded
-from homespun.profile.keyfile import MAX_FILE_SIZE, KeyFile, KeyringEntry, KeySource, read_key_file
-from homespun.profile.system_keyring import KeyringBackend, delete_entry, read_entry, system_keyring
-from homespun.protocol.receipts import StoreErasure
+from homespun.profile.database import has_own_header
+from homespun.profile.files import (
+    DATABASE,
+    DATABASE_FILES,
+    ERASING,
+    KEY,
+    OWN_FILES,
+    SECRET_FILES,
+    is_link,
+    present,
+    read_bounded,
+    write_atomically,
+)
+from homespun.profile.keyfile import MAX_FILE_SIZE, KeyFile, KeyringEntry, KeySource, is_key_file, read_key_file
+from homespun.profile.system_keyring import KeyringBackend, read_entry, system_keyring
 
 _VERSION = 1
-_STORE = "profile key"
-_OWNERS = {"passphrase": "the passphrase", "bytes": "the application's key"}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +41,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         source: What the wrapping key was made from; None if it could not be read.
         keyring: The keyring's entry, if the key is kept there.
         entry_seen: Whether the entry was there before the erasure.
+        files: The files to destroy.
+        plain: Those of them that are removed without being overwritten.
     """
 
     schema: int = _VERSION
@@ -36,20 +50,67 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     source: KeySource | None = None
     keyring: KeyringEntry | None = None
     entry_seen: bool = False
+    files: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write it down."""
+        write_atomically(folder / ERASING, msgspec.json.encode(self))
+
+    def with_plain(self, name: str) -> "Plan":
+        """Return the plan that knows of one more file that was not overwritten."""
+        return msgspec.structs.replace(self, plain=tuple(dict.fromkeys((*self.plain, name))))
 
 
-def make_plan(folder: Path, keyring: KeyringBackend | None) -> Plan:
+def make_plan(folder: Path, keyring: KeyringBackend | None, *, force: bool) -> Plan:
     """Return the plan of the erasure that was interrupted, or else a new one."""
     plan = _resumed(folder) or _planned(folder)
+    known = {*plan.files, *own_files(folder, force=force)}
+    plan = msgspec.structs.replace(plan, files=tuple(name for name in SECRET_FILES if name in known))
     if plan.keyring is None or plan.entry_seen:
         return plan
     return msgspec.structs.replace(plan, entry_seen=_sees_entry(plan.keyring, keyring))
 
 
+def own_files(folder: Path, *, force: bool = False) -> tuple[str, ...]:
+    """Return the files that an erasure destroys: homespun's, and links, whose removal destroys nothing.
+
+    Args:
+        folder: The profile's folder.
+        force: Take a file's name for proof.
+    """
+    found = tuple(name for name in present(folder, SECRET_FILES) if not _is_folder(folder / name))
+    if force:
+        return found
+    foreign = set()
+    if not _is_own(folder / KEY, is_key_file):
+        foreign.add(KEY)
+    if not _is_own(folder / DATABASE, has_own_header) and (KEY in foreign or DATABASE in found):
+        # A log belongs to its database; one that is alone belongs to whom the key file belongs.
+        foreign.update(DATABASE_FILES)
+    return tuple(name for name in found if name not in foreign)
+
+
+def foreign_files(folder: Path, own: tuple[str, ...]) -> tuple[str, ...]:
+    """Return, sorted, the names in the folder that are not ``own`` and not the marker's or the lock's."""
+    ours = ({*OWN_FILES} - {*SECRET_FILES}) | {*own}
+    return tuple(sorted(path.name for path in folder.iterdir() if path.name not in ours))
+
+
+def _is_own(path: Path, recognize: Callable[[Path], bool]) -> bool:
+    with contextlib.suppress(OSError):
+        return is_link(path) or recognize(path)
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _resumed(folder: Path) -> Plan | None:
     if not present(folder, (ERASING,)):
         return None
-    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+    with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return msgspec.json.decode(read_bounded(folder / ERASING, MAX_FILE_SIZE), type=Plan)
     return None
 
@@ -73,30 +134,3 @@ def _sees_entry(entry: KeyringEntry, keyring: KeyringBackend | None) -> bool:
         return read_entry(keyring or system_keyring(), entry) is not None
     except KeyringUnavailableError:
         return False
-
-
-def destroy_outer_key(plan: Plan, keyring: KeyringBackend | None) -> StoreErasure:
-    """Destroy the part of the key that lies outside the folder, and return what may be claimed."""
-    if plan.keyring is None:
-        return StoreErasure(
-            _STORE,
-            "logical",
-            "The wrapped data key lay in the profile's folder, where it was overwritten and removed. A copy of "
-            f"the folder made earlier can still be opened with {_OWNERS.get(plan.source or '', 'its key')}.",
-        )
-    try:
-        delete_entry(keyring or system_keyring(), plan.keyring)
-    except KeyringUnavailableError as error:
-        return StoreErasure(_STORE, "unverified", f"The keyring's part of the key may remain: {error}")
-    if not plan.entry_seen:
-        return StoreErasure(
-            _STORE,
-            "unverified",
-            "The keyring had no entry for this profile to begin with, so it may be kept in another keyring.",
-        )
-    return StoreErasure(
-        _STORE,
-        "key_destroyed",
-        "The key that unwraps the data key was deleted from the keyring, which does not return it any more; "
-        "the wrapped data key was overwritten and removed.",
-    )

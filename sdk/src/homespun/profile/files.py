@@ -12,10 +12,17 @@ Everything else in the folder belongs to somebody else and is never touched.
 """
 
 import contextlib
+import errno
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from homespun.errors import MisuseError
+
+if sys.platform == "darwin":
+    import fcntl
 
 Entropy = Callable[[int], bytes]
 """Gives so many unpredictable bytes; ``os.urandom`` outside tests."""
@@ -30,6 +37,7 @@ LOCK = "profile.lock"
 _PARTIAL = ".partial"
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 _CHUNK = 1 << 16
+_READING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
 
 KEY_FILES = (KEY, KEY + _PARTIAL)
 DATABASE_FILES = tuple(DATABASE + suffix for suffix in _SIDE_FILES)
@@ -44,10 +52,53 @@ def present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if os.path.lexists(folder / name))
 
 
+def named(folder: Path) -> Path:
+    """Return the folder as an absolute path: a relative one would be another once the process changes its own.
+
+    Raises:
+        MisuseError: It has no name, as ``Path("")`` has none.
+    """
+    if folder == Path():
+        raise MisuseError("The profile's folder has no name; give one, for instance 'profile'.")
+    return folder.absolute()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder, for its owner only, and those above it; after a power cut they are still there."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(path.parent)
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
-    """Return the file's first ``limit`` + 1 bytes, so that a longer file can be told from a full one."""
-    with path.open("rb") as file:
+    """Return the file's first ``limit`` + 1 bytes, so that a longer file can be told from a full one.
+
+    Neither a link is followed nor a pipe waited for.
+
+    Raises:
+        NotRegularError: It is no ordinary file.
+        OSError: It cannot be read.
+    """
+    _check_regular(path, path.lstat())
+    with open(os.open(path, _READING), "rb") as file:  # noqa: PTH123 - a descriptor, opened with flags
+        _check_regular(path, os.fstat(file.fileno()))
         return file.read(limit + 1)
+
+
+class NotRegularError(OSError):
+    """A link, a folder, a pipe or a device has the name of one of our files."""
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegularError(errno.EINVAL, "it is a link, a folder, a pipe or a device", str(path))
+
+
+def is_link(path: Path) -> bool:
+    """Return whether removing the name leaves the bytes to somebody else: a link, symbolic or hard."""
+    status = path.lstat()
+    return stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -58,7 +109,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     with partial.open("r+b") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        _sync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)
 
@@ -71,7 +122,16 @@ def create_private(path: Path) -> None:
 def sync_file(path: Path) -> None:
     """Wait until the file's contents are on the disk."""
     with path.open("r+b") as file:
-        os.fsync(file.fileno())
+        _sync(file.fileno())
+
+
+def _sync(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        # There an ordinary sync stops at the disk's own cache. Not every file system knows the stronger one.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -102,5 +162,5 @@ def overwrite(path: Path, entropy: Entropy) -> bool:
         for start in range(0, status.st_size, _CHUNK):
             file.write(entropy(min(_CHUNK, status.st_size - start)))
         file.flush()
-        os.fsync(file.fileno())
+        _sync(file.fileno())
     return True

@@ -1,15 +1,26 @@
 """Where the key that wraps a profile's data key comes from, for each kind of key."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf import argon2, hkdf
 
 from homespun.config import Settings
-from homespun.errors import WrongKeyError
+from homespun.errors import MisuseError, WrongKeyError
 from homespun.profile.files import Entropy
-from homespun.profile.keyfile import KEY_SIZE, SALT_SIZE, Argon2id, Hkdf, KeyFile, KeyringEntry, KeySource
+from homespun.profile.keyfile import (
+    KEY_SIZE,
+    MOST_ITERATIONS,
+    MOST_MEMORY_KIB,
+    SALT_SIZE,
+    Argon2id,
+    Hkdf,
+    KeyFile,
+    KeyringEntry,
+    KeySource,
+)
+from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import KeyringBackend, read_entry, write_entry
 
 _INFO = b"homespun key file 1 wrapping key"
@@ -25,7 +36,7 @@ class Source(Protocol):
     def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
         """Return a key file without a data key, for a new profile."""
 
-    def wrapping_key(self, file: KeyFile) -> bytes:
+    def wrapping_key(self, file: KeyFile) -> Secret:
         """Return the 32 bytes that wrap the data key of ``file``."""
 
 
@@ -33,7 +44,7 @@ class Source(Protocol):
 class PassphraseSource:
     """Argon2id of something that the person remembers."""
 
-    secret: bytes = field(repr=False)
+    secret: Secret
 
     @property
     def kind(self) -> KeySource:
@@ -41,7 +52,16 @@ class PassphraseSource:
         return "passphrase"
 
     def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
-        """Return a key file without a data key, for a new profile."""
+        """Return a key file without a data key, for a new profile.
+
+        Raises:
+            MisuseError: The settings cost more than a key file may ask for.
+        """
+        if settings.argon2_memory_kib > MOST_MEMORY_KIB or settings.argon2_iterations > MOST_ITERATIONS:
+            raise MisuseError(
+                f"A profile's passphrase may cost at most {MOST_MEMORY_KIB} KiB and {MOST_ITERATIONS} passes, so "
+                "that opening stays a matter of seconds; lower argon2_memory_kib or argon2_iterations."
+            )
         kdf = Argon2id(
             salt=entropy(SALT_SIZE),
             memory_kib=settings.argon2_memory_kib,
@@ -50,7 +70,7 @@ class PassphraseSource:
         )
         return _unsealed(profile, self.kind, kdf)
 
-    def wrapping_key(self, file: KeyFile) -> bytes:
+    def wrapping_key(self, file: KeyFile) -> Secret:
         """Return the 32 bytes that wrap the data key of ``file``."""
         kdf = file.kdf
         if not isinstance(kdf, Argon2id):
@@ -62,14 +82,14 @@ class PassphraseSource:
             lanes=kdf.lanes,
             memory_cost=kdf.memory_kib,
         )
-        return derivation.derive(self.secret)
+        return Secret(derivation.derive(self.secret.reveal()))
 
 
 @dataclass(frozen=True, slots=True)
 class RawSource:
     """HKDF of 32 bytes that the application keeps."""
 
-    secret: bytes = field(repr=False)
+    secret: Secret
 
     @property
     def kind(self) -> KeySource:
@@ -80,7 +100,7 @@ class RawSource:
         """Return a key file without a data key, for a new profile."""
         return _unsealed(profile, self.kind, Hkdf(salt=entropy(SALT_SIZE)))
 
-    def wrapping_key(self, file: KeyFile) -> bytes:
+    def wrapping_key(self, file: KeyFile) -> Secret:
         """Return the 32 bytes that wrap the data key of ``file``."""
         return _expand(file, self.secret)
 
@@ -101,10 +121,10 @@ class KeyringSource:
     def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:  # noqa: ARG002
         """Return a key file without a data key, for a new profile."""
         entry = self._entry(profile)
-        write_entry(self.backend, entry, entropy(KEY_SIZE).hex())
+        write_entry(self.backend, entry, Secret(entropy(KEY_SIZE)))
         return _unsealed(profile, self.kind, Hkdf(salt=entropy(SALT_SIZE)), entry)
 
-    def wrapping_key(self, file: KeyFile) -> bytes:
+    def wrapping_key(self, file: KeyFile) -> Secret:
         """Return the 32 bytes that wrap the data key of ``file``."""
         entry = self._entry(file.profile)
         if file.keyring != entry:
@@ -114,13 +134,9 @@ class KeyringSource:
             )
         return _expand(file, self._secret(entry))
 
-    def _secret(self, entry: KeyringEntry) -> bytes:
-        text = read_entry(self.backend, entry) or ""
-        try:
-            secret = bytes.fromhex(text)
-        except ValueError:
-            secret = b""
-        if len(secret) != KEY_SIZE:
+    def _secret(self, entry: KeyringEntry) -> Secret:
+        secret = _decoded(read_entry(self.backend, entry) or "")
+        if secret is None:
             raise WrongKeyError(
                 f"The keyring has no usable entry '{entry.username}' of '{entry.service}'. Without it this "
                 "profile cannot be opened; restore the keyring, or erase the profile and start again."
@@ -135,10 +151,19 @@ def _unsealed(profile: str, source: KeySource, kdf: Argon2id | Hkdf, entry: Keyr
     return KeyFile(profile=profile, source=source, kdf=kdf, keyring=entry, nonce=b"", wrapped=b"")
 
 
-def _expand(file: KeyFile, secret: bytes) -> bytes:
+def _decoded(text: str) -> Secret | None:
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return Secret(secret) if len(secret) == KEY_SIZE else None
+
+
+def _expand(file: KeyFile, secret: Secret) -> Secret:
     if not isinstance(file.kdf, Hkdf):
         raise _wrong_derivation(file)
-    return hkdf.HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=file.kdf.salt, info=_INFO).derive(secret)
+    derivation = hkdf.HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=file.kdf.salt, info=_INFO)
+    return Secret(derivation.derive(secret.reveal()))
 
 
 def _wrong_derivation(file: KeyFile) -> WrongKeyError:

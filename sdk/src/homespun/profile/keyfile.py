@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from homespun.config import ARGON2_ITERATIONS, ARGON2_LANES, ARGON2_MEMORY_KIB
 from homespun.errors import DamagedProfileError, NewerProfileError, WrongKeyError
 from homespun.profile.failures import damaged
-from homespun.profile.files import KEY, read_bounded
+from homespun.profile.files import KEY, NotRegularError, read_bounded
+from homespun.profile.secret import Secret
 
 SCHEMA_VERSION = 1
 """Version of the key file that this package writes and reads."""
@@ -33,14 +34,20 @@ SALT_SIZE = 16
 MAX_FILE_SIZE = 16 * 1024
 """Bytes in a key file; what we write has about 500."""
 
+MOST_MEMORY_KIB = min(256 * 1024, ARGON2_MEMORY_KIB[1])
+"""Most memory that a key file may ask for, in KiB."""
+
+MOST_ITERATIONS = min(8, ARGON2_ITERATIONS[1])
+"""Most passes that a key file may ask for; with the memory above opening takes a few seconds at worst."""
+
 KeySource = Literal["passphrase", "bytes", "keyring"]
 
 Salt = Annotated[bytes, msgspec.Meta(min_length=SALT_SIZE, max_length=SALT_SIZE)]
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
 Wrapped = Annotated[bytes, msgspec.Meta(min_length=KEY_SIZE + 16, max_length=KEY_SIZE + 16)]
 ProfileId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
-Memory = Annotated[int, msgspec.Meta(ge=ARGON2_MEMORY_KIB[0], le=ARGON2_MEMORY_KIB[1])]
-Iterations = Annotated[int, msgspec.Meta(ge=ARGON2_ITERATIONS[0], le=ARGON2_ITERATIONS[1])]
+Memory = Annotated[int, msgspec.Meta(ge=ARGON2_MEMORY_KIB[0], le=MOST_MEMORY_KIB)]
+Iterations = Annotated[int, msgspec.Meta(ge=ARGON2_ITERATIONS[0], le=MOST_ITERATIONS)]
 Lanes = Annotated[int, msgspec.Meta(ge=ARGON2_LANES[0], le=ARGON2_LANES[1])]
 
 
@@ -89,19 +96,19 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     nonce: Nonce
     wrapped: Wrapped
 
-    def wrap(self, wrapping_key: bytes, data_key: bytes, nonce: bytes) -> "KeyFile":
+    def wrap(self, wrapping_key: Secret, data_key: Secret, nonce: bytes) -> "KeyFile":
         """Return the file with the data key in it."""
-        wrapped = AESGCM(wrapping_key).encrypt(nonce, data_key, self._associated_data())
+        wrapped = AESGCM(wrapping_key.reveal()).encrypt(nonce, data_key.reveal(), self._associated_data())
         return msgspec.structs.replace(self, nonce=nonce, wrapped=wrapped)
 
-    def unwrap(self, wrapping_key: bytes) -> bytes:
+    def unwrap(self, wrapping_key: Secret) -> Secret:
         """Return the data key, 32 bytes.
 
         Raises:
             WrongKeyError: The wrapping key is another one, or a field was changed.
         """
         try:
-            return AESGCM(wrapping_key).decrypt(self.nonce, self.wrapped, self._associated_data())
+            return Secret(AESGCM(wrapping_key.reveal()).decrypt(self.nonce, self.wrapped, self._associated_data()))
         except InvalidTag as error:
             raise WrongKeyError(
                 "The key does not open this profile, or its key.json was changed. Nothing was changed now; "
@@ -121,6 +128,14 @@ class _Versioned(msgspec.Struct):
     schema: int
 
 
+class _Recognizable(_Versioned):
+    """What a key file of any version has."""
+
+    profile: ProfileId
+    nonce: str
+    wrapped: str
+
+
 def read_key_file(folder: Path) -> KeyFile:
     """Return the folder's key file.
 
@@ -129,7 +144,10 @@ def read_key_file(folder: Path) -> KeyFile:
         DamagedProfileError: It is not a key file, or asks for a cost that nobody would choose.
         OSError: It cannot be read.
     """
-    data = read_bounded(folder / KEY, MAX_FILE_SIZE)
+    try:
+        data = read_bounded(folder / KEY, MAX_FILE_SIZE)
+    except NotRegularError as error:
+        raise damaged(folder, f"{KEY} is no ordinary file ({error.strerror})") from error
     if len(data) > MAX_FILE_SIZE:
         raise damaged(folder, f"{KEY} is longer than {MAX_FILE_SIZE} bytes")
     try:
@@ -162,3 +180,12 @@ def profile_id(folder: Path) -> str | None:
         return read_key_file(folder).profile
     except (OSError, DamagedProfileError, NewerProfileError):
         return None
+
+
+def is_key_file(path: Path) -> bool:
+    """Return whether the file is readable and has the look of a key file, of whatever version."""
+    try:
+        msgspec.json.decode(read_bounded(path, MAX_FILE_SIZE)[:MAX_FILE_SIZE], type=_Recognizable)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

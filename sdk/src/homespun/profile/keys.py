@@ -13,6 +13,7 @@ from homespun.errors import MisuseError, WrongKeyError
 from homespun.profile.files import Entropy
 from homespun.profile.key_sources import KeyringSource, PassphraseSource, RawSource, Source
 from homespun.profile.keyfile import KEY_SIZE, NONCE_SIZE, KeyFile
+from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import KeyringBackend, system_keyring
 
 
@@ -37,11 +38,10 @@ class Key:
         """
         if not isinstance(text, str) or not text.strip():
             raise MisuseError("The passphrase is empty; anybody could open the profile. Ask the person for one.")
-        try:
-            encoded = unicodedata.normalize("NFC", text).encode()
-        except UnicodeEncodeError as error:
-            raise MisuseError("The passphrase contains half of a surrogate pair; give other text.") from error
-        return cls(PassphraseSource(encoded))
+        # Looked for rather than tried: the failure of an encoding carries the whole passphrase.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise MisuseError("The passphrase contains half of a surrogate pair; give other text.")
+        return cls(PassphraseSource(Secret(unicodedata.normalize("NFC", text).encode())))
 
     @classmethod
     def keyring(cls, service: str, username: str = "homespun", *, backend: KeyringBackend | None = None) -> Self:
@@ -78,7 +78,7 @@ class Key:
         """
         if not isinstance(raw, builtins.bytes | bytearray) or len(raw) != KEY_SIZE:
             raise MisuseError(f"Key.bytes needs exactly {KEY_SIZE} bytes; make them once with os.urandom(32).")
-        return cls(RawSource(builtins.bytes(raw)))
+        return cls(RawSource(Secret(builtins.bytes(raw))))
 
     @property
     def is_ephemeral(self) -> bool:
@@ -90,7 +90,7 @@ class Key:
         """The keyring that keeps the key, if one does."""
         return self._source.backend if isinstance(self._source, KeyringSource) else None
 
-    def seal(self, profile: str, data_key: builtins.bytes, *, settings: Settings, entropy: Entropy) -> KeyFile:
+    def seal(self, profile: str, data_key: Secret, *, settings: Settings, entropy: Entropy) -> KeyFile:
         """Return the key file of a new profile.
 
         Args:
@@ -106,7 +106,7 @@ class Key:
         file = source.prepare(profile, settings, entropy)
         return file.wrap(source.wrapping_key(file), data_key, entropy(NONCE_SIZE))
 
-    def unseal(self, file: KeyFile) -> builtins.bytes:
+    def unseal(self, file: KeyFile) -> Secret:
         """Return the data key of an existing profile, 32 bytes.
 
         Raises:

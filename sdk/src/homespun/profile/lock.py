@@ -6,17 +6,20 @@ than told, and ends with the process that holds it. The file is never read or wr
 
 import contextlib
 import ctypes
-import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import apsw
 
+from homespun.errors import ProfileBusyError
+from homespun.profile.connections import connect
 from homespun.profile.failures import translated
 from homespun.profile.files import LOCK
 
 _ATTEMPTS = 100
+_SLICE_MS = 50
 
 
 class FolderLock:
@@ -46,6 +49,31 @@ class FolderLock:
             ProfileStorageError: The lock file cannot be opened.
         """
         return cls._acquire(folder, wait_ms, "BEGIN EXCLUSIVE")
+
+    @classmethod
+    def exclusive_while(cls, folder: Path, wait_ms: int, needed: Callable[[Path], bool]) -> Self | None:
+        """Use the folder alone, but wait only as long as it is needed.
+
+        Somebody else may do just what the lock is wanted for, and then keep the profile open.
+
+        Returns:
+            The lock, or None if it could not be had and is not needed any more.
+
+        Raises:
+            ProfileBusyError: Somebody has the profile open, and it is still needed.
+            ProfileStorageError: The lock file cannot be opened.
+        """
+        waited = 0
+        while True:
+            wait = min(_SLICE_MS, wait_ms - waited)
+            try:
+                return cls.exclusive(folder, wait)
+            except ProfileBusyError:
+                waited += wait
+                if not needed(folder):
+                    return None
+                if waited >= wait_ms:
+                    raise
 
     @classmethod
     def _acquire(cls, folder: Path, wait_ms: int, statement: str) -> Self:
@@ -81,7 +109,7 @@ class FolderLock:
 
 
 def _locked(path: Path, wait_ms: int, statement: str) -> apsw.Connection:
-    connection = apsw.Connection(os.fspath(path))
+    connection = connect(path)
     try:
         connection.set_busy_timeout(wait_ms)
         # Otherwise the lock would leave a journal beside it.

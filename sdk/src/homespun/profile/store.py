@@ -1,29 +1,28 @@
 """The profile: one person's events and consent records, encrypted on their own machine.
 
 Tables: ``event`` (what was done with which item, in the order of recording) and ``consent`` (the choices,
-as records). Both are written only by appending.
+as records). Both are written only by appending, and each writing is one transaction that is alone from its
+beginning: what a caller decides by the consent that it is shown there still holds when it is written.
 
 Rules: thread-safe, by one lock around one connection; several processes may have the same profile open.
 What a method acknowledged by returning survives the death of the process (and a power cut with
-``Settings.synchronous="full"``). Whoever may be stored here was asked before: this module knows nothing of
-consent. Non-goals: a profile must not be used on both sides of ``fork``; and see ``database`` for what
-encryption cannot tell.
+``Settings.synchronous="full"``). What consent records mean is not known here: callers decide. Non-goals: a
+profile must not be used on both sides of ``fork``; and see ``database`` for what encryption cannot tell.
 """
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import apsw
-import msgspec
 
 from homespun.config import DEFAULTS, Settings
-from homespun.errors import ClosedError, InvalidEventError, MisuseError, ProfileStorageError
+from homespun.errors import ClosedError, MisuseError, ProfileStorageError
 from homespun.profile.creation import (
     check_complete,
     complete_creation,
@@ -35,17 +34,19 @@ from homespun.profile.database import keep_log as set_keep_log
 from homespun.profile.database import memory_database, open_database
 from homespun.profile.erasure import finish_interrupted_erasure
 from homespun.profile.failures import busy, damaged, translated
-from homespun.profile.files import DATABASE_FILES, ERASING, KEY, Entropy, present
+from homespun.profile.files import DATABASE_FILES, ERASING, KEY, Entropy, make_folder, named, present
 from homespun.profile.keyfile import KeyFile, read_key_file
 from homespun.profile.keys import Key
 from homespun.profile.lock import FolderLock
-from homespun.profile.records import consent_from_row, consent_to_row, event_from_row, event_to_row
+from homespun.profile.records import event_to_row
+from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import KeyringBackend
+from homespun.profile.tables import ConsentTable, UnreadableRowError, count_rows, insert_event, select_events
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.events import Event
 
-_INSERT_EVENT = "INSERT INTO event (item, kind, time, weight, context) VALUES (?, ?, ?, ?, ?) RETURNING id"
-_SELECT_EVENTS = "SELECT item, kind, time, weight, context FROM event ORDER BY id"
+ConsentRecords = tuple[ConsentRecord, ...]
+"""Consent records in the order in which they were recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ProfileStore:
         self._connection: apsw.Connection | None = connection
         self._folder_lock = folder_lock
         self._lock = threading.RLock()
+        self._consent = ConsentTable()
 
     @staticmethod
     def exists(folder: Path | None) -> bool:
@@ -110,10 +112,12 @@ class ProfileStore:
             return cls._in_memory(settings, entropy)
         folder = _required(folder)
         with translated(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _finish_erasure(folder, key, settings, entropy)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            with FolderLock.exclusive(folder, settings.busy_timeout_ms):
+            make_folder(folder)
+            lock = FolderLock.exclusive_while(folder, settings.busy_timeout_ms, lambda place: not profile_exists(place))
+            if lock is None:
+                raise busy(folder)
+            with lock:
                 file, data_key = create_files(folder, key, settings, entropy)
         return cls._open(folder, key, file, data_key, settings)
 
@@ -144,14 +148,16 @@ class ProfileStore:
         with translated(folder):
             _finish_erasure(folder, key, settings, entropy)
             if needs_completion(folder):
-                with FolderLock.exclusive(folder, settings.busy_timeout_ms):
-                    complete_creation(folder)
+                lock = FolderLock.exclusive_while(folder, settings.busy_timeout_ms, needs_completion)
+                if lock is not None:
+                    with lock:
+                        complete_creation(folder)
             check_complete(folder)
             file = read_key_file(folder)
         return cls._open(folder, key, file, key.unseal(file), settings)
 
     @classmethod
-    def _open(cls, folder: Path, key: Key, file: KeyFile, data_key: bytes, settings: Settings) -> Self:
+    def _open(cls, folder: Path, key: Key, file: KeyFile, data_key: Secret, settings: Settings) -> Self:
         with translated(folder):
             lock = FolderLock.shared(folder, settings.busy_timeout_ms)
             try:
@@ -190,10 +196,29 @@ class ProfileStore:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
         rows = [event_to_row(event) for event in events]
-        ids: list[int] = []
-        with self._database() as connection, connection:
-            ids.extend(int(row[0]) for row in connection.executemany(_INSERT_EVENT, rows))
-        return ids
+        with self._writing() as connection:
+            return [insert_event(connection, row) for row in rows]
+
+    def add_event_if(self, allowed: Callable[[ConsentRecords], bool], event: Event) -> bool:
+        """Record an event if the consent records of this very moment allow it.
+
+        Args:
+            allowed: Decides, given all consent records; nobody can add one until the event is recorded.
+            event: The event.
+
+        Returns:
+            Whether it was recorded.
+
+        Raises:
+            InvalidEventError: Its context cannot be written as JSON.
+            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        row = event_to_row(event)
+        with self._writing() as connection:
+            permitted = allowed(self._consent.read(connection))
+            if permitted:
+                insert_event(connection, row)
+        return permitted
 
     def events(self) -> list[Event]:
         """Return all events in the order in which they were recorded.
@@ -202,11 +227,7 @@ class ProfileStore:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
         with self._database() as connection:
-            rows = connection.execute(_SELECT_EVENTS).fetchall()
-        try:
-            return [event_from_row(row) for row in rows]
-        except (InvalidEventError, msgspec.MsgspecError) as error:
-            raise damaged(self.folder, f"it holds an event that no homespun recorded ({error})") from error
+            return select_events(connection)
 
     def add_consent(self, *records: ConsentRecord) -> None:
         """Record choices, all or none.
@@ -214,22 +235,28 @@ class ProfileStore:
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
-        rows = [consent_to_row(record) for record in records]
-        with self._database() as connection, connection:
-            connection.executemany("INSERT INTO consent (record) VALUES (?)", rows).fetchall()
+        self.extend_consent(lambda _: records)
 
-    def consent_records(self) -> list[ConsentRecord]:
-        """Return all consent records in the order in which they were recorded.
+    def extend_consent(self, choose: Callable[[ConsentRecords], ConsentRecords]) -> None:
+        """Record choices that depend on those made before, all or none.
+
+        Args:
+            choose: Gives the new records, given all that there are; nobody can add one in between.
+
+        Raises:
+            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        with self._writing() as connection:
+            self._consent.add(connection, choose(self._consent.read(connection)))
+
+    def consent_records(self) -> ConsentRecords:
+        """Return all consent records in the order of recording; the very same object until one is added.
 
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
         with self._database() as connection:
-            rows = connection.execute("SELECT record FROM consent ORDER BY id").fetchall()
-        try:
-            return [consent_from_row(row) for row in rows]
-        except msgspec.MsgspecError as error:
-            raise damaged(self.folder, f"it holds a consent record that cannot be read ({error})") from error
+            return self._consent.read(connection)
 
     def sizes(self) -> Sizes:
         """Return how much the profile holds.
@@ -237,11 +264,13 @@ class ProfileStore:
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
-        counts = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM consent)"
         with self._database() as connection:
-            row: tuple[Any, ...] = connection.execute(counts).fetchall()[0]
-            disk_bytes = _disk_bytes(self.folder)
-        return Sizes(row[0], row[1], disk_bytes)
+            return Sizes(*count_rows(connection), _disk_bytes(self.folder))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return self._connection is not None
 
     def close(self, *, keep_log: bool = False) -> None:
         """Close the profile; closing twice does nothing.
@@ -264,7 +293,23 @@ class ProfileStore:
         with self._lock, translated(self.folder):
             if self._connection is None:
                 raise ClosedError("The profile was closed; open it again to use it.")
-            yield self._connection
+            try:
+                yield self._connection
+            except UnreadableRowError as error:
+                raise damaged(self.folder, str(error)) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[apsw.Connection]:
+        with self._database() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # SQLite itself rolls back where a disk is full.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -278,8 +323,7 @@ class ProfileStore:
 def _required(folder: Path | None) -> Path:
     if folder is None:
         raise MisuseError("This key is for a profile on disk; give its folder, or use Key.ephemeral().")
-    # A relative path would mean another folder once the process changes its own.
-    return folder.absolute()
+    return named(folder)
 
 
 def _check_same(folder: Path, file: KeyFile) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from homespun.errors import KeyringUnavailableError
 from homespun.profile.keyfile import KeyringEntry
+from homespun.profile.secret import Secret
 
 _TRUSTED = tuple(f"keyring.backends.{name}" for name in ("macOS", "Windows", "SecretService", "libsecret", "kwallet"))
 
@@ -77,15 +78,15 @@ def read_entry(backend: KeyringBackend, entry: KeyringEntry) -> str | None:
         raise _refused("read", entry, error) from error
 
 
-def write_entry(backend: KeyringBackend, entry: KeyringEntry, text: str) -> None:
-    """Store the entry and check that the keyring returns it.
+def write_entry(backend: KeyringBackend, entry: KeyringEntry, secret: Secret) -> None:
+    """Store the secret in hexadecimal and check that the keyring returns it.
 
     Raises:
         KeyringUnavailableError: The keyring refused or did not keep it.
     """
     try:
-        backend.set_password(entry.service, entry.username, text)
-        kept = backend.get_password(entry.service, entry.username) == text
+        backend.set_password(entry.service, entry.username, secret.reveal().hex())
+        kept = backend.get_password(entry.service, entry.username) == secret.reveal().hex()
     except Exception as error:
         raise _refused("store", entry, error) from error
     if not kept:

@@ -59,16 +59,15 @@ class Event(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Check every bound, so that an Event that exists is valid."""
-        _keep(self, "item", check_item(self.item))
-        if not isinstance(self.kind, str) or not KIND.fullmatch(self.kind):
-            raise InvalidEventError(
-                f"kind is {_shown(self.kind)}; use a lower-case word of up to 64 letters, digits, '_', '.' or '-', "
-                "for instance 'view'."
-            )
-        _keep(self, "kind", _plain(self.kind))
-        _keep(self, "time", _number("time", self.time, highest=MAX_TIME))
-        _keep(self, "weight", _number("weight", self.weight, highest=sys.float_info.max))
-        _keep(self, "context", _context(self.context))
+        self._keep("item", self.item, check_item(self.item))
+        self._keep("kind", self.kind, _kind(self.kind))
+        self._keep("time", self.time, _number("time", self.time, MAX_TIME))
+        self._keep("weight", self.weight, _number("weight", self.weight, sys.float_info.max))
+        self._keep("context", self.context, _context(self.context))
+
+    def _keep(self, name: str, given: object, plain: object) -> None:
+        if plain is not given:
+            msgspec.structs.force_setattr(self, name, plain)
 
     def __hash__(self) -> int:
         # Without the context, which may be long: equal events still have equal hashes.
@@ -106,9 +105,13 @@ def _moment(event: Event) -> float:
     return -math.inf if event.time is None else event.time
 
 
-def _keep(event: Event, name: str, value: object) -> None:
-    if getattr(event, name) is not value:
-        msgspec.structs.force_setattr(event, name, value)
+def _kind(kind: str) -> str:
+    if not isinstance(kind, str) or not KIND.fullmatch(kind):
+        raise InvalidEventError(
+            f"kind is {_shown(kind)}; use a lower-case word of up to 64 letters, digits, '_', '.' or '-', "
+            "for instance 'view'."
+        )
+    return str.__str__(kind)
 
 
 def _plain(value: object) -> object:
@@ -125,9 +128,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def _number(name: str, value: float | None, *, highest: float) -> float | None:
-    if value is None:
-        return None
+def _number(name: str, value: float | None, highest: float) -> float | None:
+    # First what nearly every event has: a profile is read event by event.
+    if value is None or (type(value) is float and 0 <= value <= highest):
+        return value
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise InvalidEventError(f"{name} is {_shown(value)}; give a number, or None where it is unknown.")

@@ -21,6 +21,8 @@ Level = Literal["key_destroyed", "physical", "logical", "unverified"]
 
 OUT_OF_SCOPE = (
     "Blocks that a solid-state disk keeps for wear levelling after they were overwritten.",
+    "Older blocks on file systems that write copies instead of overwriting, such as APFS, btrfs and ZFS.",
+    "Memory that the operating system wrote to a disk: swap space, hibernation images and core dumps.",
     "Snapshots and shadow copies that the operating system or its file system made.",
     "Backups and copies that somebody else made of the profile's folder or of the keyring.",
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from homespun.model.arguments import as_list, item_ids
 from homespun.model.bundle import Bundle
 from homespun.model.scoring import History, Pool
 from homespun.protocol.events import Event
@@ -16,11 +17,11 @@ class Decision:
 
     Attributes:
         bundle: The bundle that scored.
-        history: The model's input; empty if the list is not personalized.
+        history: The model's input; empty if nothing that is known is a like of one of its items.
         allowed: Whether the person allowed that personal data is used.
-        personalized: Whether personal data was used.
+        personalized: Whether personal data was used: whether there was any and it was allowed.
         time: When it was made, seconds since 1970.
-        ranked: Positions and scores, best first.
+        ranked: The items, best first, with their scores and rows.
     """
 
     bundle: Bundle
@@ -42,9 +43,6 @@ def decide(
 ) -> Decision:
     """Rank for a person's events.
 
-    The list counts as personalized as soon as personal data can have changed it: through the history or
-    by leaving out what was seen.
-
     Args:
         bundle: The bundle.
         events: The person's events, or None if they may not be used. No events make a list that is the
@@ -55,13 +53,14 @@ def decide(
         exclude_seen: Whether items with an event are left out.
 
     Raises:
-        MisuseError: If ``k`` is not positive.
+        MisuseError: If ``k`` is not a whole number from 1 up, or ``exclude`` not ids of items.
     """
-    known = [] if events is None else list(events)
+    excluded = item_ids("exclude", exclude)
+    known = [] if events is None else as_list("events", events)
     history = bundle.history(known)
-    seen = {event.item for event in known} if exclude_seen else set()
-    ranked = bundle.candidates(history, k, {*exclude, *seen})
-    return Decision(bundle, history, events is not None, bool(history.events or seen), now, ranked)
+    seen = (event.item for event in known) if exclude_seen else ()
+    ranked = bundle.candidates(history, k, excluded.union(seen))
+    return _decided(bundle, known, history, ranked, now, allowed=events is not None)
 
 
 def decide_one(bundle: Bundle, events: Iterable[Event] | None, item: str, *, now: float) -> Decision:
@@ -70,6 +69,16 @@ def decide_one(bundle: Bundle, events: Iterable[Event] | None, item: str, *, now
     Raises:
         UnknownItemError: If the bundle does not have the item.
     """
-    history = bundle.history([] if events is None else events)
-    scored = bundle.scorer.score(history, np.array([bundle.position(item)], np.int64))
-    return Decision(bundle, history, events is not None, bool(history.events), now, scored)
+    position = bundle.position(item)
+    known = [] if events is None else as_list("events", events)
+    history = bundle.history(known)
+    scored = bundle.scorer.score(history, np.array([position], np.int64))
+    return _decided(bundle, known, history, scored, now, allowed=events is not None)
+
+
+def _decided(
+    bundle: Bundle, known: list[Event], history: History, ranked: Pool, now: float, *, allowed: bool
+) -> Decision:
+    # Any event counts, also of an unknown or a disliked item: it was read, and it can change a list by what
+    # is left out. A list and the explanation of an item must not say different things of the same events.
+    return Decision(bundle, history, allowed, bool(known), now, ranked)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from homespun.protocol import bundle
-from homespun.protocol.bundle import Component, FileEntry, HistoryRule, Manifest
+from homespun.protocol.bundle import NEGATIVE_KINDS, Component, FileEntry, HistoryRule, Manifest
 from homespun_server.errors import OutputError
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, limitations, markdown
@@ -131,6 +131,7 @@ def _card(model: Model, description: Description) -> Card:
         # To the last digit: a device compares exactly, and .3 as a float is less than .3.
         min_weight=None if weight is None else Decimal(weight),
         max_items=MAX_HISTORY,
+        negative_kinds=NEGATIVE_KINDS,
     )
     return Card(
         schema=CARD_VERSION,

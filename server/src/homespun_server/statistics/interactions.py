@@ -67,7 +67,8 @@ class Interactions:
             path: The file.
             columns: Which column is what.
             items: The catalogue. None: as ``Items.from_interactions`` collects it, without privacy.
-            skip_bad_rows: Leave bad rows out and count them, rather than refuse the file.
+            skip_bad_rows: Leave bad rows out and count them, rather than refuse the file. A text file is
+                then read record by record, which takes several times as long: see ``reading``.
             limits: What the reading, and the database afterwards, may use.
 
         Raises:

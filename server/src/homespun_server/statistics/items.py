@@ -85,7 +85,8 @@ class Items:
             path: The file.
             columns: Which column is what.
             skip_bad_rows: Leave bad rows out and count them, rather than refuse the file. Of rows with
-                the same id the first stays.
+                the same id the first stays, and the others are told in the report as duplicates: many of
+                them mean a table of what people did, which is no public catalogue.
             limits: What the reading may use.
 
         Raises:

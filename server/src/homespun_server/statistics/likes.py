@@ -1,7 +1,8 @@
 """From interactions to likes: who likes which item, and which users are kept aside for evaluation.
 
-A like is a (user, item) pair whose last interaction counts: it has no weight, or one of at least
-``min_weight``. A device turns its events into the same set, so what is trained on is what is scored.
+A like is a (user, item) pair whose last interaction is of no negative kind and whose last weight, if any of
+its interactions has one, is at least ``min_weight``. A device turns its events into the same set by the rule in
+the bundle's manifest, so what is trained on is what is scored.
 
 Users are kept aside by a published hash of their id, so that every run, and anybody who checks one, splits
 alike: a user is a test user if the first 32 bits of SHA-256("homespun-split-1:" + user) are below
@@ -9,7 +10,7 @@ share · 2³². A test user's likes are split the same way: ordered by SHA-256("
 + item), the first 80% are folded in and the rest predicted.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -18,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homespun.errors import MisuseError
+from homespun.protocol.bundle import NEGATIVE_KINDS
 from homespun_server.statistics.interactions import Interactions
 
 FOLD_IN = 0.8
@@ -50,13 +52,21 @@ class Likes:
     Lives in the interactions' database, one at a time: deriving it again replaces it.
     """
 
-    def __init__(self, interactions: Interactions, *, min_weight: float | None, test_share: float) -> None:
+    def __init__(
+        self,
+        interactions: Interactions,
+        *,
+        min_weight: float | None,
+        test_share: float,
+        negative_kinds: Sequence[str] = NEGATIVE_KINDS,
+    ) -> None:
         """Derive the likes.
 
         Args:
             interactions: Read interactions; stay open as long as this object is used.
-            min_weight: Least weight of a like; None: every interaction is one.
+            min_weight: Least weight of a like; None: weights do not matter.
             test_share: Share of users kept aside, in [0, 1).
+            negative_kinds: Kinds of interactions that speak against an item.
 
         Raises:
             MisuseError: If ``test_share`` is out of range.
@@ -65,7 +75,8 @@ class Likes:
             raise MisuseError(f"test_share is {test_share}; it must lie in [0, 1).")
         self.ids = interactions.items.ids
         self._connection: duckdb.DuckDBPyConnection = interactions.connection
-        self._connection.execute(_CREATE_LIKES, {"min_weight": min_weight, "below": int(test_share * 2**32)})
+        rule = {"min_weight": min_weight, "negative_kinds": list(negative_kinds)}
+        self._connection.execute(_CREATE_LIKES, {**rule, "below": int(test_share * 2**32)})
 
     def training_users(self) -> int:
         """Return how many training users like anything. A raw figure: for the operator's eyes only."""
@@ -143,11 +154,16 @@ SELECT
     item,
     ('0x' || substr(sha256('homespun-split-1:' || user), 1, 8))::UINTEGER < $below AS test
 FROM (
-    SELECT user, item, last(weight ORDER BY time NULLS FIRST, row) AS weight
+    SELECT
+        user,
+        item,
+        last(kind ORDER BY time NULLS FIRST, row) AS kind,
+        last(weight ORDER BY time NULLS FIRST, row) FILTER (weight IS NOT NULL) AS weight
     FROM interactions
     GROUP BY user, item
 )
-WHERE $min_weight IS NULL OR weight IS NULL OR weight >= $min_weight
+WHERE (kind IS NULL OR NOT list_contains($negative_kinds::VARCHAR[], kind))
+    AND ($min_weight IS NULL OR weight IS NULL OR weight >= $min_weight)
 """
 
 _COUNT_GROUPS = """

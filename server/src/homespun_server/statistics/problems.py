@@ -1,10 +1,11 @@
 """What can be wrong with a row, how it is told, and the report of what was left out.
 
 Structural faults, which no setting skips: a file that is missing, unreadable, empty, of an unknown
-extension, damaged as a whole (gzip, Parquet), without a column that was asked for or with it twice, with
-nested values in a Parquet column where single ones belong, with a quoted field that is never closed (it
-swallows the rows after it, and nobody can say which), or without a single usable row. Everything else is
-a fault of rows: it is an error by default, and left out and counted with ``skip_bad_rows=True``.
+extension, damaged as a whole (gzip, Parquet), without a column that was asked for (``columns`` says what
+that means in JSON Lines) or with it twice, with nested values in a Parquet column where single ones belong,
+with a quoted field that is never closed (it swallows the rows after it, and nobody can say which), or
+without a single usable row. Everything else is a fault of rows: it is an error by default, and left out and
+counted with ``skip_bad_rows=True``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,18 +1,19 @@
 """Reads one file into one table of one database, and settles what was wrong with its rows.
 
 The rule that privacy rests on: what a row is read as never depends on other rows. Sums are bounded per
-user, and one person who changed how everybody's rows are read would change them without any bound. Hence
-the operator's choice alone, made before the file is opened, decides who reads a text file:
+user, and one person who changed how everybody's rows are read would change them without any bound.
 
-- by default DuckDB, at full speed, which takes the file as it is or refuses it as a whole; then the file is
-  walked record by record, only to tell which rows are at fault;
-- with ``skip_bad_rows=True`` always the walk, slower by far, whose good records DuckDB takes over as they
-  are. There is no way from one to the other in the middle of a reading.
+A text file can be read in two ways: by DuckDB at full speed, which takes it as it is or refuses it as a
+whole, and by the walk, record by record and slower by far, whose good records DuckDB takes over as they
+are. Where both take a row, they take it for the same; only blanks beside quotes (``"a" ,b``), which DuckDB
+drops, are malformed to the walk. Hence
 
-Both take the same files for good, with these exceptions. Blanks beside quotes (``"a" ,b``) are dropped by
-DuckDB; to the walk they make the row malformed, or, in front of a quote, they and the quotes belong to the
-value. DuckDB ends a row at a lone carriage return, the walk takes it for malformed. The walk forgives a
-byte order mark and odd white space around JSON, and refuses fields of more than 131,072 characters.
+- with ``skip_bad_rows=True`` the walk alone reads, whatever the file holds;
+- by default DuckDB reads, and where it refuses, the walk does: if it finds no malformed row (but blank
+  lines, line ends of several kinds, or a byte order mark before JSON), its records are taken, and otherwise
+  the file is refused as a whole. So one odd row may cost the file, but never changes another row.
+
+The choice is thus the operator's, and it matters for blanks beside quotes alone.
 
 What is a record is settled by the quotes (RFC 4180) or the line ends (JSON Lines) that the file's writer
 set. A person's rows are records; a file whose writer quotes nothing lets values pose as records, which no
@@ -66,9 +67,9 @@ class Reading:
         self._source = source
         self._connection = database.connection
         self._skip = skip_bad_rows
-        self._walked = skip_bad_rows and source.is_text
+        self._walked = False
         self._bad: dict[Reason, array[int]] = {}
-        if self._walked:
+        if skip_bad_rows and source.is_text:
             self._walk()
         self._names = self._attempt(lambda: source.names(self._connection, path, walked=self._walked))
         if not self._names:
@@ -138,29 +139,21 @@ class Reading:
         except duckdb.Error as error:
             kind = type(error).__name__
         # Not inside the handler: DuckDB's message would be the context of what is raised.
-        raise self._refusal(kind)
-
-    def _refusal(self, kind: str) -> DataError:
-        if not self._source.is_text or self._walked:
-            return DataError(
-                f"{self._path} is not a table of the kind that its extension says, or is damaged: {kind}. Check that "
-                "it opens elsewhere, or write it again.",
-                path=self._path,
-            )
-        for _ in self._good_records():
-            pass
-        malformed = self._malformed()
-        if malformed:
-            return refuse(malformed, self._path, 0, self._lines)
-        return DataError(
-            f"{self._path} is refused as a whole ({kind}), though none of its rows is malformed by itself. The "
-            "reason may be a byte order mark or odd white space in JSON Lines, or quotes and line ends of several "
-            "kinds. Write it again, or pass skip_bad_rows=True to read it row by row.",
+        if self._source.is_text and not self._walked:
+            self._walk()
+            return self._attempt(action)
+        raise DataError(
+            f"{self._path} is not a table of the kind that its extension says, or is damaged: {kind}. Check that it "
+            "opens elsewhere, or write it again.",
             path=self._path,
         )
 
     def _walk(self) -> None:
-        """Put the good records of a text file into the table ``walked``, and remember the others."""
+        """Put the good records of a text file into the table ``walked``, and read them from now on.
+
+        Raises:
+            DataError: If the file is damaged, or has malformed rows that are not to be skipped.
+        """
         self._connection.execute("CREATE TABLE walked (row BIGINT, fields VARCHAR[])")
         with closing(self._good_records()) as records:
             while batch := list(islice(records, _RECORDS_PER_BATCH)):
@@ -168,6 +161,10 @@ class Reading:
                 self._connection.register("given", pa.table(columns, schema=_WALKED))
                 self._connection.execute("INSERT INTO walked FROM given")
                 self._connection.unregister("given")
+        malformed = self._malformed()
+        if malformed and not self._skip:
+            raise refuse(malformed, self._path, 0, self._lines)
+        self._walked = True
 
     def _good_records(self) -> Generator[Record]:
         with closing(self._source.records(self._path, self._connection)) as records:

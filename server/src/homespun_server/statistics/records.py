@@ -1,7 +1,7 @@
-"""Walks text files record by record: to find out which rows DuckDB refuses, and on which line a row starts.
+"""Walks text files record by record: which rows are good, what they hold, and on which line they start.
 
-Not the way by which files are read, which is DuckDB's: this one is exact and slow, and runs only once
-something is wrong. Rows count from 1, without the header and without blank lines; lines count from 1.
+Exact and slow: see ``reading`` for when it reads. What a record is read as depends on its own lines and the
+header only. Rows count from 1, without the header and without blank lines; lines count from 1.
 """
 
 import csv
@@ -81,20 +81,23 @@ class TextLines:
 
 
 def csv_records(path: Path, delimiter: str) -> Generator[Record]:
-    """Yield the header and the rows of a CSV file with RFC 4180 quotes.
+    """Yield the header and the rows of a CSV file with RFC 4180 quotes; blanks beside them are malformed.
 
     Raises:
         DataError: If the file is damaged, or if a quoted field swallows lines and is never closed.
     """
     with closing(TextLines(path)) as lines:
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        recent: list[str] = []
+        reader = csv.reader(_remember(lines, recent), delimiter=delimiter, strict=True)
         row = 0
         width = 0
         while (record := _next_csv(reader, lines, row)) is not None:
             width = width or len(record.fields)
             if record.fields or record.reason or width <= 1:
-                yield _check_csv(record, width)
+                padded = row > 0 and _is_padded(record.fields, recent, delimiter)
+                yield record._replace(reason=Reason.MALFORMED) if padded else _check_csv(record, width)
                 row += 1
+            recent.clear()
 
 
 def json_records(path: Path, valid: Callable[[list[str]], list[bool]]) -> Generator[Record]:
@@ -116,6 +119,24 @@ def json_records(path: Path, valid: Callable[[list[str]], list[bool]]) -> Genera
             for record, good, verdict in zip(batch, encoded, verdicts, strict=True):
                 reason = None if verdict else Reason.MALFORMED
                 yield record._replace(reason=reason if good else Reason.ENCODING)
+
+
+def _remember(lines: Iterator[str], recent: list[str]) -> Iterator[str]:
+    for line in lines:
+        recent.append(line)
+        yield line
+
+
+def _is_padded(fields: list[str], lines: list[str], delimiter: str) -> bool:
+    """Tell whether blanks stand in front of a field's quotes: DuckDB drops them, the csv module keeps both."""
+    if not any(' "' in line for line in lines):
+        return False
+    try:
+        unpadded = next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:
+        return True
+    changed = [field for field, other in zip(fields, unpadded, strict=False) if field != other]
+    return len(fields) != len(unpadded) or any(field.lstrip(" ").startswith('"') for field in changed)
 
 
 def _next_csv(reader: Iterator[list[str]], lines: TextLines, row: int) -> Record | None:
