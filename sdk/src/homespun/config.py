@@ -34,7 +34,7 @@ class Settings:
         argon2_memory_kib: Memory of the passphrase derivation of new profiles, in KiB.
         argon2_iterations: Passes of the passphrase derivation of new profiles.
         argon2_lanes: Parallel lanes of the passphrase derivation of new profiles.
-        threads: Threads that the model may use for one operator.
+        threads: Threads of one model run, for the built-in sample; other bundles say it in ``Bundle.open``.
 
     Raises:
         MisuseError: On construction, if a value is out of range.

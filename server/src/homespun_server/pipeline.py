@@ -202,10 +202,17 @@ def _check_catalogue_is_public(budget: Accountant | None, interactions: Interact
     """Refuse a catalogue that was taken from the interactions, on purpose or by giving the same file twice."""
     items = interactions.items
     read = items.report
-    same_file = read is not None and Path(read.path).resolve() == Path(interactions.report.path).resolve()
+    same_file = read is not None and _same_file(Path(read.path), Path(interactions.report.path))
     repeated = read is not None and any(fault.reason is Reason.DUPLICATE_ITEM for fault in read.skipped)
     if budget is not None and (items.derived or same_file or repeated):
         raise MisuseError(_CATALOGUE_TELLS)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is gone since it was read
+        return one.absolute() == other.absolute()
 
 
 _CATALOGUE_TELLS = (

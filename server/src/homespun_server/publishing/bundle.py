@@ -15,7 +15,7 @@ from homespun.protocol.bundle import NEGATIVE_KINDS, Component, FileEntry, Histo
 from homespun_server.errors import OutputError
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, limitations, markdown
-from homespun_server.publishing.catalogue import write_catalogue
+from homespun_server.publishing.catalogue import one_line, write_catalogue
 from homespun_server.publishing.onnx_export import write_model
 from homespun_server.publishing.statement import decimal, privacy_statement
 from homespun_server.statistics.items import Items
@@ -135,7 +135,7 @@ def _card(model: Model, description: Description) -> Card:
     )
     return Card(
         schema=CARD_VERSION,
-        name=description.name,
+        name=one_line(description.name),
         created=_timestamp(description.created),
         items=model.items.size,
         components=components,

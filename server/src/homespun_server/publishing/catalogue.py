@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.bundle import CATALOGUE_SCHEMA
+from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS
 from homespun_server.statistics.items import Items
 
 
 def write_catalogue(items: Items, positions: NDArray[np.int64], path: Path) -> None:
-    """Write the chosen items' ids, titles and tags.
+    """Write the chosen items' ids, titles and tags, free of line breaks and other control characters.
 
     Args:
         items: The whole catalogue.
@@ -21,7 +21,12 @@ def write_catalogue(items: Items, positions: NDArray[np.int64], path: Path) -> N
         path: A file that does not exist yet.
     """
     rows = (
-        (row, items.ids[item], items.titles[item], msgspec.json.encode(items.tags[item]).decode())
+        (
+            row,
+            items.ids[item],
+            one_line(items.titles[item]) or items.ids[item],
+            msgspec.json.encode([tag for tag in map(one_line, items.tags[item]) if tag]).decode(),
+        )
         for row, item in enumerate(positions.tolist())
     )
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -31,3 +36,8 @@ def write_catalogue(items: Items, positions: NDArray[np.int64], path: Path) -> N
         connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?)", rows)
         connection.execute("COMMIT")
         connection.execute("VACUUM")
+
+
+def one_line(text: str) -> str:
+    """Return a text as devices accept it: control characters, which could steer a terminal, become spaces."""
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split()) if CONTROL_CHARACTERS.search(text) else text

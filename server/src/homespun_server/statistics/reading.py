@@ -92,7 +92,7 @@ class Reading:
 
         Args:
             faults: What was found in the rows that were read.
-            rows: How many it read.
+            rows: How many these are.
 
         Raises:
             DataError: If rows are at fault and not to be skipped, or if none is left.
