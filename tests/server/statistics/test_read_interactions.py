@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -17,7 +18,7 @@ from homespun_server.statistics.items import Items
 
 CATALOGUE = Items(["x", "y", "z"], ["X", "Y", "Z"], [()] * 3, [""] * 3)
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"user": "a", "item": "x", "time": 10.5, "kind": "view", "weight": 1.0, "day": "mo"},
     {"user": "b", "item": "z", "time": None, "kind": None, "weight": None, "day": None},
     {"user": "a", "item": "x", "time": 20.0, "kind": "buy", "weight": 0.0, "day": "tu"},

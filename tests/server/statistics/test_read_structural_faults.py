@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from homespun_server.errors import DataError
@@ -100,7 +101,9 @@ def test_missing_column_lists_those_that_are_there(tmp_path):
 
 @pytest.mark.parametrize("role", ["time", "kind", "weight"])
 def test_optional_column_that_was_asked_for_is_not_optional(tmp_path, role):
-    error = refused(file(tmp_path / "t.csv", b"user,item\na,x\n"), InteractionColumns(**{role: "absent"}))
+    error = refused(
+        file(tmp_path / "t.csv", b"user,item\na,x\n"), msgspec.structs.replace(InteractionColumns(), **{role: "absent"})
+    )
     assert (error.column, f"{role}='…'" in str(error)) == ("absent", True)
 
 
@@ -117,7 +120,7 @@ def test_missing_key_in_every_json_row(tmp_path):
 @pytest.mark.parametrize("role", ["time", "kind", "weight"])
 def test_optional_key_that_was_asked_for_is_not_optional_in_json(tmp_path, role):
     path = file(tmp_path / "t.jsonl", b'{"user": "a", "item": "x"}\n')
-    columns = InteractionColumns(**{role: "absent"})
+    columns = msgspec.structs.replace(InteractionColumns(), **{role: "absent"})
     with pytest.raises(DataError, match=f"no column 'absent', which is meant for {role}"):
         Interactions.read(path, columns, items=CATALOGUE)
     # Where rows are skipped, a single row with the key would otherwise decide whether there is a result.
