@@ -279,7 +279,8 @@ class Consent:
         """Record that the person no longer allows ``purposes``.
 
         Withdrawing ``DEVICE_STORAGE`` erases the whole profile; that choice then lives in memory only, and
-        the application remembers it.
+        the application remembers it. If another process has the profile open, the withdrawal holds at once
+        and ProfileBusyError says that the erasure is pending: the last process to let go completes it.
 
         Returns:
             The receipt of the erasure, or None if nothing had to be erased.
