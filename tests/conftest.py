@@ -24,6 +24,7 @@ settings.register_profile(
 settings.register_profile(
     "soak",
     deadline=None,
+    derandomize=False,  # said because Hypothesis would turn it on by itself where CI is set
     max_examples=2000,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
