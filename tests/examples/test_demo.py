@@ -1,0 +1,38 @@
+"""The demonstration runs as ``make demo`` runs it, on the data that are shipped."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(400)
+def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(repository / "examples" / "demo.py"), str(tmp_path / "demo")]
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    for row in ("popularity", "EASE", "content", "private, ε = 1", "private, ε = 4", "non-private"):
+        assert re.search(rf"^ *{re.escape(row)}.* \.?0?\.\d{{4}}", text, re.MULTILINE), row
+    assert "At ε = 1 the private model" in text
+    assert "on disk: nothing" in text
+    assert "rounding (residual)" in text
+    readable = re.findall(r"^│ (?:key\.json|profile\S*) +│ +[\d,]+ +│ (\d+)", text, re.MULTILINE)
+    assert readable
+    assert set(readable) == {"0"}
+    assert "Files left: none. Events left: 0." in text
+    assert "\x1b[" not in text
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
+        "content",
+        "non-private",
+        "private-1",
+        "private-2",
+        "private-4",
+        "private-8",
+    ]
