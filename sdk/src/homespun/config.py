@@ -1,15 +1,25 @@
 """Frozen settings: every limit with its unit. Nothing here is read from the environment."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from homespun.errors import MisuseError
+from homespun.protocol.events import KIND
+from homespun.protocol.read_only import ReadOnlyDict
 
-ARGON2_MEMORY_KIB = (8 * 1024, 1024 * 1024)
+Durability = Literal["process", "power"]
+"""What an acknowledged write survives: the death of the process, or also a power cut."""
+
+MOST_EPSILON = Decimal(1000)
+"""Largest ε that a device may be set to spend; far beyond any meaning."""
+
+ARGON2_MEMORY_KIB = (8 * 1024, 256 * 1024)
 """Least and most memory of the passphrase derivation, in KiB; a key file may not ask for more."""
 
-ARGON2_ITERATIONS = (1, 16)
-"""Least and most passes of the passphrase derivation."""
+ARGON2_ITERATIONS = (1, 8)
+"""Least and most passes of the passphrase derivation; with the memory above opening takes seconds at worst."""
 
 ARGON2_LANES = (1, 16)
 """Least and most parallel lanes of the passphrase derivation."""
@@ -21,6 +31,63 @@ def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
         raise MisuseError(f"{name} is {value!r}; use a whole number from {least} to {most}.")
 
 
+def _check_positive(name: str, value: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise MisuseError(f"{name} is {value!r}; use a number above 0, at most {most:g}.")
+
+
+def check_durability(durability: str) -> None:
+    """Check that there is such a durability.
+
+    Raises:
+        MisuseError: There is not.
+    """
+    if durability not in ("process", "power"):
+        raise MisuseError(f"durability is {durability!r}; use 'process' or 'power'.")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long and how many events are kept; whichever ends first.
+
+    Attributes:
+        days: Days since the event was recorded; None for ever.
+        events: The latest so many; None for all.
+
+    Raises:
+        MisuseError: On construction, if a value is out of range.
+    """
+
+    days: float | None = None
+    events: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        if self.days is not None:
+            _check_positive("retention's days", self.days, 36_600.0)
+        if self.events is not None:
+            _check_range("retention's events", self.events, (0, 100_000_000))
+
+
+def _retention_of(kinds: Mapping[str, Retention]) -> Mapping[str, Retention]:
+    if not isinstance(kinds, Mapping) or not all(
+        isinstance(kind, str) and KIND.fullmatch(kind) and isinstance(limit, Retention) for kind, limit in kinds.items()
+    ):
+        raise MisuseError("retention_of is not what it should be; use {'view': Retention(days=90)}.")
+    return ReadOnlyDict(kinds)
+
+
+def _attributes(names: Iterable[str]) -> tuple[str, ...]:
+    kept = () if isinstance(names, str) else tuple(names)
+    if isinstance(names, str) or not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
+        raise MisuseError("attributes is not what it should be; use lower-case words, such as ('age_band', 'language').")
+    return kept
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What an application may tune; the defaults suit a desktop or a phone.
@@ -28,9 +95,25 @@ class Settings:
     Attributes:
         busy_timeout_ms: How long to wait for another process that writes to the same profile, in
             milliseconds.
-        synchronous: ``normal``: what was recorded survives a crash of the application, and after a
-            power cut the last moments may be missing. ``full``: it survives the power cut too, and
-            every write waits for the disk.
+        durability: ``process``: what was recorded survives the death of the application, and after a
+            power cut the last moments may be missing. ``power``: it survives the power cut too, and
+            every write waits for the disk. Consent, controls and erasure are always written as with
+            ``power``. A single ``record`` may ask for more or less.
+        batch_events: How many events ``record`` may hold in memory before it writes them. With 1 every
+            event is on the disk when ``record`` returns; with more, at most so many of the latest are
+            lost if the process is killed.
+        batch_seconds: How long an event may be held in memory, in seconds; the other half of what may be lost.
+        epoch_days: Days of recording that share one file and key, which is destroyed once nothing in it is
+            kept any more.
+        retention: How long and how many events are kept.
+        retention_of: The same for single kinds of events, beside ``retention``.
+        attributes: Names of what the person may declare about themselves.
+        strictly_necessary: Why the profile may be on the disk without being asked for, where the law allows
+            that because the person asked for what cannot work without it. The declaration is recorded. None:
+            nothing is on the disk before the person agrees.
+        tombstones: Whether a complete erasure leaves a mark outside the folder, by which a restored backup
+            erases itself again.
+        lifetime_epsilon: The most that everything this device ever contributes may cost, as ε.
         argon2_memory_kib: Memory of the passphrase derivation of new profiles, in KiB.
         argon2_iterations: Passes of the passphrase derivation of new profiles.
         argon2_lanes: Parallel lanes of the passphrase derivation of new profiles.
@@ -41,7 +124,16 @@ class Settings:
     """
 
     busy_timeout_ms: int = 2000
-    synchronous: Literal["normal", "full"] = "normal"
+    durability: Durability = "process"
+    batch_events: int = 1
+    batch_seconds: float = 1.0
+    epoch_days: float = 30.0
+    retention: Retention = Retention(days=730, events=200_000)
+    retention_of: Mapping[str, Retention] = field(default_factory=lambda: ReadOnlyDict[str, Retention]())
+    attributes: tuple[str, ...] = ("age_band", "language", "location")
+    strictly_necessary: str | None = None
+    tombstones: bool = True
+    lifetime_epsilon: Decimal = Decimal(8)
     argon2_memory_kib: int = 64 * 1024
     argon2_iterations: int = 3
     argon2_lanes: int = 4
@@ -54,8 +146,18 @@ class Settings:
         _check_range("argon2_iterations", self.argon2_iterations, ARGON2_ITERATIONS)
         _check_range("argon2_lanes", self.argon2_lanes, ARGON2_LANES)
         _check_range("threads", self.threads, (1, 1024))
-        if self.synchronous not in ("normal", "full"):
-            raise MisuseError(f"synchronous is {self.synchronous!r}; use 'normal' or 'full'.")
+        _check_range("batch_events", self.batch_events, (1, 10_000))
+        check_durability(self.durability)
+        for name, most in (("batch_seconds", 3600.0), ("epoch_days", 3660.0)):
+            _check_positive(name, getattr(self, name), most)
+        if not isinstance(self.retention, Retention):
+            raise MisuseError("retention is not what it should be; use Retention(days=..., events=...).")
+        object.__setattr__(self, "retention_of", _retention_of(self.retention_of))
+        object.__setattr__(self, "attributes", _attributes(self.attributes))
+        if self.strictly_necessary is not None and not _is_text(self.strictly_necessary):
+            raise MisuseError("strictly_necessary is empty; say in a sentence why the profile is necessary, or None.")
+        if not isinstance(self.lifetime_epsilon, Decimal) or not 0 <= self.lifetime_epsilon <= MOST_EPSILON:
+            raise MisuseError(f"lifetime_epsilon is {self.lifetime_epsilon!r}; use a Decimal from 0 to {MOST_EPSILON}.")
 
 
 DEFAULTS = Settings()

@@ -13,24 +13,39 @@ Not thread-safe: ``Home`` has the lock.
 
 import contextlib
 import dataclasses
-import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
-from homespun.config import DEFAULTS, Settings
 from homespun.consent import ConsentLedger, Purpose, joining, with_vetoes
 from homespun.errors import MisuseError, ProfileBusyError, ProfileError
-from homespun.profile import Key, ProfileStore, erase, finish_interrupted_erasure, named, profile_id
-from homespun.protocol.consent import ConsentRecord
-from homespun.protocol.receipts import StoreErasure
+from homespun.profile import (
+    DeviceKey,
+    FileTombstones,
+    Key,
+    Place,
+    ProfileStore,
+    Tombstones,
+    View,
+    create,
+    erase,
+    exists,
+    finish_interrupted_erasure,
+    named,
+    open_profile,
+    profile_id,
+)
+from homespun.protocol.consent import ConsentRecord, kind_of
+from homespun.protocol.receipts import Receipt
 
-Entropy = Callable[[int], bytes]
-"""So many unpredictable bytes."""
+Clock = Callable[[], float]
+"""Seconds since 1970-01-01 UTC."""
 
 Records = tuple[ConsentRecord, ...]
 
 Choose = Callable[[ConsentLedger], Records]
 """Gives the records of a choice, numbered after those of a ledger."""
+
+Released = Iterable[tuple[str, str]]
+"""What left the profile, each with its ε as decimal text."""
 
 
 class StorageWithdrawnError(Exception):
@@ -40,16 +55,14 @@ class StorageWithdrawnError(Exception):
 class Custody:
     """A profile that may not exist yet, and the choices about it."""
 
-    def __init__(
-        self, folder: Path | None, key: Key, *, settings: Settings = DEFAULTS, entropy: Entropy = os.urandom
-    ) -> None:
-        """Complete an erasure that was interrupted; open nothing yet.
+    def __init__(self, place: Place, clock: Clock, tombstones: Tombstones | None = None) -> None:
+        """Complete an erasure that was interrupted, or undone by restoring a backup; open nothing yet.
 
         Args:
-            folder: Where the profile is or will be; None with an ephemeral key.
-            key: What opens it.
-            settings: Limits and costs.
-            entropy: Where unpredictable bytes come from.
+            place: Where the profile is or will be, and what opens it.
+            clock: Where the time comes from.
+            tombstones: Where erased profiles are remembered; by default the keyring that keeps the key, or else
+                a file beside the folder.
 
         Raises:
             MisuseError: The folder has no name.
@@ -59,13 +72,21 @@ class Custody:
         self.unstored: Records = ()
         self.past: Records = ()
         self.due: str | None = None
-        self._folder = None if folder is None else named(folder)
-        self._key = key
-        self._settings = settings
-        self._entropy = entropy
+        self.completed: Receipt | None = None
+        self.place = place if place.folder is None else dataclasses.replace(place, folder=named(place.folder))
+        self._clock = clock
+        self._tombstones = _tombstones(self.place, tombstones)
         self._read: tuple[Records, ConsentLedger] = ((), ConsentLedger())
-        if self._folder is not None:
-            finish_interrupted_erasure(self._folder, settings=settings, entropy=entropy, keyring=key.keyring_backend)
+        if self.place.folder is not None:
+            self.completed = finish_interrupted_erasure(
+                self.place.folder,
+                settings=place.settings,
+                entropy=place.entropy,
+                clock=clock,
+                keyring=place.key.keyring_backend,
+                key_store=place.key_store,
+                tombstones=self._tombstones,
+            )
 
     @property
     def profile(self) -> str:
@@ -76,8 +97,8 @@ class Custody:
 
     @property
     def may_write(self) -> bool:
-        """Whether there is a profile that keeps choices: one with consent to its storage."""
-        return self.store is not None and self._stored(self.store).may_store
+        """Whether there is a profile that keeps choices: one whose storage nobody ended."""
+        return self.store is not None and not storage_withdrawn(self._stored(self.store))
 
     def look(self) -> None:
         """Notice what other processes did: a profile that appeared, or whose storage was withdrawn."""
@@ -90,7 +111,7 @@ class Custody:
         if self.due is not None and self.due != self._id_on_disk():
             # Somebody else completed the erasure.
             self.due = None
-        if self.store is None and self.due is None and ProfileStore.exists(self._folder):
+        if self.store is None and self.due is None and exists(self.place.folder):
             self.store = self._open()
             self.past = ()
 
@@ -100,10 +121,10 @@ class Custody:
             return self.store, False
         created = True
         try:
-            self.store = ProfileStore.create(self._folder, self._key, settings=self._settings, entropy=self._entropy)
+            self.store = create(self.place, self._clock())
         except (MisuseError, ProfileBusyError):
             # Another process may have created it since we looked.
-            if not ProfileStore.exists(self._folder):
+            if not exists(self.place.folder):
                 raise
             self.store, created = self._open(), False
         return self.store, created
@@ -114,10 +135,6 @@ class Custody:
             return ConsentLedger((*self.past, *self.unstored))
         return self.with_unstored(self._stored(self.store))
 
-    def ledger_of(self, stored: Records) -> ConsentLedger:
-        """Return what ``stored``, which is what the profile keeps at some moment, and ``unstored`` allow."""
-        return self.with_unstored(self._ledger_of(stored))
-
     def with_unstored(self, stored: ConsentLedger) -> ConsentLedger:
         """Return what is allowed by what a profile keeps and by what it does not."""
         if not self.unstored:
@@ -127,8 +144,18 @@ class Custody:
         # It may not be written to, so what is not stored counts as it does without a profile.
         return stored.extended(joining(stored, self.unstored))
 
-    def write(self, store: ProfileStore, choose: Choose, *, grants: bool = False) -> None:
+    def gate_ledger(self, view: View) -> ConsentLedger:
+        """Return what ``view``, which is what the profile keeps at some moment, and ``unstored`` allow."""
+        return self.with_unstored(self._ledger_of(view.consent))
+
+    def write(self, store: ProfileStore, choose: Choose, *, grants: bool = False, due: Iterable[str] = ()) -> None:
         """Store choices, and before them those that are not stored yet.
+
+        Args:
+            store: Where.
+            choose: Gives them.
+            grants: Whether there must be no withdrawal of storage before them.
+            due: Parts that have to be cleared because of them.
 
         Raises:
             StorageWithdrawnError: ``grants`` is set, and the profile's storage was withdrawn.
@@ -142,7 +169,7 @@ class Custody:
             joined = joining(stored, self.unstored)
             return (*joined, *choose(stored.extended(joined)))
 
-        store.extend_consent(chosen)
+        store.extend_consent(chosen, due=due)
         self.unstored = ()
 
     def flush(self) -> None:
@@ -159,27 +186,51 @@ class Custody:
         with contextlib.suppress(ProfileError):
             self.flush()
 
-    def erase(self, *, wait: bool = True) -> tuple[StoreErasure, ...]:
+    def erase(self, *, wait: bool = True, released: Released | None = None) -> Receipt:
         """Erase the profile that is open or due, or else any.
 
         Args:
             wait: Whether to wait for others that have it open.
+            released: What left it before; None if nobody knows.
 
         Raises:
             ProfileError: See ``profile.erase``. One that is busy was closed by the attempt.
         """
-        settings = self._settings if wait else dataclasses.replace(self._settings, busy_timeout_ms=0)
-        backend = self._key.keyring_backend
+        place, store = self.place, self.store
+        settings = place.settings if wait else dataclasses.replace(place.settings, busy_timeout_ms=0)
         try:
-            done = erase(
-                self._folder, self.store, settings=settings, entropy=self._entropy, keyring=backend, profile=self.due
+            receipt = erase(
+                place.folder,
+                store,
+                settings=settings,
+                entropy=place.entropy,
+                clock=self._clock,
+                keyring=place.key.keyring_backend,
+                key_store=place.key_store,
+                tombstones=self._tombstones,
+                device_key=_device_key(store),
+                released=released,
+                profile=self.due,
             )
         finally:
             # Where it was closed but is still there, the next use finds it again.
             if self.store is not None and not self.store.is_open:
                 self.store = None
         self.due = None
-        return done
+        return receipt
+
+    def rekey(self, change: Callable[[Place], Key | None]) -> None:
+        """Change what opens the profile, which is closed meanwhile; see ``Home.rekey``."""
+        if self.store is None:
+            raise MisuseError("there is no profile yet, and so nothing that a key could open.")
+        self.store.close()
+        self.store = None
+        try:
+            key = change(self.place)
+            if key is not None:
+                self.place = dataclasses.replace(self.place, key=key)
+        finally:
+            self.find()
 
     def _give_up(self, store: ProfileStore) -> None:
         """Close a profile whose storage was withdrawn, and erase it if nobody else has it open."""
@@ -193,13 +244,20 @@ class Custody:
         self.store = None
 
     def _open(self) -> ProfileStore:
-        return ProfileStore.open(self._folder, self._key, settings=self._settings, entropy=self._entropy)
+        store = open_profile(self.place, self._clock())
+        try:
+            if not storage_withdrawn(ConsentLedger(store.view().consent)):
+                store.tend(self._clock())
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def _id_on_disk(self) -> str | None:
-        return None if self._folder is None else profile_id(self._folder)
+        return None if self.place.folder is None else profile_id(self.place.folder)
 
     def _stored(self, store: ProfileStore) -> ConsentLedger:
-        return self._ledger_of(store.consent_records())
+        return self._ledger_of(store.view().consent)
 
     def _ledger_of(self, records: Records) -> ConsentLedger:
         # The store returns the same object until a record was added.
@@ -209,5 +267,21 @@ class Custody:
 
 
 def storage_withdrawn(ledger: ConsentLedger) -> bool:
-    """Return whether the person withdrew storage, rather than never having chosen."""
-    return Purpose.DEVICE_STORAGE in ledger.deciding and not ledger.may_store
+    """Return whether the person ended storage, rather than never having chosen or a term having ended."""
+    choice = ledger.deciding.get(Purpose.DEVICE_STORAGE)
+    return choice is not None and kind_of(choice) in ("withdraw", "refuse")
+
+
+def _tombstones(place: Place, given: Tombstones | None) -> Tombstones | None:
+    if place.folder is None or not place.settings.tombstones:
+        return None
+    beside = place.folder.with_name(f"{place.folder.name}.erased")
+    return given or place.key.tombstones() or FileTombstones(beside, wait_ms=place.settings.busy_timeout_ms)
+
+
+def _device_key(store: ProfileStore | None) -> DeviceKey | None:
+    # A damaged profile is erased too, and its receipt says that a fresh key signed it.
+    if store is not None and store.is_open:
+        with contextlib.suppress(ProfileError):
+            return store.device_key
+    return None

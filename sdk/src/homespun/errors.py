@@ -6,40 +6,60 @@
     ├── MisuseError                  the call was wrong: change the code or the argument
     │   ├── InvalidEventError        an event that no profile may hold
     │   ├── UnknownItemError         an item that the bundle does not know
+    │   ├── NotPermittedError        the person does not allow it
     │   └── ClosedError              the profile was closed
     ├── UntrustedInputError          bytes that came from elsewhere failed a check
+    │   ├── ExportError              an export of a profile was not made by homespun, or was changed since
+    │   │   ├── ExportKeyError       what was given does not open the sealed export
+    │   │   └── ExportSchemaError    another version of homespun made it
+    │   ├── LedgerError              a ledger's entries were changed, left out or exchanged
+    │   ├── ReceiptError             a receipt of an erasure was changed, or is not signed by who should have
     │   └── BundleError
     │       ├── BundleSchemaError    the bundle was made for another version of homespun
     │       ├── BundleIntegrityError a file is missing, longer, shorter or different
     │       └── ModelContractError   the model or the catalogue is not what the contract allows
+    ├── BudgetError                  a budget is exhausted: of privacy, or of room
+    ├── TransportError               sending failed
     └── ProfileError                 the encrypted profile on this machine
         ├── WrongKeyError            the key does not open it
         ├── DamagedProfileError      it was changed or cut short outside homespun
         ├── NewerProfileError        a newer homespun wrote it; it is left untouched
         ├── ProfileBusyError         another process held it longer than the configured wait
         ├── ProfileStorageError      the disk refused: full, read-only or failing
-        └── KeyringUnavailableError  the operating system offers no keyring
+        ├── KeyringUnavailableError  the operating system offers no keyring
+        ├── KeyStoreError            the application's key store refused or did not keep what it was given
+        └── LostKeyError             a key that is kept apart from the profile is not there any more
 
-Misuse, untrusted input and the profile have separate roots because a caller treats them differently:
-the first is a bug, the second an attack or a broken download, the third a matter between the person
-and their disk. Messages say what happened, what it means and what to do.
+Each root is what a caller treats differently: misuse is a bug, untrusted input an attack or a broken
+download, an exhausted budget an answer to live with, failed sending something to try again later, and the
+profile a matter between the person and their disk. Messages say what happened, what it means and what to do.
 """
 
 __all__ = [
+    "BudgetError",
     "BundleError",
     "BundleIntegrityError",
     "BundleSchemaError",
     "ClosedError",
     "DamagedProfileError",
+    "ExportError",
+    "ExportKeyError",
+    "ExportSchemaError",
     "HomespunError",
     "InvalidEventError",
+    "KeyStoreError",
     "KeyringUnavailableError",
+    "LedgerError",
+    "LostKeyError",
     "MisuseError",
     "ModelContractError",
     "NewerProfileError",
+    "NotPermittedError",
     "ProfileBusyError",
     "ProfileError",
     "ProfileStorageError",
+    "ReceiptError",
+    "TransportError",
     "UnknownItemError",
     "UntrustedInputError",
     "WrongKeyError",
@@ -62,12 +82,24 @@ class UnknownItemError(MisuseError):
     """An item is not in the bundle's catalogue."""
 
 
+class NotPermittedError(MisuseError):
+    """The person does not allow it: they never did, they withdrew, or what they allowed has lapsed."""
+
+
 class ClosedError(MisuseError):
     """The profile was closed; open it again to use it."""
 
 
 class UntrustedInputError(HomespunError):
     """Bytes that came from elsewhere failed a check and were not used."""
+
+
+class LedgerError(UntrustedInputError):
+    """Entries of a ledger were changed, left out, exchanged or put in another order."""
+
+
+class ReceiptError(UntrustedInputError):
+    """A receipt of an erasure was changed, is no receipt, or is not signed by who should have signed it."""
 
 
 class BundleError(UntrustedInputError):
@@ -84,6 +116,35 @@ class BundleIntegrityError(BundleError):
 
 class ModelContractError(BundleError):
     """The model or the catalogue is not what the contract allows."""
+
+
+class BudgetError(HomespunError):
+    """A budget is exhausted, of privacy or of room; nothing was done."""
+
+
+class TransportError(HomespunError):
+    """Sending failed.
+
+    Attributes:
+        may_have_left: Whether bytes may have left the device. False only where the transport knows that none
+            did, for instance because no connection could be made.
+    """
+
+    def __init__(self, message: str, *, may_have_left: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_left = may_have_left
+
+
+class ExportError(UntrustedInputError):
+    """An export of a profile was not made by homespun, or was changed or cut short since."""
+
+
+class ExportKeyError(ExportError):
+    """The passphrase or the recipient's key does not open the sealed export."""
+
+
+class ExportSchemaError(ExportError):
+    """Another version of homespun made the export."""
 
 
 class ProfileError(HomespunError):
@@ -112,3 +173,11 @@ class ProfileStorageError(ProfileError):
 
 class KeyringUnavailableError(ProfileError):
     """The operating system offers no usable keyring to this process."""
+
+
+class KeyStoreError(ProfileError):
+    """What keeps keys or tombstones for the application refused, or did not keep what it was given."""
+
+
+class LostKeyError(ProfileError):
+    """A key that is kept apart from the profile is not there any more, and what it opens cannot be read."""

@@ -1,7 +1,7 @@
-"""The profile together with the consent that it stands under.
+"""The profile together with the consent and the controls that it stands under.
 
-Holds the one rule that everything else relies on: nothing is written before ``DEVICE_STORAGE`` is granted,
-nothing is recorded or used without ``PERSONALIZATION``, and withdrawing ``DEVICE_STORAGE`` is erasure.
+Holds the one rule that everything else relies on: nothing is written before ``DEVICE_STORAGE`` is granted, every
+part asks the gate before it acts or keeps something, and withdrawing ``DEVICE_STORAGE`` is erasure.
 
 Other processes may use the same folder. So each use looks for a profile that has appeared, and reads the
 consent records that were added; recording reads them in the very transaction that writes. A grant counts once
@@ -14,121 +14,447 @@ the profile, and the last one to do so erases it.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from homespun.config import Settings
-from homespun.consent import ConsentLedger, Notice, Purpose, PurposeStatus
-from homespun.custody import Choose, Custody, Entropy, Records, StorageWithdrawnError
+from homespun.choosing import choose_grant, granted, store_choice
+from homespun.config import Durability
+from homespun.consent import FORBIDS, ConsentLedger, Notice, Purpose, PurposeStatus, from_remembered
+from homespun.consent.gate import Gate
+from homespun.consent.parts import CONTRIBUTIONS, DECISIONS, EVENTS, EXPOSURES, SCORING, Part
+from homespun.contribute.egress import Egress
+from homespun.contribute.log import Transport
+from homespun.custody import Choose, Clock, Custody, Records
+from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, ProfileBusyError, ProfileError
-from homespun.profile import Key, ProfileStore, Sizes
-from homespun.protocol.events import Event
+from homespun.profile import Forgotten, Key, Place, ProfileStore, Selection, Sizes, Tombstones, View
+from homespun.protocol.consent import GPC
+from homespun.protocol.controls import ControlEntry, Steering, fold
+from homespun.protocol.egress import EgressEntry, progress_of
+from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.receipts import Receipt
+from homespun.protocol.records import ExplanationRecord
+from homespun.withdrawal import Effect, Withdrawal, affected, cascade
 
-__all__ = ["Clock", "Entropy", "Home"]
+__all__ = ["Clock", "Home"]
 
-Clock = Callable[[], float]
-"""Seconds since 1970-01-01 UTC."""
+_NOTHING = View((), (), {})
+
+
+@dataclass
+class _Early:
+    """What the person set and declared before anything may be stored: in memory only."""
+
+    controls: tuple[ControlEntry, ...] = ()
+    attributes: dict[str, ContextValue] = field(default_factory=dict)
 
 
 class Home:
     """A profile that may not exist yet. Thread-safe."""
 
-    def __init__(self, folder: Path | None, key: Key, *, settings: Settings, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        clock: Clock,
+        tombstones: Tombstones | None = None,
+        transport: Transport | None = None,
+        choices: str | None = None,
+    ) -> None:
         """Open the profile if there is one; write nothing if there is none.
 
         Args:
-            folder: Where it is or will be; None with an ephemeral key.
-            key: What opens it.
-            settings: Limits and costs.
+            place: Where it is or will be, and what opens it.
             clock: Where the time comes from.
-            entropy: Where unpredictable bytes come from.
+            tombstones: Where erased profiles are remembered.
+            transport: What sends contributions; None where nothing is ever sent.
+            choices: What ``consent.choices`` gave the application to remember.
 
         Raises:
-            MisuseError: The folder has no name.
-            ProfileError: See ``ProfileStore.open``.
+            MisuseError: The folder has no name, or ``choices`` are none.
+            ProfileError: See ``profile.open_profile``.
         """
+        self.settings = place.settings
+        self.entropy = place.entropy
         self._clock = clock
         self._lock = threading.RLock()
         self._closed = False
-        self._custody = Custody(folder, key, settings=settings, entropy=entropy)
+        self._private = False
+        self._early = _Early()
+        self._judged: tuple[View | None, Records, Gate] = (None, (), Gate(ConsentLedger(), Steering()))
+        self._batch: list[Event] = []
+        self._timer: threading.Timer | None = None
+        self._custody = Custody(place, clock, tombstones)
+        self._custody.unstored = () if choices is None else from_remembered(choices)
+        ceiling = place.settings.lifetime_epsilon
+        self.log = HomeLog(self)
+        self.egress = Egress(
+            self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling
+        )
         self._custody.look()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        custody, reason = self._custody, self.settings.strictly_necessary
+        declared = custody.ledger().declared
+        if reason is not None or (declared is not None and declared.basis is not None):
+            store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._created)
+        if custody.store is not None and custody.may_write:
+            due = custody.store.due()
+            if due:
+                cascade(custody.store, self.egress, due)
 
     def now(self) -> float:
         """Return the time, seconds since 1970."""
         return self._clock()
 
-    def add(self, event: Event) -> bool:
-        """Record an event if that is allowed; return whether it was."""
-        with self._using() as custody:
-            custody.try_to_flush()
-            custody.look()
-            if custody.store is None or not _may_personalize(custody.ledger()):
-                return False
-            # Asked again by the store, because a withdrawal may come before the writing does.
-            added = custody.store.add_event_if(lambda stored: _may_personalize(custody.ledger_of(stored)), event)
-            if not added:
-                custody.look()
-            return added
+    @property
+    def completed(self) -> Receipt | None:
+        """The receipt of an erasure that was interrupted, or undone by a restored backup, and completed at opening."""
+        return self._custody.completed
 
-    def events(self) -> list[Event]:
-        """Return everything that was recorded, for the person to read."""
+    def add(self, event: Event, durability: Durability | None = None) -> bool:
+        """Record an event if that is allowed; return whether it was."""
+        if self.settings.batch_events > 1 and durability is None:
+            return self._add_later(event)
+        return self.add_all([event], durability) is not None
+
+    def add_all(self, events: Sequence[Event], durability: Durability | None = None) -> int | None:
+        """Record events, all or none; return how many were not there yet, or None if it is not allowed."""
+        with self._using() as custody:
+            self._flush()
+            return self._add_now(custody, events, durability)
+
+    def _add_now(self, custody: Custody, events: Sequence[Event], durability: Durability | None) -> int | None:
+        if custody.unstored:
+            custody.try_to_flush()
+        if custody.store is None:
+            custody.look()
+        if custody.store is None:
+            return None
+        # Asked within the writing, because a withdrawal may come before it.
+        added = custody.store.add_events_if(self._permitting(EVENTS), events, self.now(), durability)
+        if added is None:
+            custody.look()
+        return added
+
+    def _add_later(self, event: Event) -> bool:
         with self._using() as custody:
             custody.look()
-            return [] if custody.store is None else custody.store.events()
+            if not self._gate().permits(EVENTS, self.now()):
+                return False
+            self._batch.append(event)
+            if len(self._batch) >= self.settings.batch_events:
+                self._flush()
+            elif self._timer is None:
+                self._timer = threading.Timer(self.settings.batch_seconds, self._flush_in_background)
+                self._timer.daemon = True
+                self._timer.start()
+            return True
+
+    def flush(self) -> None:
+        """Write the events that are held in memory.
+
+        Raises:
+            ProfileError: They are still held.
+        """
+        with self._using():
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._batch:
+            return
+        self._add_now(self._custody, tuple(self._batch), None)
+        self._batch.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _flush_in_background(self) -> None:
+        with self._lock:
+            self._timer = None
+            if not self._closed:
+                # The next use tries again, and tells.
+                with contextlib.suppress(ProfileError):
+                    self._flush()
+
+    def events(self, last: int | None = None) -> list[Event]:
+        """Return what was recorded, for the person to read; with ``last`` only the latest so many."""
+        with self._using() as custody:
+            self._flush()
+            custody.look()
+            if custody.store is None:
+                return []
+            return custody.store.events() if last is None else custody.store.latest_events(last)
 
     def usable_events(self) -> list[Event] | None:
         """Return the events for scoring, or None if they may not be used."""
+        return self.events() if self.permits(SCORING) else None
+
+    def permits(self, part: Part) -> bool:
+        """Return whether a part may act now."""
         with self._using() as custody:
             custody.look()
-            if custody.store is None or not _may_personalize(custody.ledger()):
-                return None
-            return custody.store.events()
+            return self._gate().permits(part, self.now())
+
+    def blocks(self, part: Part) -> tuple[str, ...]:
+        """Return what the person set that stops a part."""
+        with self._using() as custody:
+            custody.look()
+            return self._gate().blocks(part)
+
+    def steering(self) -> Steering:
+        """Return what the person has set."""
+        with self._using() as custody:
+            custody.look()
+            return self._gate().steering
+
+    def view(self) -> View:
+        """Return what decides now."""
+        with self._using() as custody:
+            custody.look()
+            return self._view()
+
+    def set_control(self, make: Callable[[tuple[ControlEntry, ...]], ControlEntry]) -> ControlEntry:
+        """Record what the person sets.
+
+        Args:
+            make: Gives the entry, given all that there are.
+        """
+        made: list[ControlEntry] = []
+
+        def chosen(entries: tuple[ControlEntry, ...]) -> tuple[ControlEntry, ...]:
+            made[:] = [make(entries)]
+            return tuple(made)
+
+        with self._using() as custody:
+            self._flush()
+            custody.look()
+            if custody.store is None:
+                self._early.controls += chosen(self._early.controls)
+            else:
+                custody.store.extend_controls(chosen)
+            if self._gate().blocks(CONTRIBUTIONS) and custody.store is not None:
+                self.egress.cancel([str(Purpose.CONTRIBUTION)], note=f"the person set: {made[0].control}")
+        return made[0]
+
+    def set_private(self, *, private: bool) -> None:
+        """Begin or end a private session, of which nothing is kept anywhere."""
+        with self._using():
+            self._flush()
+            self._private = private
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a private session is on."""
+        return self._private
+
+    def set_attribute(self, name: str, value: ContextValue | None) -> None:
+        """Keep what the person declares; None removes it."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is not None:
+                custody.store.set_attribute(name, value)
+            elif value is None:
+                self._early.attributes.pop(name, None)
+            else:
+                self._early.attributes[name] = value
+
+    def attributes(self) -> Mapping[str, ContextValue]:
+        """Return what the person declared."""
+        with self._using() as custody:
+            custody.look()
+            return dict(self._early.attributes) if custody.store is None else custody.store.view().attributes
+
+    def kept(self, part: Part) -> dict[str, bytes]:
+        """Return what a part keeps in its compartment; nothing where it may not act."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None or part.compartment is None or not self._gate().permits(part, self.now()):
+                return {}
+            return custody.store.kept(part.compartment)
+
+    def keep(self, part: Part, name: str, value: bytes | None) -> bool:
+        """Keep a value in a part's compartment; None removes it. Return whether that is allowed."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None or part.compartment is None:
+                return False
+            return custody.store.keep_if(self._permitting(part), part.compartment, name, value)
+
+    def add_decisions(self, make: Callable[[], Sequence[ExplanationRecord]]) -> bool:
+        """Keep the explanation records that ``make`` gives, if that is allowed; return whether it is."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None or not self._gate().permits(DECISIONS, self.now()):
+                return False
+            return custody.store.add_decisions(self._permitting(DECISIONS), make(), self.now())
+
+    def decisions(self) -> list[ExplanationRecord]:
+        """Return all explanation records."""
+        with self._using() as custody:
+            custody.look()
+            return [] if custody.store is None else custody.store.decisions()
+
+    def add_exposures(self, items: Iterable[str]) -> bool:
+        """Keep that items were shown, if that is allowed; return whether it is."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None:
+                return False
+            return custody.store.add_exposures(self._permitting(EXPOSURES), items, self.now())
+
+    def exposures(self, since: float) -> dict[str, int]:
+        """Return how often each item was shown since a time."""
+        with self._using() as custody:
+            custody.look()
+            return {} if custody.store is None else custody.store.exposures(since)
+
+    def store(self) -> ProfileStore | None:
+        """Return the open profile; None while there is none."""
+        with self._using() as custody:
+            custody.look()
+            return custody.store
+
+    @property
+    def profile(self) -> str:
+        """The profile's id; empty if there is none."""
+        with self._using() as custody:
+            return custody.profile
+
+    def controls(self) -> tuple[ControlEntry, ...]:
+        """Return everything that the person ever set."""
+        with self._using() as custody:
+            custody.look()
+            return self._early.controls if custody.store is None else custody.store.view().controls
 
     def sizes(self) -> Sizes | None:
         """Return how much the profile holds; None while there is none."""
         with self._using() as custody:
+            self._flush()
             custody.look()
             return None if custody.store is None else custody.store.sizes()
+
+    def ledger(self) -> ConsentLedger:
+        """Return every choice, and what it allows."""
+        with self._using() as custody:
+            custody.look()
+            return custody.ledger()
 
     def consent_status(self) -> dict[Purpose, PurposeStatus]:
         """Return where every purpose stands."""
         with self._using() as custody:
             custody.look()
-            return custody.ledger().status()
+            self._note_lapses(custody)
+            return custody.ledger().status(self.now())
 
-    def grant(self, purposes: tuple[Purpose, ...], notice: Notice, surface: str, method: str) -> None:
+    def _note_lapses(self, custody: Custody) -> None:
+        if custody.store is not None and custody.may_write and custody.ledger().lapsed(self.now()):
+            # Without it the terms count all the same, as long as the clock goes on.
+            with contextlib.suppress(ProfileError):
+                custody.write(custody.store, lambda ledger: ledger.lapsed(self.now()))
+
+    def grant(
+        self,
+        purposes: tuple[Purpose, ...],
+        notice: Notice,
+        surface: str,
+        method: str,
+        *,
+        valid_days: float | None = None,
+        exception: str | None = None,
+    ) -> None:
         """Record grants; the first one of ``DEVICE_STORAGE`` creates the profile.
 
         Raises:
             MisuseError: See ``ConsentLedger.grant``.
             ProfileError: Nothing was granted; perhaps because a withdrawn profile is not erased yet.
         """
-        choose = partial(_grant, purposes=purposes, notice=notice, now=self.now(), surface=surface, method=method)
+        choose = partial(
+            choose_grant,
+            purposes=purposes,
+            notice=notice,
+            now=self.now(),
+            surface=surface,
+            method=method,
+            valid_days=valid_days,
+            exception=exception,
+        )
         with self._using() as custody:
-            while not _granted(custody, choose):
+            while not granted(custody, choose, self._created):
                 continue
 
-    def withdraw(self, purposes: tuple[Purpose, ...], surface: str, method: str) -> Receipt | None:
+    def withdraw(self, purposes: tuple[Purpose, ...], surface: str, method: str) -> Withdrawal:
         """Record withdrawals; that of ``DEVICE_STORAGE`` erases the profile.
 
         Raises:
             MisuseError: See ``ConsentLedger.withdraw``.
             ProfileError: The withdrawal holds nevertheless; the message says what is pending.
         """
-        choose = partial(_withdraw, purposes=purposes, now=self.now(), surface=surface, method=method)
+        now = self.now()
+        return self._end(
+            purposes, lambda ledger: ledger.withdraw(*purposes, now=now, surface=surface, method=method)
+        )
+
+    def refuse(self, purposes: tuple[Purpose, ...], notice: Notice, surface: str, method: str) -> Withdrawal:
+        """Record that a notice was answered with no; as ``withdraw``."""
+        now = self.now()
+        return self._end(
+            purposes, lambda ledger: ledger.refuse(*purposes, notice=notice, now=now, surface=surface, method=method)
+        )
+
+    def signal(self, *, gpc: bool, surface: str, method: str) -> Withdrawal:
+        """Record that Global Privacy Control came on or went off.
+
+        Raises:
+            MisuseError: See ``ConsentLedger.signal``.
+            ProfileError: The signal holds nevertheless.
+        """
+        now = self.now()
+        forbidden = FORBIDS[GPC] if gpc else ()
+        return self._end(
+            tuple(forbidden), lambda ledger: ledger.signal(gpc=gpc, now=now, surface=surface, method=method)
+        )
+
+    def _end(self, purposes: tuple[Purpose, ...], choose: Choose) -> Withdrawal:
         with self._using() as custody:
-            _look_before_withdrawing(custody, choose)
+            self._forget_batch(purposes)
+            _look_before_ending(custody, choose)
             records = choose(custody.ledger())
-            if Purpose.DEVICE_STORAGE in purposes and (custody.store is not None or custody.due is not None):
-                return self._withdraw_storage(choose, records)
-            if custody.store is not None and custody.may_write:
-                _store_withdrawal(custody, custody.store, choose)
-            else:
+            if Purpose.DEVICE_STORAGE in purposes:
+                self._early = _Early()
+                if custody.store is not None or custody.due is not None:
+                    return Withdrawal(purposes, receipt=self._end_storage(choose, records))
+            if custody.store is None or not custody.may_write:
                 _remember(custody, records)
-            return None
+                return Withdrawal(purposes, (Effect("profile", "There is none, so nothing was kept."),))
+            parts = [part.name for part in affected(purposes)]
+            _store_ending(custody, custody.store, choose, parts)
+            return Withdrawal(purposes, cascade(custody.store, self.egress, parts))
+
+    def _forget_batch(self, purposes: tuple[Purpose, ...]) -> None:
+        if EVENTS.purposes & set(purposes):
+            self._batch.clear()
+
+    def forget(self, selection: Selection) -> Forgotten | None:
+        """Erase a part of the profile; None if there is no profile."""
+        with self._using() as custody:
+            self._flush()
+            custody.look()
+            return None if custody.store is None else custody.store.forget(selection)
+
+    def rectify(self, wrong: Event, right: Event) -> Forgotten | None:
+        """Replace every event that equals ``wrong``; None if there is no profile."""
+        with self._using() as custody:
+            self._flush()
+            custody.look()
+            return None if custody.store is None else custody.store.rectify(wrong, right)
 
     def erase(self) -> Receipt:
         """Erase the profile and every choice.
@@ -137,20 +463,44 @@ class Home:
             ProfileError: See ``profile.erase``.
         """
         with self._using() as custody:
-            profile = custody.profile
-            stores = custody.erase()
+            self._batch.clear()
+            receipt = custody.erase(released=self.released())
             custody.past = custody.unstored = ()
-            return Receipt(profile=profile, time=self.now(), stores=stores)
+            self._early = _Early()
+            return receipt
+
+    def rekey(self, change: Callable[[Place], Key | None]) -> None:
+        """Change what opens the profile.
+
+        Args:
+            change: Does it on the closed profile; returns the key that opens it from now on, or None if it stays.
+
+        Raises:
+            ProfileError: The old key still opens it.
+        """
+        with self._using() as custody:
+            self._flush()
+            custody.look()
+            custody.rekey(change)
 
     def close(self) -> None:
-        """Close the profile; closing twice does nothing."""
+        """Close the profile; closing twice does nothing.
+
+        Raises:
+            ProfileError: Events that were held in memory could not be written and are lost.
+        """
         with self._lock:
             if self._closed:
                 return
-            self._custody.try_to_flush()
-            self._closed = True
-            if self._custody.store is not None:
-                self._custody.store.close()
+            try:
+                self._custody.try_to_flush()
+                self._flush()
+            finally:
+                self._closed = True
+                if self._timer is not None:
+                    self._timer.cancel()
+                if self._custody.store is not None:
+                    self._custody.store.close()
 
     @contextmanager
     def _using(self) -> Iterator[Custody]:
@@ -159,11 +509,61 @@ class Home:
                 raise ClosedError("the personalizer was closed; open the profile again to use it.")
             yield self._custody
 
-    def _withdraw_storage(self, choose: Choose, records: Records) -> Receipt:
+    def _view(self) -> View:
+        store = self._custody.store
+        return _NOTHING if store is None else store.view()
+
+    def _gate(self) -> Gate:
+        custody = self._custody
+        if custody.store is None:
+            return Gate(custody.ledger(), fold(self._early.controls), self._private)
+        return self._gate_of(custody.store.view())
+
+    def _gate_of(self, view: View) -> Gate:
+        known, unstored, gate = self._judged
+        if view is not known or unstored is not self._custody.unstored or gate.private is not self._private:
+            gate = Gate(self._custody.gate_ledger(view), fold(view.controls), self._private)
+            self._judged = (view, self._custody.unstored, gate)
+        return gate
+
+    def _permitting(self, part: Part) -> Callable[[View], bool]:
+        return lambda view: self._gate_of(view).permits(part, self.now())
+
+    def _allowing(self, purpose: str) -> int | None:
+        """Return the consent record that allows a contribution to a purpose now."""
+        with self._using():
+            gate, now = self._gate(), self.now()
+            status = gate.ledger.status_of(purpose, now)
+            if not status.granted or status.decided_by is None or not gate.permits(CONTRIBUTIONS, now):
+                return None
+            return status.decided_by.sequence
+
+    def _created(self, store: ProfileStore) -> None:
+        """Put what was set before anything could be stored into a new profile."""
+        early, self._early = self._early, _Early()
+        if early.controls:
+            store.extend_controls(lambda _: early.controls)
+        for name, value in early.attributes.items():
+            store.set_attribute(name, value)
+
+    def released(self) -> list[tuple[str, str]] | None:
+        """Return what left the profile, each with its ε; None if its ledger cannot be read."""
+        with contextlib.suppress(ProfileError):
+            return _left(self.egress_entries())
+        return None
+
+    def egress_entries(self) -> tuple[EgressEntry, ...]:
+        """Return the ledger of what left."""
+        with self._using() as custody:
+            custody.look()
+            return () if custody.store is None else custody.store.egress_entries()
+
+    def _end_storage(self, choose: Choose, records: Records) -> Receipt:
         custody, everywhere, profile = self._custody, True, self._custody.profile
+        left = self.released()
         if custody.store is not None and custody.may_write:
             try:
-                _store_withdrawal(custody, custody.store, choose)
+                _store_ending(custody, custody.store, choose, ())
             except ProfileBusyError:
                 # Somebody is writing, so there is no hope of erasing now either.
                 raise
@@ -171,50 +571,20 @@ class Home:
                 everywhere = False
         custody.past, custody.unstored, custody.due = records, (), profile
         try:
-            stores = custody.erase()
+            return custody.erase(released=left)
         except ProfileError as error:
             raise _pending(error, everywhere=everywhere) from error
-        return Receipt(profile=profile, time=self.now(), stores=stores)
 
 
-def _granted(custody: Custody, choose: Choose) -> bool:
-    """Grant; return False if another process withdrew storage in the meantime, and it is to be tried again."""
-    custody.look()
-    custody.flush()
-    custody.look()
-    ledger = custody.ledger()
-    records = choose(ledger)
-    if not ledger.extended(records).may_store:
-        custody.unstored += records
-        return True
-    _finish_due(custody)
-    store, created = custody.open_or_create()
-    try:
-        custody.write(store, choose, grants=True)
-    except StorageWithdrawnError:
-        return False
-    except BaseException:
-        if created:
-            # Nobody agreed to it yet.
-            with contextlib.suppress(ProfileError):
-                custody.erase()
-        raise
-    custody.past = ()
-    return True
+def _left(entries: Iterable[EgressEntry]) -> list[tuple[str, str]]:
+    return [
+        (f"{each.queued.what} to {each.queued.destination}", each.queued.epsilon_spent)
+        for each in progress_of(entries).values()
+        if each.may_have_left
+    ]
 
 
-def _finish_due(custody: Custody) -> None:
-    if custody.due is None:
-        return
-    try:
-        custody.erase()
-    except ProfileError as error:
-        raise type(error)(
-            f"Nothing was granted: storage was withdrawn before, and that profile is not erased yet. {error}"
-        ) from error
-
-
-def _look_before_withdrawing(custody: Custody, choose: Choose) -> None:
+def _look_before_ending(custody: Custody, choose: Choose) -> None:
     try:
         custody.look()
     except ProfileError:
@@ -224,15 +594,15 @@ def _look_before_withdrawing(custody: Custody, choose: Choose) -> None:
 
 
 def _remember(custody: Custody, records: Records) -> None:
-    """Keep withdrawals while there is no profile; one of storage is about nothing that is stored."""
+    """Keep choices while there is no profile; one that ends storage is about nothing that is stored."""
     custody.past += tuple(record for record in records if record.purpose == Purpose.DEVICE_STORAGE)
     custody.unstored += tuple(record for record in records if record.purpose != Purpose.DEVICE_STORAGE)
 
 
-def _store_withdrawal(custody: Custody, store: ProfileStore, choose: Choose) -> None:
+def _store_ending(custody: Custody, store: ProfileStore, choose: Choose, parts: Iterable[str]) -> None:
     records = choose(custody.ledger())
     try:
-        custody.write(store, choose)
+        custody.write(store, choose, due=parts)
     except ProfileError as error:
         custody.unstored += records
         raise type(error)(
@@ -249,19 +619,3 @@ def _pending(error: ProfileError, *, everywhere: bool) -> ProfileError:
         f"because {cause} It is completed by the last program that notices, at the next opening, or when it is "
         "withdrawn or erased again."
     )
-
-
-def _grant(
-    ledger: ConsentLedger, *, purposes: tuple[Purpose, ...], notice: Notice, now: float, surface: str, method: str
-) -> Records:
-    return ledger.grant(*purposes, notice=notice, now=now, surface=surface, method=method)
-
-
-def _withdraw(
-    ledger: ConsentLedger, *, purposes: tuple[Purpose, ...], now: float, surface: str, method: str
-) -> Records:
-    return ledger.withdraw(*purposes, now=now, surface=surface, method=method)
-
-
-def _may_personalize(ledger: ConsentLedger) -> bool:
-    return ledger.granted(Purpose.DEVICE_STORAGE) and ledger.granted(Purpose.PERSONALIZATION)

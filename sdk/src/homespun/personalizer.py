@@ -3,59 +3,44 @@
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from homespun.config import DEFAULTS, Settings
-from homespun.consent import Notice, Purpose, PurposeStatus
+from homespun.config import DEFAULTS, Durability, Settings, check_durability
+from homespun.consent import Notice, Purpose
+from homespun.consent.parts import SCORING
+from homespun.contribute.ledger import Ledger
+from homespun.contribute.log import Transport
+from homespun.custody import Clock
 from homespun.errors import MisuseError
-from homespun.explain.attribution import explain, reasons
+from homespun.explain.attribution import explain
 from homespun.explain.explanation import Explanation
-from homespun.home import Clock, Entropy, Home
-from homespun.model.arguments import folder_path
+from homespun.home import Home
+from homespun.model.arguments import as_list, folder_path
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
-from homespun.profile import Key, Sizes
+from homespun.person.attributes import Attributes
+from homespun.person.consent import Consent
+from homespun.person.controls import Controls
+from homespun.person.erasing import Extent, erase_part
+from homespun.person.export import Recipient, RecipientKey, read_export, write_export
+from homespun.person.interests import Interest, interests
+from homespun.person.keys import Keys
+from homespun.person.taking import contents, restore
+from homespun.profile import Key, KeyStore, Place, Sizes, Tombstones
+from homespun.profile.files import Entropy
+from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import ContextValue, Event
+from homespun.protocol.export import Manifest
 from homespun.protocol.receipts import Receipt
-from homespun.ranking.decision import Decision, decide, decide_one
+from homespun.protocol.records import ExplanationRecord
+from homespun.ranking.decision import decide, decide_one
+from homespun.recommendation import Recommendation, decision_of, recommendations
 
+__all__ = ["Personalizer", "Recommendation"]
 
-class _Decided:
-    """Remembers the decision behind a recommendation in a slot beside its fields.
-
-    So nothing that goes through the fields prints, copies or stores the history that the decision holds.
-    """
-
-    __slots__ = ("_decision",)
-    _decision: Decision
-
-
-@dataclass(frozen=True)
-class Recommendation(_Decided):
-    """One item of a recommended list.
-
-    It can be copied, pickled and turned into a dictionary or JSON; ``Personalizer.explain`` takes only the
-    original, because no copy carries the history that it was made from.
-
-    Attributes:
-        item: The item's id.
-        title: Its title.
-        score: The score that ranked it.
-        reason: The main reason in words.
-        personalized: Whether personal data was used for the list: whether anything was recorded and its use
-            was allowed.
-    """
-
-    item: str
-    title: str
-    score: float
-    reason: str
-    personalized: bool
-
-    def __reduce__(self) -> tuple[type["Recommendation"], tuple[str, str, float, str, bool]]:
-        return Recommendation, (self.item, self.title, self.score, self.reason, self.personalized)
+_DAY = 86_400.0
 
 
 class Personalizer:
@@ -70,6 +55,10 @@ class Personalizer:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.bundle = bundle
         self.consent = Consent(home)
+        self.controls = Controls(home, bundle)
+        self.attributes = Attributes(home)
+        self.keys = Keys(home)
+        self.ledger = Ledger(home.log)
         self._home = home
 
     @classmethod
@@ -82,6 +71,10 @@ class Personalizer:
         settings: Settings = DEFAULTS,
         clock: Clock = time.time,
         entropy: Entropy = os.urandom,
+        key_store: KeyStore | None = None,
+        tombstones: Tombstones | None = None,
+        transport: Transport | None = None,
+        choices: str | None = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -93,6 +86,12 @@ class Personalizer:
                 ``Bundle.open``.
             clock: Where the time comes from.
             entropy: Where unpredictable bytes come from.
+            key_store: Where the application keeps the keys of the profile's parts, outside the folder, so that
+                destroying one forgets that part in every copy. With ``Key.keyring`` the keyring does.
+            tombstones: Where erased profiles are remembered, by their random ids; by default the keyring, or else
+                a file ``<folder>.erased`` beside the folder.
+            transport: What sends contributions; None where nothing is ever sent.
+            choices: What ``consent.choices()`` gave the application to remember while there was no profile.
 
         Raises:
             MisuseError: If there is no path and the key is not ephemeral, or an argument is not what it
@@ -114,12 +113,63 @@ class Personalizer:
         # Before the profile, which nothing would close if the sample were damaged.
         opened = open_sample(threads=settings.threads) if bundle is None else bundle
         try:
-            home = Home(folder, key, settings=settings, clock=clock, entropy=entropy)
+            place = Place(folder, key, settings, entropy, key_store)
+            home = Home(place, clock=clock, tombstones=tombstones, transport=transport, choices=choices)
         except BaseException:
             if bundle is None:
                 opened.close()
             raise
         return cls(opened, home)
+
+    @classmethod
+    def import_(
+        cls,
+        export: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
+        *,
+        key: Key,
+        notice: Notice,
+        passphrase: str | None = None,
+        recipient_key: RecipientKey | str | None = None,
+        **options: Any,  # noqa: ANN401 - those of ``open``
+    ) -> Self:
+        """Restore an export into a fresh profile, which the person allows by that.
+
+        Events, controls and attributes are restored. Consent is given anew, to storage and personalization, with the
+        notice that is shown now; what was inferred, decided or sent stays with the profile that it happened in.
+
+        Args:
+            export: The file that ``export`` wrote.
+            path: The new profile's folder, in which there is none yet.
+            key: What will open it.
+            notice: What the person saw when they chose to restore.
+            passphrase: What the export was sealed with, if so.
+            recipient_key: The private key of whom it was sealed for, if so.
+            options: As in ``open``.
+
+        Raises:
+            ExportError: It is no export, or was changed.
+            ExportKeyError: What was given does not open it.
+            MisuseError: There is a profile already, or an argument is not what it should be.
+            ProfileError: See the classes.
+            OSError: The export cannot be read.
+        """
+        imported = read_export(export, passphrase=passphrase, recipient_key=recipient_key)
+        me = cls.open(path, key=key, **options)
+        try:
+            if me.sizes() is not None:
+                raise MisuseError("there is a profile in that folder already; restore the export into a fresh one.")
+            purposes = (Purpose.DEVICE_STORAGE, Purpose.PERSONALIZATION)
+            me.consent.grant(*purposes, notice=notice, method="import")
+            try:
+                restore(me._home, imported)  # noqa: SLF001 - its own
+            except BaseException:
+                me.erase()
+                raise
+        except BaseException:
+            me.close()
+            raise
+        return me
 
     def record(
         self,
@@ -129,10 +179,14 @@ class Personalizer:
         weight: float | None = None,
         time: float | None = None,
         context: Mapping[str, ContextValue] | None = None,
+        id: str | None = None,  # noqa: A002 - the event's field
+        durability: Durability | None = None,
     ) -> bool:
         """Record that the person did something with an item.
 
-        An item that the bundle does not know is kept, and counts as soon as a later bundle knows it.
+        An item that the bundle does not know is kept, and counts as soon as a later bundle knows it. What was
+        recorded survives the death of the process when this returns; with ``Settings.batch_events`` above 1 up to
+        so many of the latest events may be lost by it.
 
         Args:
             item: The item's id.
@@ -140,24 +194,69 @@ class Personalizer:
             weight: How much, for instance a rating.
             time: When, seconds since 1970; now, if None.
             context: Circumstances.
+            id: The application's own name for the event: recorded twice, it counts once, and the first one stays.
+            durability: ``"power"`` if it must survive a power cut when this returns; by default
+                ``Settings.durability``.
 
         Returns:
             True if the event is in the profile; False if the person has not allowed both
-            ``DEVICE_STORAGE`` and ``PERSONALIZATION``, and nothing was kept.
+            ``DEVICE_STORAGE`` and ``PERSONALIZATION``, or has paused, objected or begun a private session, and
+            nothing was kept.
 
         Raises:
-            InvalidEventError: If a value is out of bounds, whether or not recording is allowed.
+            InvalidEventError: If a value is out of bounds or the bundle does not know the kind, whether or not
+                recording is allowed.
             ClosedError, ProfileError: See the classes.
         """
-        return self._home.add(Event(item, kind, self._home.now() if time is None else time, weight, context))
+        self.bundle.check_kind(kind)
+        event = Event(item, kind, self._home.now() if time is None else time, weight, context, id)
+        if durability is not None:
+            check_durability(durability)
+        return self._home.add(event, durability)
 
-    def events(self) -> list[Event]:
-        """Return everything that was recorded, oldest first by recording.
+    def record_many(self, events: Iterable[Event], *, durability: Durability | None = None) -> int | None:
+        """Record many events at once, all or none.
+
+        Args:
+            events: The events, in the order in which they are to stand; times are kept as they are.
+            durability: As in ``record``.
+
+        Returns:
+            How many were not there yet, by their ids; None if nothing may be recorded, and nothing was kept.
 
         Raises:
+            InvalidEventError: If the bundle does not know the kind of one.
+            MisuseError: If something else than an Event is among them.
             ClosedError, ProfileError: See the classes.
         """
-        return self._home.events()
+        wanted = as_list("events", events)
+        for kind in {event.kind for event in wanted}:
+            self.bundle.check_kind(kind)
+        if durability is not None:
+            check_durability(durability)
+        return self._home.add_all(wanted, durability)
+
+    def flush(self) -> None:
+        """Write the events that are held in memory; there are none unless ``Settings.batch_events`` is above 1.
+
+        Raises:
+            ClosedError, ProfileError: See the classes. The events are still held.
+        """
+        self._home.flush()
+
+    def events(self, last: int | None = None) -> list[Event]:
+        """Return what was recorded, oldest first by recording.
+
+        Args:
+            last: Only the latest so many.
+
+        Raises:
+            MisuseError: If ``last`` is not a whole number from 0 up.
+            ClosedError, ProfileError: See the classes.
+        """
+        if last is not None and (isinstance(last, bool) or not isinstance(last, int) or last < 0):
+            raise MisuseError(f"last is {last!r}; use a whole number from 0 up, or None for all.")
+        return self._home.events(last)
 
     def recommend(
         self,
@@ -165,32 +264,41 @@ class Personalizer:
         *,
         exclude: Iterable[str] = (),
         exclude_seen: bool = True,
-        context: Mapping[str, ContextValue] | None = None,  # noqa: ARG002 - see the docstring
+        context: Mapping[str, ContextValue] | None = None,
     ) -> list[Recommendation]:
-        """Return the best items for this person.
+        """Return the best items for this person, as they steer it.
 
-        Without consent to personalization, or without a history, the list is the same for everybody;
-        ``personalized`` is then False and ``reason`` says why.
+        Where personal data may not be used, or there are none, the list is the same for everybody; ``personalized``
+        is then False and ``reason`` says why.
 
         Args:
             k: How many.
             exclude: Items that must not appear.
             exclude_seen: Whether items with an event are left out.
-            context: Circumstances of the request. No component of contract 1 depends on them.
+            context: Circumstances of the request, beside what the person declared. No component of contract 1
+                depends on them.
 
         Raises:
             MisuseError: If ``k`` is not a whole number from 1 up, or ``exclude`` not ids of items.
             ClosedError, ProfileError: See the classes.
         """
+        home, steering = self._home, self._steering()
         decision = decide(
             self.bundle,
-            self._home.usable_events(),
+            home.usable_events(),
             k=k,
-            now=self._home.now(),
+            now=home.now(),
             exclude=exclude,
             exclude_seen=exclude_seen,
+            steering=steering,
+            shown=self._shown(steering.frequency_cap),
+            context={**home.attributes(), **(context or {})} if home.permits(SCORING) else context,
         )
-        return _recommendations(decision)
+        made = recommendations(decision)
+        if steering.frequency_cap is not None:
+            home.add_exposures(each.item for each in made)
+        home.add_decisions(lambda: [explain(decision, each.item).record() for each in made])
+        return made
 
     def explain(self, item: Recommendation | str) -> Explanation:
         """Explain a recommendation exactly as it was made, or an item by what is known now.
@@ -205,17 +313,81 @@ class Personalizer:
                 use was forbidden since, or it is not in the profile.
             ClosedError, ProfileError: See the classes.
         """
+        events, steering = self._home.usable_events(), self._steering()
+        if isinstance(item, Recommendation):
+            return explain(decision_of(item, events, steering), item.item)
+        shown = self._shown(steering.frequency_cap)
+        decided = decide_one(self.bundle, events, item, now=self._home.now(), steering=steering, shown=shown)
+        return explain(decided, item)
+
+    def interests(self) -> list[Interest]:
+        """Return what the events say that the person likes, tag by tag, with the events that it comes from.
+
+        Empty where personal data may not be used.
+
+        Raises:
+            ClosedError, ProfileError: See the classes.
+        """
         events = self._home.usable_events()
-        if not isinstance(item, Recommendation):
-            return explain(decide_one(self.bundle, events, item, now=self._home.now()), item)
-        decision: Decision | None = getattr(item, "_decision", None)
-        if decision is None:
-            raise MisuseError(
-                "this recommendation is a copy, which does not carry what it was made from. Explain the original, "
-                "or the item as it stands now: explain(recommendation.item)."
-            )
-        _check_tellable(decision, events)
-        return explain(decision, item.item)
+        return [] if events is None else interests(self.bundle, events, self._home.steering())
+
+    def decisions(self) -> list[ExplanationRecord]:
+        """Return why each recommendation was made, as far as ``Purpose.EXPLANATION_LOG`` lets it be kept.
+
+        Raises:
+            ClosedError, ProfileError: See the classes.
+        """
+        return self._home.decisions()
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        recipient: Recipient | str | bytes | None = None,
+        *,
+        passphrase: str | None = None,
+        overwrite: bool = False,
+    ) -> Manifest:
+        """Write everything that the profile holds to a file, for the person to read and to take along.
+
+        **Without a recipient or a passphrase the file is readable by everybody who gets hold of it.**
+
+        Args:
+            path: Where to; ``.zip`` in the clear, ``.homespun`` sealed.
+            recipient: For whom it is sealed.
+            passphrase: What it is sealed with.
+            overwrite: Whether to replace a file that exists.
+
+        Raises:
+            MisuseError: If the file exists, or both a recipient and a passphrase are given.
+            ClosedError, ProfileError: See the classes.
+            OSError: If the disk refuses.
+        """
+        home = self._home
+        return write_export(
+            path,
+            contents(home, self.bundle),
+            recipient=recipient,
+            passphrase=passphrase,
+            overwrite=overwrite,
+            settings=home.settings,
+            entropy=home.entropy,
+        )
+
+    def rectify(self, wrong: Event, right: Event) -> int:
+        """Replace every event that equals ``wrong``, wherever it stands; the old values are gone as if erased.
+
+        Returns:
+            How many were replaced.
+
+        Raises:
+            MisuseError: If one of them is no Event.
+            ClosedError, ProfileError: See the classes.
+        """
+        for each in (wrong, right):
+            _check_type("the event", each, Event, "make it an Event first")
+        self.bundle.check_kind(right.kind)
+        done = self._home.rectify(wrong, right)
+        return 0 if done is None else done.rows.get("event", 0)
 
     def sizes(self) -> Sizes | None:
         """Return how much the profile holds; None while there is none.
@@ -225,22 +397,72 @@ class Personalizer:
         """
         return self._home.sizes()
 
-    def erase(self) -> Receipt:
-        """Erase the whole profile: the key first, then the data. Consent starts anew.
+    @property
+    def completed_erasure(self) -> Receipt | None:
+        """The receipt of an erasure that was completed at this opening; None if none was.
 
-        Returns:
-            What happened to each store, and what no program can vouch for.
+        It had been interrupted, or somebody restored a backup of the profile after it.
+        """
+        return self._home.completed
+
+    def check(self) -> None:
+        """Read and authenticate everything in the profile, which otherwise is done page by page as it is used.
 
         Raises:
-            ProfileBusyError: If another process has the profile open; nothing was erased.
+            DamagedProfileError: If something was changed or cut short outside homespun.
+            ClosedError, ProfileError: See the classes.
+        """
+        store = self._home.store()
+        if store is not None:
+            store.check()
+
+    def erase(
+        self,
+        *,
+        item: str | None = None,
+        tag: str | None = None,
+        between: tuple[float | None, float | None] | None = None,
+        kind: str | None = None,
+        inference: str | None = None,
+    ) -> Receipt:
+        """Erase the whole profile, keys first, and consent with it; or the part that is named, and only that.
+
+        Events have to fit every condition given. What was derived from them, and what the person set about an
+        erased item or tag, goes with them. The files that held it are rewritten under new keys, and the old keys
+        destroyed.
+
+        Args:
+            item: Everything about one item.
+            tag: Everything about items that carry a tag, by the bundle in use.
+            between: From a time on until before another, seconds since 1970; None is open.
+            kind: One kind of event.
+            inference: An inferred interest, by its tag; it is not inferred again.
+
+        Returns:
+            What happened to each store, and what no program can vouch for; signed. A receipt that names an item
+            keeps it, so the profile does not store it.
+
+        Raises:
+            MisuseError: If an argument is not what it should be.
+            ProfileBusyError: If another process has the profile open (all), or is writing (a part); nothing was
+                erased.
             ProfileStorageError: If the disk refuses; what was begun is completed at the next opening.
             ClosedError: If the personalizer was closed.
         """
-        return self._home.erase()
+        extent = Extent(item=item, tag=tag, between=between, kind=kind, inference=inference)
+        return self._home.erase() if extent.is_everything else erase_part(self._home, self.bundle, extent)
 
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
         self._home.close()
+
+    def _steering(self) -> Steering:
+        """Return what the person set, and how a private session is: without personal data."""
+        steering = self._home.steering()
+        return replace(steering, non_profiled=True) if self._home.is_private else steering
+
+    def _shown(self, cap: FrequencyCap | None) -> dict[str, int]:
+        return {} if cap is None else self._home.exposures(self._home.now() - cap.days * _DAY)
 
     def __enter__(self) -> Self:
         return self
@@ -249,91 +471,6 @@ class Personalizer:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Consent:
-    """What the person allows: everything is off until granted, and withdrawn as easily."""
-
-    def __init__(self, home: Home) -> None:
-        """Use ``Personalizer.consent``."""
-        self._home = home
-
-    def grant(self, *purposes: Purpose, notice: Notice, surface: str = "application", method: str = "explicit") -> None:
-        """Record that the person allows ``purposes``.
-
-        The first grant of ``DEVICE_STORAGE`` creates the encrypted profile; before it nothing is on disk.
-
-        Args:
-            purposes: At least one.
-            notice: The words that the person saw.
-            surface: Where the choice was made.
-            method: How it was made.
-
-        Raises:
-            MisuseError: If there is no purpose or no notice.
-            ClosedError, ProfileError: See the classes.
-        """
-        self._home.grant(purposes, notice, surface, method)
-
-    def withdraw(self, *purposes: Purpose, surface: str = "application", method: str = "explicit") -> Receipt | None:
-        """Record that the person no longer allows ``purposes``.
-
-        Withdrawing ``DEVICE_STORAGE`` erases the whole profile; that choice then lives in memory only, and
-        the application remembers it. If another process has the profile open, the withdrawal holds at once
-        and ProfileBusyError says that the erasure is pending: the last process to let go completes it.
-
-        Returns:
-            The receipt of the erasure, or None if nothing had to be erased.
-
-        Raises:
-            MisuseError: If there is no purpose.
-            ClosedError, ProfileError: See the classes.
-        """
-        return self._home.withdraw(purposes, surface, method)
-
-    def granted(self, purpose: Purpose) -> bool:
-        """Return whether ``purpose`` is allowed now.
-
-        Raises:
-            MisuseError: If it is no purpose.
-            ClosedError, ProfileError: See the classes.
-        """
-        try:
-            return self.status()[purpose].granted
-        except (KeyError, TypeError):
-            names = ", ".join(f"Purpose.{known.name}" for known in Purpose)
-            raise MisuseError(f"{purpose!r} is not a purpose; choose from {names}.") from None
-
-    def status(self) -> dict[Purpose, PurposeStatus]:
-        """Return where every purpose stands, with the record that decides."""
-        return self._home.consent_status()
-
-
-def _recommendations(decision: Decision) -> list[Recommendation]:
-    bundle, ranked = decision.bundle, decision.ranked
-    positions = ranked.positions.tolist()
-    rows = zip(positions, bundle.titles_at(positions), ranked.scores.tolist(), reasons(decision), strict=True)
-    made = [
-        Recommendation(bundle.items[position], title, score, reason, decision.personalized)
-        for position, title, score, reason in rows
-    ]
-    for recommendation in made:
-        object.__setattr__(recommendation, "_decision", decision)  # frozen for everybody else
-    return made
-
-
-def _check_tellable(decision: Decision, events: list[Event] | None) -> None:
-    """Refuse to tell what was forbidden or erased since a decision was made."""
-    if decision.personalized and events is None:
-        raise MisuseError(
-            "this recommendation was made from the person's history, and they have forbidden its use since. Make a "
-            "new list."
-        )
-    if not set(decision.history.events) <= set(events or ()):
-        raise MisuseError(
-            "this recommendation was made from events that are not in the profile: they were erased since, or it "
-            "is another person's. Make a new list."
-        )
 
 
 def _check_type(name: str, value: object, wanted: Any, advice: str) -> None:

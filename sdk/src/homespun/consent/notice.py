@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from homespun.errors import MisuseError
 from homespun.protocol.consent import ShownNotice
 
+MAX_LANGUAGE = 100
+"""Characters in a language tag."""
+
+MAX_VERSION = 200
+"""Characters in the name of a wording."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -13,11 +19,11 @@ class Notice:
 
     Attributes:
         text: The full text, not a link to it: what is behind a link changes.
-        language: BCP 47 tag of the text's language.
-        version: The application's name for this wording.
+        language: BCP 47 tag of the text's language, at most 100 characters.
+        version: The application's name for this wording, at most 200 characters.
 
     Raises:
-        MisuseError: On construction, if one of them is blank or cannot be written as UTF-8.
+        MisuseError: On construction, if one of them is blank, too long or cannot be written as UTF-8.
     """
 
     text: str
@@ -28,6 +34,9 @@ class Notice:
         """Check that there is something that can have been read."""
         for name in ("text", "language", "version"):
             _check_text(f"the notice's {name}", getattr(self, name))
+        for name, most in (("language", MAX_LANGUAGE), ("version", MAX_VERSION)):
+            if len(getattr(self, name)) > most:
+                raise MisuseError(f"the notice's {name} has more than {most} characters; it names the words only.")
 
     @property
     def sha256(self) -> str:

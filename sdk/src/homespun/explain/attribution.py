@@ -1,26 +1,23 @@
-"""Takes a score apart into what each history item and the prior add.
+"""Takes a score apart into what each history item, each control and the prior add.
 
 The parts hold the history, its weights and the stage decisions fixed. What a list would really look like
-without an event is another question: removing it also changes the weights of the others.
+without an event is another question: removing it also changes the weights of the others, and the inferred
+interests that edits are measured from.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from homespun.errors import UnknownItemError
 from homespun.explain.explanation import Attribution, Explanation
-from homespun.explain.rendering import because, verb
-from homespun.model.bundle import Bundle
-from homespun.model.scoring import Reals, parts_of
+from homespun.explain.moves import moves_of
+from homespun.explain.reasons import reasons_of
+from homespun.model.scoring import Parts, Reals, parts_of
 from homespun.ranking.decision import Decision
-
-_SECOND_REASON = 0.3
-"""A second item is named as a reason if it adds at least this share of what the first adds."""
+from homespun.ranking.tastes import tag_parts
 
 
 def explain(decision: Decision, item: str) -> Explanation:
-    """Explain why ``item`` has its score in a decision's list.
+    """Explain why ``item`` has its score and its place in a decision's list.
 
     Raises:
         UnknownItemError: If the item is not in the bundle or not in the list.
@@ -31,74 +28,60 @@ def explain(decision: Decision, item: str) -> Explanation:
         raise UnknownItemError(f"{item!r} is not in the list that is being explained.")
     ranked = decision.ranked.take(places[:1])
     score = float(ranked.scores[0])
-    parts = parts_of(decision.history, ranked)
+    parts, local = parts_of(decision.history, ranked), tag_parts(bundle, decision.terms, ranked.positions)
     attributions = [
-        *_attributions(decision, parts.history[:, :, 0]),
+        *_of_history(decision, parts.history[:, :, 0]),
+        *_of_interests(decision, local[:, 0]),
         Attribution("prior", None, None, "", float(parts.bias[0])),
     ]
     return Explanation(
         item=item,
         title=bundle.title(item),
         score=score,
-        reason=_reasons(decision, parts.history.sum(axis=0))[0],
+        reason=reasons_of(decision, _totals(parts, local))[0],
         attributions=tuple(sorted(attributions, key=lambda part: -abs(part.value))),
         residual=score - sum(part.value for part in attributions),
         personalized=decision.personalized,
         bundle=bundle.id,
         time=decision.time,
+        moves=moves_of(decision, int(places[0])),
     )
 
 
 def reasons(decision: Decision) -> list[str]:
     """Return the main reason for every item of a decision's list, in its order."""
-    return _reasons(decision, parts_of(decision.history, decision.ranked).history.sum(axis=0))
+    local = tag_parts(decision.bundle, decision.terms, decision.ranked.positions)
+    return reasons_of(decision, _totals(parts_of(decision.history, decision.ranked), local))
 
 
-def _attributions(decision: Decision, added: Reals) -> list[Attribution]:
-    titles = decision.bundle.titles_at(decision.history.positions.tolist())
+def _totals(parts: Parts, local: Reals) -> Reals:
+    """Return what each history item, then each edited interest (float64 [t, p]) adds; float64 [h + t, p]."""
+    by_item: Reals = parts.history.sum(axis=0)
+    return np.concatenate([by_item, local]) if local.size else by_item
+
+
+def _of_history(decision: Decision, added: Reals) -> list[Attribution]:
+    """Return the parts of the history's items from what they add to one item (float64 [C, h])."""
+    history = decision.history
+    titles = decision.bundle.titles_at(history.positions.tolist())
+    known = len(history.events)
+    parts = []
+    for component, values in zip(decision.bundle.manifest.components, added.tolist(), strict=True):
+        parts += [
+            Attribution("history", component.name, event, title, value)
+            for event, title, value in zip(history.events, titles[:known], values[:known], strict=True)
+        ]
+        parts += [
+            Attribution("control", component.name, None, title, value, wish.control, wish.item)
+            for wish, title, value in zip(history.wishes, titles[known:], values[known:], strict=True)
+        ]
+    return parts
+
+
+def _of_interests(decision: Decision, added: Reals) -> list[Attribution]:
+    """Return the parts of the edited interests that one item carries (float64 [t])."""
     return [
-        Attribution("history", component.name, event, title, value)
-        for component, row in zip(decision.bundle.manifest.components, added.tolist(), strict=True)
-        for event, title, value in zip(decision.history.events, titles, row, strict=True)
+        Attribution("control", None, None, tag, value, "interest", tag)
+        for tag, value in zip(decision.terms, added.tolist(), strict=True)
+        if value
     ]
-
-
-def _reasons(decision: Decision, totals: Reals) -> list[str]:
-    """Word the main reasons from what each history item adds to each listed item (float64 [h, p])."""
-    general = "popular with everybody" if _knows_popularity(decision.bundle) else "from the catalogue"
-    if not decision.allowed:
-        return [f"{general}; not personalized, because you did not allow it"] * totals.shape[1]
-    if not decision.personalized:
-        return [f"{general}; nothing is known about you yet"] * totals.shape[1]
-    named = _strongest(totals)
-    phrases = _phrases(decision, sorted({place for places in named for place in places}))
-    nothing = f"{general}; nothing you did speaks for it"
-    return [because([phrases[place] for place in places]) if places else nothing for places in named]
-
-
-def _strongest(totals: Reals) -> list[list[int]]:
-    """Return for every column of float64 [h, p] the one or two rows that add most, none if none adds anything."""
-    if not totals.size:
-        return [[] for _ in range(totals.shape[1])]
-    columns = np.arange(totals.shape[1])
-    first = totals.argmax(axis=0)
-    others = totals.copy()
-    others[first, columns] = -np.inf
-    second = others.argmax(axis=0)
-    # Of equals, argmax takes the first: the older item.
-    pairs = zip(first, totals[first, columns], second, others[second, columns], strict=True)
-    return [
-        [] if most <= 0 else [int(best)] if more < _SECOND_REASON * most else [int(best), int(next_best)]
-        for best, most, next_best, more in pairs
-    ]
-
-
-def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return what was done and the title for some of the history's items, by their place in it."""
-    titles = decision.bundle.titles_at(decision.history.positions[list(places)].tolist())
-    events = [decision.history.events[place] for place in places]
-    return {place: (verb(event.kind), title) for place, event, title in zip(places, events, titles, strict=True)}
-
-
-def _knows_popularity(bundle: Bundle) -> bool:
-    return any(component.name == "collaborative" for component in bundle.manifest.components)

@@ -13,25 +13,44 @@ class Attribution:
     """One additive part of a score.
 
     Attributes:
-        source: ``history`` or ``prior``.
-        component: The model's component; None for the prior.
-        event: The event behind the history item; None for the prior.
-        title: The history item's title; empty for the prior.
+        source: ``history``, ``control`` or ``prior``.
+        component: The model's component; None for the prior and for an edited interest.
+        event: The event behind the history item; None for the others.
+        title: The title of the history item, or of the item that the control is about; an interest's tag;
+            empty for the prior.
         value: What it adds; negative if it speaks against the item.
+        control: Which control; None for the others.
+        target: The item or the tag that the control is about; None for the others.
     """
 
-    source: Literal["history", "prior"]
+    source: Literal["history", "prior", "control"]
     component: str | None
     event: Event | None
     title: str
     value: float
+    control: Literal["more_like", "less_like", "interest"] | None = None
+    target: str | None = None
 
     @property
     def label(self) -> str:
         """What the part is, in words."""
-        if self.event is None:
-            return "the same for everybody"
-        return f"you {verb(self.event.kind)} {self.title} ({self.component})"
+        if self.control == "interest":
+            return f"your interest in {self.title}, as you set it"
+        kind = self.control if self.event is None else self.event.kind
+        return "the same for everybody" if kind is None else f"you {verb(kind)} {self.title} ({self.component})"
+
+    def entry(self) -> AttributionEntry:
+        """Return the part as records hold it."""
+        is_interest = self.control == "interest"
+        item = self.target if self.event is None else self.event.item
+        return AttributionEntry(
+            source=self.source,
+            component=self.component,
+            item=None if is_interest else item,
+            value=real(self.value),
+            control=self.control,
+            tag=self.target if is_interest else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,8 @@ class Explanation:
         personalized: Whether personal data was used for the list.
         bundle: Identity of the bundle that scored.
         time: When the list was made, seconds since 1970.
+        moves: What constraints did to its place, in words; or what keeps it out of lists, if it was asked
+            for by name.
     """
 
     item: str
@@ -59,6 +80,7 @@ class Explanation:
     personalized: bool
     bundle: str
     time: float
+    moves: tuple[str, ...] = ()
 
     def table(self, rows: int = 12) -> str:
         """Return the additive table as text: parts, the rest in one line, residual and score.
@@ -70,14 +92,11 @@ class Explanation:
         return additive_table(parts, self.residual, self.score, rows)
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.reason}\n\n{self.table()}"
+        told = "".join(f"\n{move}" for move in self.moves)
+        return f"{self.title}: {self.reason}{told}\n\n{self.table()}"
 
     def record(self) -> ExplanationRecord:
         """Return the explanation as a record that can be stored and checked."""
-        entries = tuple(
-            AttributionEntry(part.source, part.component, part.event.item if part.event else None, real(part.value))
-            for part in self.attributions
-        )
         return ExplanationRecord(
             schema=SCHEMA_VERSION,
             bundle=self.bundle,
@@ -85,6 +104,7 @@ class Explanation:
             item=self.item,
             personalized=self.personalized,
             score=real(self.score),
-            attributions=entries,
+            attributions=tuple(part.entry() for part in self.attributions),
             residual=real(self.residual),
+            moves=self.moves,
         )

@@ -8,10 +8,10 @@ from typing import Self
 import msgspec
 import numpy as np
 
-from homespun.errors import MisuseError, UnknownItemError
+from homespun.errors import InvalidEventError, MisuseError, UnknownItemError
 from homespun.model.arguments import as_list, folder_path, item_ids, list_length
 from homespun.model.catalogue import Catalogue
-from homespun.model.scoring import History, Pool, Scorer, make_history
+from homespun.model.scoring import History, Pool, Positions, Scorer, make_history
 from homespun.model.session import ModelSession
 from homespun.model.verify import Verified, verify
 from homespun.protocol.bundle import CATALOGUE, Manifest, PrivacyStatement
@@ -114,6 +114,37 @@ class Bundle:
         """
         return self._catalogue.tags(self.position(item))
 
+    def tags_of(self, positions: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return the tags of the items at ``positions`` (each in 0..items-1), read at once."""
+        return self._catalogue.tags_of(positions)
+
+    def tagged(self, tag: str) -> Positions:
+        """Return the positions of the items that carry a tag, ascending and read-only (int64 [n]).
+
+        An unknown tag has none. The first call reads the tags of the whole catalogue.
+        """
+        return self._catalogue.tagged(tag)
+
+    def positions_of(self, items: Iterable[str]) -> Positions:
+        """Return the distinct positions of those of ``items`` that the bundle has, in any order (int64 [n])."""
+        known = self._catalogue.positions
+        return np.array([known[item] for item in set(items) if item in known], np.int64)
+
+    def check_kind(self, kind: str) -> None:
+        """Check that the publisher declares a kind of event; every kind passes where none is declared.
+
+        Raises:
+            InvalidEventError: If it is declared neither as a kind nor as a negative one.
+        """
+        rule = self.manifest.history
+        if rule.kinds is None or kind in rule.kinds or kind in rule.negative_kinds:
+            return
+        known = ", ".join(dict.fromkeys((*rule.kinds, *rule.negative_kinds)))
+        raise InvalidEventError(
+            f"the bundle {self.manifest.name!r} does not know the kind {kind!r}, so that it would mean nothing; "
+            f"record one of: {known}."
+        )
+
     def history(self, events: Iterable[Event]) -> History:
         """Return the model's input for a person's events.
 
@@ -168,9 +199,7 @@ class Bundle:
             MisuseError: If ``k`` is not a whole number from 1 up.
         """
         count = list_length(k)
-        known = self._catalogue.positions
-        left_out = np.array([known[item] for item in set(excluded) if item in known], np.int64)
-        pool = self.scorer.pool(history, count, left_out)
+        pool = self.scorer.pool(history, count, self.positions_of(excluded))
         return pool.take(np.argsort(-pool.scores, kind="stable")[:count])
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ A catalogue with anything but that table (a view, a trigger, an index, a virtual
 
 import json
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import quote
 
 import apsw
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
 from homespun.model.verify import open_file
@@ -23,7 +26,9 @@ _MAX_TEXT_BYTES = 1 << 20
 _AT_ONCE = 1000
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
 _SELECT_TITLES = "SELECT position, title FROM items WHERE position IN (SELECT value FROM json_each(?))"
-_SELECT_TAGS = "SELECT tags FROM items WHERE position = ?"
+_SELECT_TAGS = "SELECT position, tags FROM items WHERE position IN (SELECT value FROM json_each(?))"
+_NOWHERE: NDArray[np.int64] = np.zeros(0, np.int64)
+_NOWHERE.setflags(write=False)
 
 
 class Catalogue:
@@ -37,6 +42,8 @@ class Catalogue:
                 that an event can name.
         """
         self._lock = threading.Lock()
+        self._index_lock = threading.Lock()
+        self._index: dict[str, NDArray[np.int64]] | None = None
         _check_journal(path)
         with _translated():
             connection = _connect(path)
@@ -61,26 +68,35 @@ class Catalogue:
             ClosedError: If the catalogue was closed.
         """
         wanted = list(dict.fromkeys(positions))
-        found: dict[int, Any] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            found.update(self._rows(_SELECT_TITLES, json.dumps(wanted[start : start + _AT_ONCE])))
+        found = self._column(_SELECT_TITLES, wanted)
         titles = {position: _text("title", position, found.get(position)) for position in wanted}
         return [titles[position] for position in positions]
 
     def tags(self, position: int) -> tuple[str, ...]:
-        """Return an item's tags.
+        """Return an item's tags; raises what ``tags_of`` does."""
+        return self.tags_of([position])[0]
+
+    def tags_of(self, positions: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return the tags of items, in the order that is asked for.
 
         Raises:
             ModelContractError: If they are not a JSON array of text, or hold a control character.
             ClosedError: If the catalogue was closed.
         """
-        rows = self._rows(_SELECT_TAGS, position)
-        try:
-            tags = _TAGS.decode(_text("tags", position, rows[0][0] if rows else None))
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise ModelContractError(f"the tags of item {position} are not a JSON array of text.") from error
-        # Once more, because JSON can spell them out.
-        return tuple(_text("tags", position, tag) for tag in tags)
+        wanted = list(dict.fromkeys(positions))
+        found = self._column(_SELECT_TAGS, wanted)
+        tags = {position: _decoded(position, found.get(position)) for position in wanted}
+        return [tags[position] for position in positions]
+
+    def tagged(self, tag: str) -> NDArray[np.int64]:
+        """Return the positions of the items that carry a tag, ascending and read-only (int64 [n]).
+
+        The first call reads the tags of the whole catalogue; raises what ``tags_of`` does.
+        """
+        with self._index_lock:
+            if self._index is None:
+                self._index = self._read_index()
+            return self._index.get(tag, _NOWHERE)
 
     def close(self) -> None:
         """Close the file; titles and tags cannot be read any more. Closing twice does nothing."""
@@ -89,11 +105,42 @@ class Catalogue:
             if connection is not None:
                 connection.close()
 
-    def _rows(self, query: str, given: int | str) -> list[tuple[Any, ...]]:
+    def _column(self, query: str, positions: Sequence[int]) -> dict[int, Any]:
+        """Read one value for each of some distinct positions, in few queries."""
+        found: dict[int, Any] = {}
+        for start in range(0, len(positions), _AT_ONCE):
+            found.update(self._rows(query, json.dumps(list(positions[start : start + _AT_ONCE]))))
+        return found
+
+    def _read_index(self) -> dict[str, NDArray[np.int64]]:
+        numbers: dict[str, int] = {}
+        carried, carriers = array("q"), array("q")
+        for start in range(0, len(self.ids), _AT_ONCE):
+            places = range(start, min(start + _AT_ONCE, len(self.ids)))
+            for position, tags in zip(places, self.tags_of(places), strict=True):
+                for tag in dict.fromkeys(tags):
+                    carried.append(numbers.setdefault(tag, len(numbers)))
+                    carriers.append(position)
+        order = np.argsort(np.frombuffer(carried, np.int64), kind="stable")
+        positions = np.frombuffer(carriers, np.int64)[order]
+        positions.setflags(write=False)
+        ends = np.cumsum(np.bincount(np.frombuffer(carried, np.int64), minlength=len(numbers)))
+        return dict(zip(numbers, np.split(positions, ends[:-1]), strict=True)) if numbers else {}
+
+    def _rows(self, query: str, given: str) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
             if self._connection is None:
                 raise ClosedError("the bundle was closed; open it again to use it.")
             return self._connection.execute(query, (given,)).fetchall()
+
+
+def _decoded(position: int, raw: object) -> tuple[str, ...]:
+    try:
+        tags = _TAGS.decode(_text("tags", position, raw))
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ModelContractError(f"the tags of item {position} are not a JSON array of text.") from error
+    # Once more, because JSON can spell them out.
+    return tuple(_text("tags", position, tag) for tag in tags)
 
 
 def _text(column: str, position: int, value: object) -> str:

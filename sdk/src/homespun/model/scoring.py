@@ -2,12 +2,14 @@
 
     score(j) = Σ_c β_c ⟨Σ_i w_i E_c[i], D_c[j]⟩ + bias_j
 
+where w_i is 1 for what the person liked, and what a control says for an item that the person named,
 over float32 rows, accumulated in float64, so that the same numbers added up item by item give the same
 score: Σ_i attribution(i, j) + bias_j, up to rounding far below 1e-5 of Σ|attributions|.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +22,32 @@ Positions = NDArray[np.int64]
 Reals = NDArray[np.float64]
 Truths = NDArray[np.bool_]
 
-_SPARE_CANDIDATES = 100
+SPARE_CANDIDATES = 100
 """Proposed beyond what is asked for, because proposals are ordered by quantized products."""
+
+
+class Wish(NamedTuple):
+    """An item that the person wants more or less like of."""
+
+    item: str
+    control: Literal["more_like", "less_like"]
 
 
 @dataclass(frozen=True)
 class History:
-    """The model's input: the distinct items that a person likes, oldest first.
+    """The model's input: the distinct items that a person likes, oldest first, then those that they named.
 
     Attributes:
-        events: The event behind each item.
+        events: The event behind each of the first items.
         positions: int64 [h], the items' positions in the bundle.
         weights: float64 [C, h], β_c · w_i per component.
+        wishes: What is behind each of the other items.
     """
 
     events: tuple[Event, ...]
     positions: Positions
     weights: Reals
+    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Pool:
 
     Attributes:
         positions: int64 [p].
-        scores: float64 [p].
+        scores: float64 [p]; after the controls, with what edited interests add, which no row holds.
         decoder: float32 [p, d_c] per component, the items' rows.
         bias: float32 [p].
         encoder: float32 [h, d_c] per component, the history's rows.
@@ -141,11 +152,18 @@ class Scorer:
         Returns:
             The scored items, by ascending position.
         """
-        asked = min(self._items, count + left_out.size + _SPARE_CANDIDATES)
-        positions = self._session.propose(history.positions, history.weights.astype(np.float32), asked)
+        positions = self.propose(history, count + left_out.size + SPARE_CANDIDATES)
         excluded: Truths = np.zeros(self._items, np.bool_)
         excluded[left_out] = True
         return self.score(history, positions[~excluded[positions]])
+
+    def propose(self, history: History, count: int) -> Positions:
+        """Return the positions of the best ``count`` items (all, if there are fewer) and some others, ascending.
+
+        Approximate at the end of the order: what is needed exactly is asked for with SPARE_CANDIDATES more.
+        """
+        asked = min(self._items, count)
+        return self._session.propose(history.positions, history.weights.astype(np.float32), asked)
 
     def score(self, history: History, positions: Positions) -> Pool:
         """Score the given items (int64 [p]) exactly."""

@@ -2,22 +2,28 @@
 
 ::
 
-    key.json                 the wrapped data key; a profile exists from when it does
-    profile.db  (+wal, shm)  the encrypted database
-    profile.db.draft         a database that is being created
+    key.json                 who can open it; a profile exists from when it does
+    profile-<16 hex>.db      the main database: index of the others, consent, what left, receipts
+    state-<16 hex>.db        what the person set and declared
+    epoch-<16 hex>.db        events of one stretch of time
+    preparing.json           keys of a profile that is being created, rotated or migrated
     erasing.json             an erasure has begun and must be completed
     profile.lock             empty; who uses the folder, see ``lock``
 
-Everything else in the folder belongs to somebody else and is never touched.
+Each database is a *vault*: encrypted under a key of its own, with SQLite's side files beside it. Version 1 had one
+database, ``profile.db``, and ``profile.db.draft`` while it was created. Everything else in the folder belongs to
+somebody else and is never touched.
 """
 
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from homespun.errors import MisuseError
 
@@ -32,7 +38,11 @@ DATABASE = "profile.db"
 DATABASE_LOG = "profile.db-wal"
 DRAFT = "profile.db.draft"
 ERASING = "erasing.json"
+PREPARING = "preparing.json"
 LOCK = "profile.lock"
+
+VAULT: Final = re.compile(r"(?P<kind>profile|state|epoch)-[0-9a-f]{16}\.db")
+"""The whole name of a vault's file."""
 
 _PARTIAL = ".partial"
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
@@ -42,9 +52,47 @@ _READING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CL
 KEY_FILES = (KEY, KEY + _PARTIAL)
 DATABASE_FILES = tuple(DATABASE + suffix for suffix in _SIDE_FILES)
 DRAFT_FILES = tuple(DRAFT + suffix for suffix in _SIDE_FILES)
-MARKER_FILES = (ERASING, ERASING + _PARTIAL)
-SECRET_FILES = KEY_FILES + DATABASE_FILES + DRAFT_FILES
-OWN_FILES = SECRET_FILES + MARKER_FILES + (LOCK,)
+MARKER_FILES = (ERASING, ERASING + _PARTIAL, PREPARING, PREPARING + _PARTIAL)
+
+
+def side_files(name: str) -> tuple[str, ...]:
+    """Return the names of a database's file and of the files that SQLite keeps beside it."""
+    return tuple(name + suffix for suffix in _SIDE_FILES)
+
+
+def database_of(name: str) -> str | None:
+    """Return the database, of this version or the first, whose file or side file has that name."""
+    stem = next((name.removesuffix(suffix) for suffix in _SIDE_FILES if suffix and name.endswith(suffix)), name)
+    return stem if stem in (DATABASE, DRAFT) or VAULT.fullmatch(stem) else None
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a file of that name holds what an erasure destroys."""
+    return name in KEY_FILES or database_of(name) is not None
+
+
+def secret_files(folder: Path) -> tuple[str, ...]:
+    """Return the names in the folder of which ``is_secret`` holds, dangling links included; the keys' first."""
+    return keys_first(name for name in listed(folder) if is_secret(name))
+
+
+def keys_first(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names once each, in the order in which their files are destroyed."""
+    return tuple(sorted(set(names), key=lambda name: (name not in KEY_FILES, name)))
+
+
+def vault_files(folder: Path) -> tuple[str, ...]:
+    """Return the vaults' names in the folder, also of those of which only a side file is left."""
+    stems = {database_of(name) for name in listed(folder)}
+    return tuple(sorted(stem for stem in stems if stem is not None and VAULT.fullmatch(stem)))
+
+
+def listed(folder: Path) -> tuple[str, ...]:
+    """Return every name in the folder; none if there is no such folder."""
+    try:
+        return tuple(sorted(path.name for path in folder.iterdir()))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
 
 
 def present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -80,10 +128,25 @@ def read_bounded(path: Path, limit: int) -> bytes:
         NotRegularError: It is no ordinary file.
         OSError: It cannot be read.
     """
-    _check_regular(path, path.lstat())
-    with open(os.open(path, _READING), "rb") as file:  # noqa: PTH123 - a descriptor, opened with flags
-        _check_regular(path, os.fstat(file.fileno()))
+    with open_regular(path) as file:
         return file.read(limit + 1)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open an ordinary file for reading; neither a link is followed nor a pipe waited for.
+
+    Raises:
+        NotRegularError: It is no ordinary file.
+        OSError: It cannot be read.
+    """
+    _check_regular(path, path.lstat())
+    file = open(os.open(path, _READING), "rb")  # noqa: PTH123, SIM115 - a descriptor, opened with flags; the caller's
+    try:
+        _check_regular(path, os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 class NotRegularError(OSError):

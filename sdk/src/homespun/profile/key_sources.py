@@ -11,19 +11,21 @@ from homespun.errors import MisuseError, WrongKeyError
 from homespun.profile.files import Entropy
 from homespun.profile.keyfile import (
     KEY_SIZE,
-    MOST_ITERATIONS,
-    MOST_MEMORY_KIB,
     SALT_SIZE,
     Argon2id,
     Hkdf,
     KeyFile,
+    KeyFile1,
     KeyringEntry,
     KeySource,
+    Slot,
 )
 from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import KeyringBackend, read_entry, write_entry
 
-_INFO = b"homespun key file 1 wrapping key"
+_SUFFIX_SIZE = 4
+
+AnyKeyFile = KeyFile | KeyFile1
 
 
 class Source(Protocol):
@@ -33,11 +35,11 @@ class Source(Protocol):
     def kind(self) -> KeySource:
         """The source's name in key files."""
 
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
-        """Return a key file without a data key, for a new profile."""
+    def new_slot(self, settings: Settings, entropy: Entropy, entry: KeyringEntry | None) -> Slot:
+        """Return an empty slot; ``entry`` is what ``KeyringSource.choose`` gave, and is written."""
 
-    def wrapping_key(self, file: KeyFile) -> Secret:
-        """Return the 32 bytes that wrap the data key of ``file``."""
+    def wrapping_key(self, file: AnyKeyFile, slot: Slot) -> Secret:
+        """Return the 32 bytes that wrap the data key in ``slot``, which is ``file``'s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +53,21 @@ class PassphraseSource:
         """The source's name in key files."""
         return "passphrase"
 
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:
-        """Return a key file without a data key, for a new profile.
-
-        Raises:
-            MisuseError: The settings cost more than a key file may ask for.
-        """
-        if settings.argon2_memory_kib > MOST_MEMORY_KIB or settings.argon2_iterations > MOST_ITERATIONS:
-            raise MisuseError(
-                f"A profile's passphrase may cost at most {MOST_MEMORY_KIB} KiB and {MOST_ITERATIONS} passes, so "
-                "that opening stays a matter of seconds; lower argon2_memory_kib or argon2_iterations."
-            )
+    def new_slot(self, settings: Settings, entropy: Entropy, entry: KeyringEntry | None) -> Slot:  # noqa: ARG002
+        """Return an empty slot."""
         kdf = Argon2id(
             salt=entropy(SALT_SIZE),
             memory_kib=settings.argon2_memory_kib,
             iterations=settings.argon2_iterations,
             lanes=settings.argon2_lanes,
         )
-        return _unsealed(profile, self.kind, kdf)
+        return Slot(source=self.kind, kdf=kdf)
 
-    def wrapping_key(self, file: KeyFile) -> Secret:
-        """Return the 32 bytes that wrap the data key of ``file``."""
-        kdf = file.kdf
+    def wrapping_key(self, file: AnyKeyFile, slot: Slot) -> Secret:  # noqa: ARG002
+        """Return the 32 bytes that wrap the data key in ``slot``."""
+        kdf = slot.kdf
         if not isinstance(kdf, Argon2id):
-            raise _wrong_derivation(file)
+            raise _wrong_derivation(slot)
         derivation = argon2.Argon2id(
             salt=kdf.salt,
             length=KEY_SIZE,
@@ -87,27 +80,27 @@ class PassphraseSource:
 
 @dataclass(frozen=True, slots=True)
 class RawSource:
-    """HKDF of 32 bytes that the application keeps."""
+    """HKDF of 32 bytes that the application keeps, or that the person wrote down as a recovery key."""
 
     secret: Secret
+    kind: KeySource = "bytes"
 
-    @property
-    def kind(self) -> KeySource:
-        """The source's name in key files."""
-        return "bytes"
+    def new_slot(self, settings: Settings, entropy: Entropy, entry: KeyringEntry | None) -> Slot:  # noqa: ARG002
+        """Return an empty slot."""
+        return self.empty_slot(entropy)
 
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:  # noqa: ARG002
-        """Return a key file without a data key, for a new profile."""
-        return _unsealed(profile, self.kind, Hkdf(salt=entropy(SALT_SIZE)))
+    def empty_slot(self, entropy: Entropy) -> Slot:
+        """Return an empty slot, which costs nothing that settings could say."""
+        return Slot(source=self.kind, kdf=Hkdf(salt=entropy(SALT_SIZE)))
 
-    def wrapping_key(self, file: KeyFile) -> Secret:
-        """Return the 32 bytes that wrap the data key of ``file``."""
-        return _expand(file, self.secret)
+    def wrapping_key(self, file: AnyKeyFile, slot: Slot) -> Secret:
+        """Return the 32 bytes that wrap the data key in ``slot``."""
+        return _expand(file, slot, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyringSource:
-    """HKDF of 32 bytes that the keyring keeps, in an entry of the profile's own."""
+    """HKDF of 32 bytes that the keyring keeps, in an entry of this slot's own."""
 
     service: str
     username: str
@@ -118,56 +111,63 @@ class KeyringSource:
         """The source's name in key files."""
         return "keyring"
 
-    def prepare(self, profile: str, settings: Settings, entropy: Entropy) -> KeyFile:  # noqa: ARG002
-        """Return a key file without a data key, for a new profile."""
-        entry = self._entry(profile)
-        write_entry(self.backend, entry, Secret(entropy(KEY_SIZE)))
-        return _unsealed(profile, self.kind, Hkdf(salt=entropy(SALT_SIZE)), entry)
+    def choose(self, profile: str, entropy: Entropy) -> KeyringEntry:
+        """Return the name of a new entry; nothing is written."""
+        return KeyringEntry(service=self.service, username=f"{self.username}/{profile}/{entropy(_SUFFIX_SIZE).hex()}")
 
-    def wrapping_key(self, file: KeyFile) -> Secret:
-        """Return the 32 bytes that wrap the data key of ``file``."""
-        entry = self._entry(file.profile)
-        if file.keyring != entry:
+    def owns(self, entry: KeyringEntry, profile: str) -> bool:
+        """Return whether an entry is the profile's and has this source's names."""
+        return entry.service == self.service and entry.username_for(profile) == self.username
+
+    def new_slot(self, settings: Settings, entropy: Entropy, entry: KeyringEntry | None) -> Slot:  # noqa: ARG002
+        """Write the entry and return an empty slot."""
+        if entry is None:
+            raise MisuseError("The keyring's entry was not announced in key.json; call Key.prepare before.")
+        write_entry(self.backend, entry, Secret(entropy(KEY_SIZE)))
+        return self.slot_of(entry, entropy)
+
+    def slot_of(self, entry: KeyringEntry, entropy: Entropy) -> Slot:
+        """Return an empty slot for an entry that exists."""
+        return Slot(source=self.kind, kdf=Hkdf(salt=entropy(SALT_SIZE)), keyring=entry)
+
+    def wrapping_key(self, file: AnyKeyFile, slot: Slot) -> Secret:
+        """Return the 32 bytes that wrap the data key in ``slot``."""
+        entry = slot.keyring
+        if entry is None or not self.owns(entry, file.profile):
             raise WrongKeyError(
-                f"The profile's key is kept under another name than '{entry.username}' of '{entry.service}'. "
-                "Nothing was changed; use the service and user name that it was made with."
+                f"The profile's key is kept under another name than '{self.username}/{file.profile}' of "
+                f"'{self.service}'. Nothing was changed; use the service and user name that it was made with."
             )
-        return _expand(file, self._secret(entry))
+        return _expand(file, slot, self._secret(entry))
 
     def _secret(self, entry: KeyringEntry) -> Secret:
-        secret = _decoded(read_entry(self.backend, entry) or "")
+        secret = _decoded(read_entry(self.backend, entry))
         if secret is None:
             raise WrongKeyError(
-                f"The keyring has no usable entry '{entry.username}' of '{entry.service}'. Without it this "
-                "profile cannot be opened; restore the keyring, or erase the profile and start again."
+                f"The keyring has no usable entry '{entry.username}' of '{entry.service}', so this does not open "
+                "the profile. Restore the keyring, open the profile with Key.recovery if a recovery key was "
+                "exported, or erase it and start again."
             )
         return secret
 
-    def _entry(self, profile: str) -> KeyringEntry:
-        return KeyringEntry(service=self.service, username=f"{self.username}/{profile}")
 
-
-def _unsealed(profile: str, source: KeySource, kdf: Argon2id | Hkdf, entry: KeyringEntry | None = None) -> KeyFile:
-    return KeyFile(profile=profile, source=source, kdf=kdf, keyring=entry, nonce=b"", wrapped=b"")
-
-
-def _decoded(text: str) -> Secret | None:
+def _decoded(text: str | None) -> Secret | None:
     try:
-        secret = bytes.fromhex(text)
+        secret = Secret(bytes.fromhex(text or ""))
     except ValueError:
         return None
-    return Secret(secret) if len(secret) == KEY_SIZE else None
+    return secret if len(secret.reveal()) == KEY_SIZE else None
 
 
-def _expand(file: KeyFile, secret: Secret) -> Secret:
-    if not isinstance(file.kdf, Hkdf):
-        raise _wrong_derivation(file)
-    derivation = hkdf.HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=file.kdf.salt, info=_INFO)
+def _expand(file: AnyKeyFile, slot: Slot, secret: Secret) -> Secret:
+    if not isinstance(slot.kdf, Hkdf):
+        raise _wrong_derivation(slot)
+    derivation = hkdf.HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=slot.kdf.salt, info=file.purpose(slot.source))
     return Secret(derivation.derive(secret.reveal()))
 
 
-def _wrong_derivation(file: KeyFile) -> WrongKeyError:
+def _wrong_derivation(slot: Slot) -> WrongKeyError:
     return WrongKeyError(
-        f"The profile's key.json names a derivation that Key.{file.source} does not use, so it was changed. "
+        f"The profile's key.json names a derivation that Key.{slot.source} does not use, so it was changed. "
         "Nothing was changed now; restore key.json from a backup."
     )

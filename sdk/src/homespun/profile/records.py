@@ -1,18 +1,14 @@
-"""Events and consent records as rows of the database.
-
-Numbers are stored as 64-bit floats; a context and a consent record as JSON text.
-"""
+"""Events as rows of the database: numbers as 64-bit floats, a context as JSON text."""
 
 from typing import Any
 
 import msgspec
 
 from homespun.errors import InvalidEventError
-from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.events import ContextValue, Event
 
-EventRow = tuple[str, str, float | None, float | None, str | None]
-"""item, kind, time, weight, context."""
+EventRow = tuple[str | None, str, str, float | None, float | None, str | None]
+"""id, item, kind, time, weight, context."""
 
 
 def event_to_row(event: Event) -> EventRow:
@@ -21,7 +17,7 @@ def event_to_row(event: Event) -> EventRow:
     Raises:
         InvalidEventError: Its context cannot be written as JSON.
     """
-    return event.item, event.kind, _real(event.time), _real(event.weight), _context(event)
+    return event.id, event.item, event.kind, _real(event.time), _real(event.weight), _context(event)
 
 
 def event_from_row(row: tuple[Any, ...]) -> Event:
@@ -31,24 +27,9 @@ def event_from_row(row: tuple[Any, ...]) -> Event:
         InvalidEventError: No event has these values.
         msgspec.MsgspecError: The context is not JSON, or not a context.
     """
-    item, kind, time, weight, context = row
+    identity, item, kind, time, weight, context = row
     decoded = None if context is None else msgspec.json.decode(context, type=dict[str, ContextValue])
-    return Event(item, kind, time, weight, decoded)
-
-
-def consent_to_row(record: ConsentRecord) -> tuple[str]:
-    """Return the record's column."""
-    return (msgspec.json.encode(record).decode(),)
-
-
-def consent_from_row(row: tuple[Any, ...]) -> ConsentRecord:
-    """Return the record of the column.
-
-    Raises:
-        msgspec.MsgspecError: It is not a consent record.
-    """
-    (text,) = row
-    return msgspec.json.decode(text, type=ConsentRecord)
+    return Event(item, kind, time, weight, decoded, identity)
 
 
 def _real(value: float | None) -> float | None:

@@ -1,52 +1,73 @@
-"""The profile: one person's events and consent records, encrypted on their own machine.
+"""The profile: everything that is kept about one person on their own machine, encrypted.
 
-Tables: ``event`` (what was done with which item, in the order of recording) and ``consent`` (the choices,
-as records). Both are written only by appending, and each writing is one transaction that is alone from its
-beginning: what a caller decides by the consent that it is shown there still holds when it is written.
-
-Rules: thread-safe, by one lock around one connection; several processes may have the same profile open.
-What a method acknowledged by returning survives the death of the process (and a power cut with
-``Settings.synchronous="full"``). What consent records mean is not known here: callers decide. Non-goals: a
-profile must not be used on both sides of ``fork``; and see ``database`` for what encryption cannot tell.
+Rules: thread-safe, by one lock around all connections; several processes may have the same profile open. What a
+method acknowledged by returning survives the death of the process (and a power cut, see
+``Settings.durability``). What consent and controls mean is not known here: callers decide, and what they decide by
+the view that they are shown still holds when it is written. Non-goals: a profile must not be used on both sides
+of ``fork``; and see ``vault`` for what encryption cannot tell.
 """
 
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import apsw
+import msgspec
 
-from homespun.config import DEFAULTS, Settings
-from homespun.errors import ClosedError, MisuseError, ProfileStorageError
-from homespun.profile.creation import (
-    check_complete,
-    complete_creation,
-    create_files,
-    needs_completion,
-    profile_exists,
-)
-from homespun.profile.database import keep_log as set_keep_log
-from homespun.profile.database import memory_database, open_database
-from homespun.profile.erasure import finish_interrupted_erasure
-from homespun.profile.failures import busy, damaged, translated
-from homespun.profile.files import DATABASE_FILES, ERASING, KEY, Entropy, make_folder, named, present
-from homespun.profile.keyfile import KeyFile, read_key_file
-from homespun.profile.keys import Key
+from homespun.config import Durability, Settings
+from homespun.errors import ClosedError, ProfileError
+from homespun.profile.device_key import DeviceKey
+from homespun.profile.epochs import Epochs, count_events, count_exposures, read_decisions
+from homespun.profile.failures import damaged, translated
+from homespun.profile.files import KEY, present, side_files
+from homespun.profile.forgetting import Forgotten, Selection, clear, forget, forget_attribute, rectify
+from homespun.profile.index import get_setting, set_setting
+from homespun.profile.key_store import KeyStore
 from homespun.profile.lock import FolderLock
+from homespun.profile.logs import Log, UnreadableRowError
 from homespun.profile.records import event_to_row
+from homespun.profile.retention import Retainer
 from homespun.profile.secret import Secret
+from homespun.profile.state import read_attributes, read_kept, write_attribute, write_kept
 from homespun.profile.system_keyring import KeyringBackend
-from homespun.profile.tables import ConsentTable, UnreadableRowError, count_rows, insert_event, select_events
+from homespun.profile.vault import check_pages, truncate_log
+from homespun.profile.vault import keep_log as set_keep_log
+from homespun.profile.vaults import Vaults
 from homespun.protocol.consent import ConsentRecord
-from homespun.protocol.events import Event
+from homespun.protocol.controls import ControlEntry
+from homespun.protocol.egress import EgressEntry
+from homespun.protocol.events import ContextValue, Event
+from homespun.protocol.records import ExplanationRecord
 
+DEVICE_KEY = "device_key"
+"""Setting that holds the key with which receipts are signed."""
+
+DUE = "due"
+"""Setting that names what is to be cleared because a purpose was withdrawn."""
+
+T = TypeVar("T")
 ConsentRecords = tuple[ConsentRecord, ...]
-"""Consent records in the order in which they were recorded."""
+ControlEntries = tuple[ControlEntry, ...]
+EgressEntries = tuple[EgressEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What decides about recording and use, at one moment.
+
+    Attributes:
+        consent: All choices, in the order of recording.
+        controls: All that the person set, in the order of setting.
+        attributes: What the person declared.
+    """
+
+    consent: ConsentRecords
+    controls: ControlEntries
+    attributes: Mapping[str, ContextValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,156 +90,73 @@ class ProfileStore:
 
     def __init__(
         self,
-        connection: apsw.Connection,
+        vaults: Vaults,
         *,
         profile_id: str,
+        settings: Settings,
         keyring_backend: KeyringBackend | None = None,
+        key_store: KeyStore | None = None,
         folder: Path | None = None,
         folder_lock: FolderLock | None = None,
     ) -> None:
-        """Take over an open database; use ``create`` or ``open`` instead."""
+        """Take over open databases; use ``create`` or ``open_profile`` instead."""
         self.profile_id = profile_id
         self.folder = folder
         self.keyring_backend = keyring_backend
-        self._connection: apsw.Connection | None = connection
+        self.key_store = key_store
+        self._vaults = vaults
+        self._settings = settings
+        self._epochs = Epochs(vaults, settings.epoch_days)
+        self._retainer = Retainer(vaults, self._epochs, settings)
         self._folder_lock = folder_lock
         self._lock = threading.RLock()
-        self._consent = ConsentTable()
+        self._open = True
+        self._consent = Log("consent", ConsentRecord)
+        self._controls = Log("control", ControlEntry)
+        self._egress = Log("egress", EgressEntry)
+        self._view: tuple[int, View] | None = None
 
-    @staticmethod
-    def exists(folder: Path | None) -> bool:
-        """Return whether ``folder`` holds a profile, damaged or not. Writes nothing."""
-        return folder is not None and profile_exists(folder)
+    def tend(self, now: float) -> None:
+        """Do what is due at an opening: destroy what was replaced, and enforce the retention.
 
-    @classmethod
-    def create(
-        cls, folder: Path | None, key: Key, *, settings: Settings = DEFAULTS, entropy: Entropy = os.urandom
-    ) -> Self:
-        """Create a profile and open it.
+        Raises:
+            DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        with self._databases() as vaults:
+            vaults.look()
+            if vaults.needs_discarding():
+                vaults.discard_garbage()
+            self._retainer.enforce(now)
+
+    def add_events_if(
+        self,
+        allowed: Callable[[View], bool],
+        events: Sequence[Event],
+        now: float,
+        durability: Durability | None = None,
+    ) -> int | None:
+        """Record events, all or none, if the view of this very moment allows it.
 
         Args:
-            folder: Where; made if it is missing. Ignored with an ephemeral key, which writes nothing.
-            key: What will open it.
-            settings: Waits and costs.
-            entropy: Source of keys, salts and nonces.
+            allowed: Decides; nobody can record a choice until the events are recorded.
+            events: The events.
+            now: When they are recorded, seconds since 1970.
+            durability: What they must survive; by default ``Settings.durability``.
 
-        Raises:
-            MisuseError: There is a profile already, or there is no folder.
-            KeyringUnavailableError: The keyring did not keep the key.
-            ProfileBusyError: Somebody else is creating or erasing it.
-            ProfileStorageError: The disk refused.
-        """
-        if key.is_ephemeral:
-            return cls._in_memory(settings, entropy)
-        folder = _required(folder)
-        with translated(folder):
-            _finish_erasure(folder, key, settings, entropy)
-            make_folder(folder)
-            lock = FolderLock.exclusive_while(folder, settings.busy_timeout_ms, lambda place: not profile_exists(place))
-            if lock is None:
-                raise busy(folder)
-            with lock:
-                file, data_key = create_files(folder, key, settings, entropy)
-        return cls._open(folder, key, file, data_key, settings)
-
-    @classmethod
-    def open(
-        cls, folder: Path | None, key: Key, *, settings: Settings = DEFAULTS, entropy: Entropy = os.urandom
-    ) -> Self:
-        """Open an existing profile; with an ephemeral key, a new one in memory.
-
-        Args:
-            folder: Where it is. Ignored with an ephemeral key.
-            key: What it was created with.
-            settings: Waits.
-            entropy: Used if an interrupted erasure has to be completed.
-
-        Raises:
-            MisuseError: There is no profile.
-            WrongKeyError: The key does not open it.
-            DamagedProfileError: It was changed or cut short outside homespun.
-            NewerProfileError: A newer homespun wrote it.
-            KeyringUnavailableError: The keyring refused.
-            ProfileBusyError: Somebody else holds it.
-            ProfileStorageError: The disk refused.
-        """
-        if key.is_ephemeral:
-            return cls._in_memory(settings, entropy)
-        folder = _required(folder)
-        with translated(folder):
-            _finish_erasure(folder, key, settings, entropy)
-            if needs_completion(folder):
-                lock = FolderLock.exclusive_while(folder, settings.busy_timeout_ms, needs_completion)
-                if lock is not None:
-                    with lock:
-                        complete_creation(folder)
-            check_complete(folder)
-            file = read_key_file(folder)
-        return cls._open(folder, key, file, key.unseal(file), settings)
-
-    @classmethod
-    def _open(cls, folder: Path, key: Key, file: KeyFile, data_key: Secret, settings: Settings) -> Self:
-        with translated(folder):
-            lock = FolderLock.shared(folder, settings.busy_timeout_ms)
-            try:
-                _check_same(folder, file)
-                connection = open_database(folder, data_key, settings)
-            except BaseException:
-                lock.release()
-                raise
-        return cls(
-            connection,
-            profile_id=file.profile,
-            keyring_backend=key.keyring_backend,
-            folder=folder,
-            folder_lock=lock,
-        )
-
-    @classmethod
-    def _in_memory(cls, settings: Settings, entropy: Entropy) -> Self:
-        return cls(memory_database(settings), profile_id=entropy(16).hex())
-
-    def add_event(self, event: Event) -> int:
-        """Record an event and return its id, which no other event of this profile ever gets.
-
-        Raises:
-            InvalidEventError: Its context cannot be written as JSON.
-            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
-        """
-        (identifier,) = self.add_events([event])
-        return identifier
-
-    def add_events(self, events: Iterable[Event]) -> list[int]:
-        """Record events, all or none, and return their ids in the same order.
+        Returns:
+            How many were not there yet, of those with an id; None if it was not allowed.
 
         Raises:
             InvalidEventError: A context cannot be written as JSON.
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
         rows = [event_to_row(event) for event in events]
-        with self._writing() as connection:
-            return [insert_event(connection, row) for row in rows]
-
-    def add_event_if(self, allowed: Callable[[ConsentRecords], bool], event: Event) -> bool:
-        """Record an event if the consent records of this very moment allow it.
-
-        Args:
-            allowed: Decides, given all consent records; nobody can add one until the event is recorded.
-            event: The event.
-
-        Returns:
-            Whether it was recorded.
-
-        Raises:
-            InvalidEventError: Its context cannot be written as JSON.
-            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
-        """
-        row = event_to_row(event)
-        with self._writing() as connection:
-            permitted = allowed(self._consent.read(connection))
-            if permitted:
-                insert_event(connection, row)
-        return permitted
+        with self._databases():
+            wanted = durability or self._settings.durability
+            added = self._epochs.add(rows, now, lambda: allowed(self._viewed()), wanted)
+            if added is not None:
+                self._retainer.after_writing(events, now)
+        return added
 
     def events(self) -> list[Event]:
         """Return all events in the order in which they were recorded.
@@ -226,90 +164,272 @@ class ProfileStore:
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
-        with self._database() as connection:
-            return select_events(connection)
+        return self._reading(self._epochs.events)
 
-    def add_consent(self, *records: ConsentRecord) -> None:
-        """Record choices, all or none.
+    def latest_events(self, count: int) -> list[Event]:
+        """Return the latest events in the order of recording, at most ``count``; raises as ``events``."""
+        return self._reading(lambda: self._epochs.latest(count))
 
-        Raises:
-            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
-        """
-        self.extend_consent(lambda _: records)
+    def view(self) -> View:
+        """Return what decides now; the very same object until something of it changes. Raises as ``events``."""
+        return self._reading(self._viewed)
 
-    def extend_consent(self, choose: Callable[[ConsentRecords], ConsentRecords]) -> None:
+    def extend_consent(
+        self, choose: Callable[[ConsentRecords], ConsentRecords], *, due: Iterable[str] = ()
+    ) -> None:
         """Record choices that depend on those made before, all or none.
 
         Args:
-            choose: Gives the new records, given all that there are; nobody can add one in between.
+            choose: Gives the new records, given all that there are; nobody can add one, or an event, in between.
+            due: Names of what has to be cleared because of them; ``due`` returns them until ``settle``.
 
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
-        with self._writing() as connection:
-            self._consent.add(connection, choose(self._consent.read(connection)))
+        with self._databases() as vaults, vaults.writing_main() as main:
+            self._consent.add(main, choose(self._consent.read(main)))
+            if due:
+                set_setting(main, DUE, " ".join(sorted({*self._due(main), *due})))
 
-    def consent_records(self) -> ConsentRecords:
-        """Return all consent records in the order of recording; the very same object until one is added.
+    def due(self) -> tuple[str, ...]:
+        """Return what is still to be cleared. Raises as ``events``."""
+        return self._reading(lambda: self._due(self._vaults.main))
+
+    def settle(self, done: Iterable[str]) -> None:
+        """Know that something was cleared; raises as ``extend_consent``."""
+        with self._databases() as vaults, vaults.writing_main() as main:
+            set_setting(main, DUE, " ".join(sorted({*self._due(main)} - {*done})) or None)
+
+    def _due(self, main: apsw.Connection) -> tuple[str, ...]:
+        return tuple((get_setting(main, DUE) or "").split())
+
+    def clear(self, tables: Collection[str], compartments: Collection[str]) -> Forgotten:
+        """Destroy everything in some tables and compartments; raises as ``forget``."""
+        with self._databases() as vaults:
+            return self._forgotten(clear(vaults, tables, compartments))
+
+    def extend_controls(self, choose: Callable[[ControlEntries], ControlEntries]) -> None:
+        """Record what the person sets, all or none; as ``extend_consent``."""
+        with self._databases() as vaults, vaults.writing_state() as state:
+            self._controls.add(state, choose(self._controls.read(state)))
+
+    def set_attribute(self, name: str, value: ContextValue | None) -> None:
+        """Keep what the person declares; None removes it, and rewrites what it was kept in under a new key.
 
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
         """
-        with self._database() as connection:
-            return self._consent.read(connection)
+        with self._databases() as vaults:
+            if value is None:
+                forget_attribute(vaults, name)
+            else:
+                with vaults.writing_state() as state:
+                    write_attribute(state, name, value)
+
+    def kept(self, compartment: str) -> dict[str, bytes]:
+        """Return what another part keeps in a compartment of its own. Raises as ``events``."""
+        return self._reading(lambda: read_kept(self._state(), compartment))
+
+    def keep_if(self, allowed: Callable[[View], bool], compartment: str, name: str, value: bytes | None) -> bool:
+        """Keep a value in a compartment if the view of this very moment allows it; None removes it.
+
+        Returns:
+            Whether it was allowed.
+
+        Raises:
+            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        with self._databases() as vaults, vaults.writing_state() as state:
+            permitted = allowed(self._viewed())
+            if permitted:
+                write_kept(state, compartment, name, value)
+        return permitted
+
+    def add_decisions(self, allowed: Callable[[View], bool], records: Sequence[ExplanationRecord], now: float) -> bool:
+        """Keep explanation records if the view of this very moment allows it; return whether it did."""
+        rows = [(now, record.item, msgspec.json.encode(record).decode()) for record in records]
+        return self._add_to_epoch("INSERT INTO decision (time, item, record) VALUES (?, ?, ?)", allowed, rows, now)
+
+    def decisions(self) -> list[ExplanationRecord]:
+        """Return all explanation records in the order of keeping. Raises as ``events``."""
+        return self._reading(lambda: list(read_decisions(self._epochs)))
+
+    def add_exposures(self, allowed: Callable[[View], bool], items: Iterable[str], now: float) -> bool:
+        """Keep that items were shown if the view of this very moment allows it; return whether it did."""
+        rows = [(now, item) for item in items]
+        return self._add_to_epoch("INSERT INTO exposure (time, item) VALUES (?, ?)", allowed, rows, now)
+
+    def exposures(self, since: float) -> dict[str, int]:
+        """Return how often each item was shown since a time. Raises as ``events``."""
+        return self._reading(lambda: count_exposures(self._epochs, since))
+
+    def _add_to_epoch(
+        self, insert: str, allowed: Callable[[View], bool], rows: Sequence[tuple[float | str, ...]], now: float
+    ) -> bool:
+        with self._databases() as vaults:
+            self._epochs.prepare(now)
+            with vaults.writing_epoch(self._settings.durability) as (_, connection):
+                permitted = allowed(self._viewed())
+                if permitted:
+                    connection.executemany(insert, rows).fetchall()
+        return permitted
+
+    def egress_entries(self) -> EgressEntries:
+        """Return the ledger of what left, in its order. Raises as ``events``."""
+        return self._reading(lambda: self._egress.read(self._vaults.main))
+
+    def extend_egress(
+        self,
+        choose: Callable[[EgressEntries], EgressEntries],
+        *,
+        keep: Mapping[int, bytes] | None = None,
+        drop: Iterable[int] = (),
+    ) -> None:
+        """Add entries to the ledger, and keep and drop the payloads that they are about, all or none.
+
+        Args:
+            choose: Gives the new entries, given all that there are.
+            keep: Payloads by sequence.
+            drop: Sequences of payloads that are not to be sent any more.
+
+        Raises:
+            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        with self._databases() as vaults, vaults.writing_main() as main:
+            self._egress.add(main, choose(self._egress.read(main)))
+            main.executemany("INSERT INTO outbox VALUES (?, ?)", list((keep or {}).items())).fetchall()
+            main.executemany("DELETE FROM outbox WHERE sequence = ?", [(number,) for number in drop]).fetchall()
+
+    def payload(self, sequence: int) -> bytes | None:
+        """Return what is about to be sent under a sequence; None if nothing is. Raises as ``events``."""
+        select = "SELECT payload FROM outbox WHERE sequence = ?"
+        rows = self._reading(lambda: self._vaults.main.execute(select, (sequence,)).fetchall())
+        return rows[0][0] if rows else None
+
+    def forget(self, selection: Selection) -> Forgotten:
+        """Erase a part and destroy the keys that it was under.
+
+        Raises:
+            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes. What was begun
+                is completed at the next opening.
+        """
+        with self._databases() as vaults:
+            return self._forgotten(forget(vaults, selection))
+
+    def rectify(self, wrong: Event, right: Event) -> Forgotten:
+        """Replace every event that equals ``wrong``; raises as ``forget``."""
+        with self._databases() as vaults:
+            return self._forgotten(rectify(vaults, event_to_row(wrong), event_to_row(right)))
+
+    def _forgotten(self, done: Forgotten) -> Forgotten:
+        self._epochs.forget_read()
+        self._retainer.forget_counts()
+        self.truncate_logs()
+        return done
+
+    def check(self) -> None:
+        """Read and authenticate every page of every database.
+
+        Raises:
+            DamagedProfileError: One was changed or cut short.
+            ClosedError, ProfileBusyError, ProfileStorageError: See the classes.
+        """
+        with self._databases() as vaults:
+            vaults.look()
+            for row in (vaults.state, *vaults.epochs):
+                vaults.connection(row)
+            for name, connection in vaults.all_connections().items():
+                check_pages(connection, (self.folder or Path()) / name)
 
     def sizes(self) -> Sizes:
-        """Return how much the profile holds.
+        """Return how much the profile holds. Raises as ``events``."""
+        counts = self._reading(lambda: count_events(connection for _, connection in self._epochs.all()))
+        return Sizes(sum(counts.values()), len(self.view().consent), self._disk_bytes())
 
-        Raises:
-            ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
-        """
-        with self._database() as connection:
-            return Sizes(*count_rows(connection), _disk_bytes(self.folder))
+    @property
+    def device_key(self) -> DeviceKey:
+        """The key with which receipts are signed. Raises as ``events``."""
+        return self._reading(lambda: DeviceKey(Secret(get_setting(self._vaults.main, DEVICE_KEY))))
 
     @property
     def is_open(self) -> bool:
         """Whether it was not closed yet."""
-        return self._connection is not None
+        return self._open
+
+    def vault_keys(self) -> dict[str, bool]:
+        """Return the state and every epoch, by file name: whether its key was never kept inside the folder."""
+        with self._databases() as vaults:
+            vaults.look()
+            return {row.name: row.outside for row in (*vaults.garbage, vaults.state, *vaults.epochs)}
+
+    def release_folder(self) -> None:
+        """Give up the lock on the folder, and keep the databases open."""
+        with self._lock, translated(self.folder):
+            if self._folder_lock is not None:
+                self._folder_lock.release()
+
+    def truncate_logs(self) -> tuple[str, ...]:
+        """Merge the write-ahead logs and cut them to nothing; return the files that somebody else is reading."""
+        with self._databases() as vaults:
+            return tuple(name for name, each in vaults.all_connections().items() if not truncate_log(each))
 
     def close(self, *, keep_log: bool = False) -> None:
         """Close the profile; closing twice does nothing.
 
         Args:
-            keep_log: Leave the write-ahead log's file for an erasure to overwrite.
+            keep_log: Leave the write-ahead logs' files for an erasure to overwrite.
         """
         with self._lock, translated(self.folder):
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                if keep_log:
+            if not self._open:
+                return
+            self._open = False
+            if keep_log:
+                for connection in self._vaults.all_connections().values():
                     set_keep_log(connection, keep=True)
-                connection.close()
-            folder_lock, self._folder_lock = self._folder_lock, None
-            if folder_lock is not None:
-                folder_lock.release()
+            self._vaults.close()
+            if self._folder_lock is not None:
+                self._folder_lock.release()
+
+    def _viewed(self) -> View:
+        # The same generation means the same index, choices and controls.
+        if self._view is None or self._view[0] != self._vaults.generation:
+            state = self._state()
+            consent = self._consent.read(self._vaults.main)
+            view = View(consent, self._controls.read(state), read_attributes(state))
+            self._view = (self._vaults.generation, view)
+        return self._view[1]
+
+    def _state(self) -> apsw.Connection:
+        return self._vaults.connection(self._vaults.state)
+
+    def _disk_bytes(self) -> int:
+        if self.folder is None:
+            return 0
+        vaults = (self._vaults.main_name, *self.vault_keys())
+        names = (KEY, *(file for name in vaults for file in side_files(name)))
+        return sum((self.folder / name).stat().st_size for name in present(self.folder, names))
+
+    def _reading(self, read: Callable[[], T]) -> T:
+        with self._databases() as vaults:
+            vaults.look()
+            try:
+                return read()
+            except (apsw.Error, OSError, ProfileError):
+                # Somebody may have replaced and destroyed what we were reading.
+                if not vaults.changed:
+                    raise
+            vaults.reload()
+            return read()
 
     @contextmanager
-    def _database(self) -> Iterator[apsw.Connection]:
+    def _databases(self) -> Iterator[Vaults]:
         with self._lock, translated(self.folder):
-            if self._connection is None:
+            if not self._open:
                 raise ClosedError("The profile was closed; open it again to use it.")
             try:
-                yield self._connection
+                yield self._vaults
             except UnreadableRowError as error:
                 raise damaged(self.folder, str(error)) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[apsw.Connection]:
-        with self._database() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # SQLite itself rolls back where a disk is full.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
 
     def __enter__(self) -> Self:
         return self
@@ -318,30 +438,3 @@ class ProfileStore:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _required(folder: Path | None) -> Path:
-    if folder is None:
-        raise MisuseError("This key is for a profile on disk; give its folder, or use Key.ephemeral().")
-    return named(folder)
-
-
-def _check_same(folder: Path, file: KeyFile) -> None:
-    # Before the lock was held somebody else can have erased the profile and created another.
-    if read_key_file(folder) != file:
-        raise busy(folder)
-
-
-def _finish_erasure(folder: Path, key: Key, settings: Settings, entropy: Entropy) -> None:
-    finish_interrupted_erasure(folder, settings=settings, entropy=entropy, keyring=key.keyring_backend)
-    if present(folder, (ERASING,)):
-        raise ProfileStorageError(
-            f"The profile in '{folder}' is being erased, and some of its files cannot be removed. Close other "
-            "programs that use them, or remove the folder by hand."
-        )
-
-
-def _disk_bytes(folder: Path | None) -> int:
-    if folder is None:
-        return 0
-    return sum((folder / name).stat().st_size for name in present(folder, (KEY, *DATABASE_FILES)))

@@ -75,7 +75,7 @@ def read_entry(backend: KeyringBackend, entry: KeyringEntry) -> str | None:
     try:
         return backend.get_password(entry.service, entry.username)
     except Exception as error:  # backends raise what their platform raises
-        raise _refused("read", entry, error) from error
+        raise _refused("read", entry, str(error)) from error
 
 
 def write_entry(backend: KeyringBackend, entry: KeyringEntry, secret: Secret) -> None:
@@ -84,11 +84,15 @@ def write_entry(backend: KeyringBackend, entry: KeyringEntry, secret: Secret) ->
     Raises:
         KeyringUnavailableError: The keyring refused or did not keep it.
     """
+    reason = None
     try:
         backend.set_password(entry.service, entry.username, secret.reveal().hex())
         kept = backend.get_password(entry.service, entry.username) == secret.reveal().hex()
-    except Exception as error:
-        raise _refused("store", entry, error) from error
+    except Exception as error:  # noqa: BLE001 - backends raise what their platform raises
+        reason = secret.redact(str(error))
+    # Raised here, because the frames of that failure hold the secret and would travel as the cause of this one.
+    if reason is not None:
+        raise _refused("store", entry, reason)
     if not kept:
         raise KeyringUnavailableError(f"The keyring did not keep what was stored. {_ALTERNATIVES}")
 
@@ -108,8 +112,8 @@ def delete_entry(backend: KeyringBackend, entry: KeyringEntry) -> None:
         )
 
 
-def _refused(what: str, entry: KeyringEntry, error: Exception) -> KeyringUnavailableError:
+def _refused(what: str, entry: KeyringEntry, reason: str) -> KeyringUnavailableError:
     return KeyringUnavailableError(
-        f"The keyring refused to {what} the entry '{entry.username}' of '{entry.service}' ({error}). Unlock it "
+        f"The keyring refused to {what} the entry '{entry.username}' of '{entry.service}' ({reason}). Unlock it "
         f"and try again. {_ALTERNATIVES}"
     )

@@ -7,9 +7,11 @@ is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
 
 import re
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+from homespun.protocol.events import KIND
 
 SCHEMA_VERSION = 1
 """Version of the manifest that this package writes and reads."""
@@ -44,6 +46,11 @@ CREATE TABLE items (
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What no title, tag or name of a bundle may hold: it would steer a terminal or break a line."""
 
+MAX_KINDS = 100
+"""Kinds that a manifest may declare."""
+
+Kind = Annotated[str, msgspec.Meta(pattern=rf"^{KIND.pattern}\Z")]
+
 NEGATIVE_KINDS = ("dislike", "dismiss", "hide", "skip")
 """The kinds of events that speak against an item, where nobody says otherwise."""
 
@@ -69,7 +76,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: Decimal
 
 
-class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How events become the model's input: the distinct items that a person likes.
 
     An item is liked if the kind of its last event is not negative and if, where ``min_weight`` is given and
@@ -80,11 +87,14 @@ class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         min_weight: Least weight of a like; None: weights do not matter.
         max_items: At most so many of the latest items are used; each gets the weight 1.
         negative_kinds: The kinds of events that speak against an item; none in a manifest without them.
+        kinds: The kinds of events that the publisher declares, at least one; None in a manifest without
+            them, where any kind may be recorded. Negative kinds are declared by being named.
     """
 
     min_weight: Decimal | None
     max_items: int
     negative_kinds: tuple[str, ...] = ()
+    kinds: Annotated[tuple[Kind, ...], msgspec.Meta(min_length=1, max_length=MAX_KINDS)] | None = None
 
 
 class ReleaseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,6 +14,9 @@ from homespun.protocol.read_only import ReadOnlyDict
 MAX_ITEM_LENGTH = 512
 """Characters in an item id."""
 
+MAX_ID_LENGTH = 128
+"""Characters in the application's own name for an event."""
+
 MAX_CONTEXT_ENTRIES = 32
 """Keys in an event's context."""
 
@@ -46,6 +49,8 @@ class Event(msgspec.Struct, frozen=True):
             both occur, events without a time count as earlier than all others.
         weight: How much, if the kind has a degree: a rating, a quantity, seconds. Finite, ≥ 0.
         context: Circumstances by name, for instance ``{"device": "tv"}``; kept as a read-only copy.
+        id: The application's own name for the event, 1 to 128 printable characters. A profile keeps one event
+            of each id, so that what was recorded twice counts once.
 
     Raises:
         InvalidEventError: On construction, if a value is outside these bounds.
@@ -56,6 +61,7 @@ class Event(msgspec.Struct, frozen=True):
     time: float | None = None
     weight: float | None = None
     context: Mapping[str, ContextValue] | None = None
+    id: str | None = None
 
     def __post_init__(self) -> None:
         """Check every bound, so that an Event that exists is valid."""
@@ -64,6 +70,7 @@ class Event(msgspec.Struct, frozen=True):
         self._keep("time", self.time, _number("time", self.time, MAX_TIME))
         self._keep("weight", self.weight, _number("weight", self.weight, sys.float_info.max))
         self._keep("context", self.context, _context(self.context))
+        self._keep("id", self.id, _id(self.id))
 
     def _keep(self, name: str, given: object, plain: object) -> None:
         if plain is not given:
@@ -112,6 +119,16 @@ def _kind(kind: str) -> str:
             "for instance 'view'."
         )
     return str.__str__(kind)
+
+
+def _id(identity: str | None) -> str | None:
+    if identity is None:
+        return None
+    if not isinstance(identity, str) or not 1 <= len(identity) <= MAX_ID_LENGTH or not identity.isprintable():
+        raise InvalidEventError(
+            f"id is {_shown(identity)}; an event's id is text of 1 to {MAX_ID_LENGTH} printable characters, or None."
+        )
+    return str.__str__(identity)
 
 
 def _plain(value: object) -> object:

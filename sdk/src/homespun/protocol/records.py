@@ -15,16 +15,22 @@ class AttributionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One additive part of a score.
 
     Attributes:
-        source: ``history`` (an item that the person liked) or ``prior`` (the same for everybody).
-        component: The model's component; None for the prior.
-        item: The history item; None for the prior.
+        source: ``history`` (an item that the person liked), ``control`` (something that they set) or
+            ``prior`` (the same for everybody).
+        component: The model's component; None for the prior and for an interest.
+        item: The history item, or the item that the control is about; None for the prior and for an
+            interest.
         value: What it adds.
+        control: Which control; None for the others.
+        tag: The tag of an interest; None for the others.
     """
 
-    source: Literal["history", "prior"]
+    source: Literal["history", "prior", "control"]
     component: str | None
     item: str | None
     value: Decimal
+    control: Literal["more_like", "less_like", "interest"] | None = None
+    tag: str | None = None
 
 
 class ExplanationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +45,7 @@ class ExplanationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
         score: The score that ranked.
         attributions: What adds up to the score.
         residual: score − Σ attributions: rounding only.
+        moves: What constraints did to the item's place, in words; they change no score.
     """
 
     schema: int
@@ -49,6 +56,7 @@ class ExplanationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     score: Decimal
     attributions: tuple[AttributionEntry, ...]
     residual: Decimal
+    moves: tuple[str, ...] = ()
 
 
 def real(value: float) -> Decimal:

@@ -1,0 +1,173 @@
+"""Every part that keeps something or has an effect, and what it needs: the register of the gate.
+
+A part that is not registered here fails the tests: every table of the profile belongs to exactly one part, and so
+does every module that touches the disk, a key store or the network. What a part keeps is exported in a section,
+erased with the profile, and refused or inert without its purposes.
+
+Pure: the register says what is needed; ``gate`` decides, and each part asks it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from homespun.consent.purposes import Purpose
+
+Block = Literal["pause", "private", "restriction", "objection", "non_profiled"]
+"""What the person can set that stops a part although its purposes are granted."""
+
+_STORAGE = Purpose.DEVICE_STORAGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part.
+
+    Attributes:
+        name: Its name.
+        purposes: All that must be granted.
+        blocked_by: What stops it nevertheless.
+        tables: What it keeps, as ``<kind of vault>.<table>``.
+        compartment: What it keeps in ``state.kept``, by the compartment's name.
+        section: The section of an export that shows it.
+        unexported: Why no export shows it; one of the two is given.
+        cleared: Whether withdrawing one of its purposes (beside storage) destroys what it kept.
+        words: What it is, as effects and receipts call it.
+    """
+
+    name: str
+    purposes: frozenset[Purpose]
+    blocked_by: frozenset[Block] = frozenset()
+    tables: tuple[str, ...] = ()
+    compartment: str | None = None
+    section: str | None = None
+    unexported: str = ""
+    cleared: bool = False
+    words: str
+
+
+INDEX: Final = Part(
+    name="index",
+    purposes=frozenset({_STORAGE}),
+    tables=("profile.vault", "profile.setting", "epoch.mark"),
+    unexported="It holds keys and housekeeping, and nothing about the person.",
+    words="the index of the profile's files",
+)
+CONSENT: Final = Part(
+    name="consent",
+    purposes=frozenset({_STORAGE}),
+    tables=("profile.consent",),
+    section="consents",
+    words="consent records",
+)
+EVENTS: Final = Part(
+    name="events",
+    purposes=frozenset({_STORAGE, Purpose.PERSONALIZATION}),
+    blocked_by=frozenset({"pause", "private", "objection"}),
+    tables=("epoch.event",),
+    section="events",
+    words="events",
+)
+SCORING: Final = Part(
+    name="scoring",
+    purposes=frozenset({_STORAGE, Purpose.PERSONALIZATION}),
+    blocked_by=frozenset({"private", "restriction", "objection", "non_profiled"}),
+    unexported="It keeps nothing; what it infers is in the section of interests.",
+    words="lists from personal data",
+)
+EXPOSURES: Final = Part(
+    name="exposures",
+    purposes=frozenset({_STORAGE, Purpose.PERSONALIZATION}),
+    blocked_by=frozenset({"pause", "private", "restriction", "objection", "non_profiled"}),
+    tables=("epoch.exposure",),
+    section="exposures",
+    cleared=True,
+    words="what was shown how often",
+)
+DECISIONS: Final = Part(
+    name="decisions",
+    purposes=frozenset({_STORAGE, Purpose.EXPLANATION_LOG}),
+    blocked_by=frozenset({"private"}),
+    tables=("epoch.decision",),
+    section="decisions",
+    cleared=True,
+    words="explanation records",
+)
+CONTROLS: Final = Part(
+    name="controls",
+    purposes=frozenset({_STORAGE}),
+    tables=("state.control",),
+    section="controls",
+    words="what the person set",
+)
+ATTRIBUTES: Final = Part(
+    name="attributes",
+    purposes=frozenset({_STORAGE}),
+    tables=("state.attribute",),
+    section="attributes",
+    words="what the person declared",
+)
+LEARNING: Final = Part(
+    name="learning",
+    purposes=frozenset({_STORAGE, Purpose.PERSONALIZATION}),
+    blocked_by=frozenset({"pause", "private", "restriction", "objection"}),
+    tables=("state.kept",),
+    compartment="learning",
+    section="learning",
+    cleared=True,
+    words="what was learnt locally",
+)
+CACHE: Final = Part(
+    name="cache",
+    purposes=frozenset({_STORAGE, Purpose.PERSONALIZATION}),
+    blocked_by=frozenset({"private", "restriction", "objection"}),
+    tables=("state.kept",),
+    compartment="cache",
+    section="cache",
+    cleared=True,
+    words="caches",
+)
+EXPERIMENTS: Final = Part(
+    name="experiments",
+    purposes=frozenset({_STORAGE, Purpose.MEASUREMENT}),
+    blocked_by=frozenset({"private", "objection"}),
+    tables=("state.kept",),
+    compartment="experiments",
+    section="experiments",
+    cleared=True,
+    words="the state of experiments",
+)
+CONTRIBUTIONS: Final = Part(
+    name="contributions",
+    purposes=frozenset({_STORAGE, Purpose.CONTRIBUTION}),
+    blocked_by=frozenset({"private", "restriction", "objection"}),
+    tables=("profile.egress", "profile.outbox"),
+    section="egress",
+    cleared=True,
+    words="contributions that wait",
+)
+
+PARTS: Final = (
+    INDEX,
+    CONSENT,
+    EVENTS,
+    SCORING,
+    EXPOSURES,
+    DECISIONS,
+    CONTROLS,
+    ATTRIBUTES,
+    LEARNING,
+    CACHE,
+    EXPERIMENTS,
+    CONTRIBUTIONS,
+)
+"""The register."""
+
+SIDE_EFFECTS: Final = {
+    "homespun.cli": "what the person asks for in a terminal",
+    "homespun.contribute.egress": "the only holder of a transport; needs CONTRIBUTIONS",
+    "homespun.model.catalogue": "reads a bundle",
+    "homespun.model.runtime": "reads a bundle",
+    "homespun.model.session": "reads a bundle",
+    "homespun.model.verify": "reads a bundle",
+}
+"""Modules that touch the disk, a key store or the network outside ``homespun.profile``, and why they may."""

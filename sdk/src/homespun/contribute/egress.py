@@ -1,0 +1,225 @@
+"""The one way out of the device.
+
+Rules:
+
+- Nothing else may hold a transport. Every payload that is sent was queued here, under a consent and within the
+  lifetime's ε.
+- No byte leaves without an entry that was durable before: ``sending`` is written first, then the payload goes,
+  then the answer is written. Whatever happens in between, the ledger says that it may have left.
+- The consent is asked for when something is queued, in the transaction that begins its sending, and once more
+  right before the bytes go.
+- Sending never raises into the application; it returns an outcome.
+
+Several processes may share one log: whoever writes ``sending`` first is the one who sends.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from homespun.contribute.limits import EgressLimits
+from homespun.contribute.log import EgressChange, EgressLog, Entries, Transport, write
+from homespun.contribute.offer import checked_offer, checked_purposes
+from homespun.contribute.outcome import CancelEffects, Result, SendOutcome, SendResult
+from homespun.contribute.rules import Rules
+from homespun.errors import MisuseError, TransportError
+from homespun.protocol.egress import EgressEntry, Progress, State, progress_of
+from homespun.protocol.epsilon import epsilon_steps, epsilon_text, steps_of
+
+_DEFAULT_LIMITS = EgressLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    states: tuple[State, ...]
+    note: str = ""
+
+
+class Egress:
+    """The one way out of the device. Thread-safe; cancelling never waits for something that is being sent."""
+
+    def __init__(
+        self,
+        log: EgressLog,
+        transport: Transport,
+        *,
+        allowed: Callable[[str], int | None],
+        clock: Callable[[], float],
+        ceiling: Decimal | int,
+        limits: EgressLimits = _DEFAULT_LIMITS,
+    ) -> None:
+        """Take charge of a transport.
+
+        Args:
+            log: Where the ledger and waiting payloads are kept.
+            transport: What sends; to be given to nobody else.
+            allowed: From a purpose's name to the sequence of the consent record that allows it now, or None if
+                it is not allowed. Called inside the log's transactions, so it must not write to the log.
+            clock: Returns seconds since 1970-01-01 UTC.
+            ceiling: The most that everything this device ever sends may cost, as ε.
+            limits: Limits of size, number and attempts.
+
+        Raises:
+            MisuseError: If ``ceiling`` is no ε.
+        """
+        self._log = log
+        self._transport = transport
+        self._clock = clock
+        self._rules = Rules(allowed, epsilon_steps(ceiling), limits)
+        self._sending = threading.Lock()
+
+    def queue(
+        self,
+        what: str,
+        payload: bytes,
+        *,
+        purpose: str,
+        destination: str,
+        epsilon: Decimal | int,
+        idempotent: bool = False,
+    ) -> EgressEntry:
+        """Queue a contribution and return its entry in the ledger; nothing leaves yet.
+
+        Args:
+            what: Short name, for instance of its statistic and task: lower-case letters, digits and ``_.:/-``.
+            payload: What is to be sent, in bytes; kept until it was sent or cancelled.
+            purpose: Name of the purpose that it serves.
+            destination: Origin that it goes to: ``https://host``, or ``http://`` for this very machine.
+            epsilon: What it costs of the lifetime's ε.
+            idempotent: Whether the destination counts a repeated payload once. Otherwise it is never sent
+                again when it may have left.
+
+        Raises:
+            MisuseError: An argument is not what it should be.
+            NotPermittedError: The person does not allow the purpose now.
+            BudgetError: The lifetime's ε does not suffice, or too many contributions wait already.
+            LedgerError: The ledger is damaged.
+            ProfileError: The log cannot be written.
+        """
+        offer = checked_offer(
+            what,
+            payload,
+            purpose=purpose,
+            destination=destination,
+            epsilon=epsilon,
+            idempotent=idempotent,
+            limits=self._rules.limits,
+        )
+        (entry,) = self._write(lambda entries: self._rules.queueing(entries, offer, self._clock()))
+        return entry
+
+    def send_pending(self, limit: int = 10) -> SendOutcome:
+        """Send what waits and is due, in the order of queueing.
+
+        Never raises for what happens while sending: the outcome tells it.
+
+        Args:
+            limit: Most attempts to make.
+
+        Raises:
+            MisuseError: If ``limit`` is no whole number from 1.
+        """
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise MisuseError(f"limit is {limit!r}; use a whole number from 1.")
+        results: list[SendResult] = []
+        with self._sending:
+            try:
+                self._send_due(limit, results)
+            except Exception as error:  # noqa: BLE001 - a background task does not raise into its host
+                return SendOutcome(tuple(results), str(error) or type(error).__name__)
+        return SendOutcome(tuple(results))
+
+    def cancel(self, purposes: Collection[str], *, note: str = "consent was withdrawn") -> CancelEffects:
+        """Send nothing more for ``purposes``: drop what waits, and tell what can no longer be called back.
+
+        Args:
+            purposes: The purposes' names.
+            note: Why; kept in the ledger.
+
+        Raises:
+            MisuseError: ``purposes`` are no names.
+            LedgerError: The ledger is damaged.
+            ProfileError: The log cannot be written.
+        """
+        names = checked_purposes(purposes)
+        added = self._write(lambda entries: self._rules.cancelling(entries, names, self._clock(), note))
+        return _effects(progress_of(self._log.egress_entries()), names, added)
+
+    def _write(self, choose: Callable[[Entries], EgressChange]) -> Entries:
+        return write(self._log, choose)
+
+    def _send_due(self, limit: int, results: list[SendResult]) -> None:
+        if self._rules.interrupted(self._log.egress_entries(), self._clock()).entries:
+            self._write(lambda entries: self._rules.interrupted(entries, self._clock()))
+        attempts = 0
+        for sequence, progress in progress_of(self._log.egress_entries()).items():
+            if progress.waiting and attempts < limit:
+                attempts += self._send_one(sequence, progress.queued, results)
+
+    def _send_one(self, sequence: int, queued: EgressEntry, results: list[SendResult]) -> bool:
+        """Send one contribution if it is due; return whether an attempt was made."""
+        payload = self._log.payload(sequence)
+        begun = self._begin(sequence, payload)
+        if begun is None or begun.state == "cancelled" or payload is None:
+            results.append(_not_begun(sequence, queued, begun))
+            return False
+        answer = self._attempt(begun, payload)
+        # Told before it is written: the caller learns of it even if the log then refuses.
+        results.append(SendResult(sequence, queued.what, _result(answer, queued), answer.note))
+        self._write(lambda entries: self._rules.answering(entries, sequence, answer.states, self._clock(), answer.note))
+        return True
+
+    def _begin(self, sequence: int, payload: bytes | None) -> EgressEntry | None:
+        found = progress_of(self._log.egress_entries())
+        queued = found[sequence].queued
+        if self._rules.may_send(queued) and self._rules.obstacle(found, sequence, self._clock()):
+            return None
+        intact = payload is not None and hashlib.sha256(payload).hexdigest() == queued.payload_sha256
+        added = self._write(lambda entries: self._rules.beginning(entries, sequence, self._clock(), intact=intact))
+        return added[-1] if added else None
+
+    def _attempt(self, begun: EgressEntry, payload: bytes) -> _Answer:
+        try:
+            permitted = self._rules.may_send(begun)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the consents, without an answer nothing leaves
+            return _Answer(("unsent",), f"it could not be asked whether this is allowed: {error}")
+        if not permitted:
+            return _Answer(("unsent", "cancelled"), "the consent that it was queued under no longer holds")
+        return self._deliver(begun.destination, payload)
+
+    def _deliver(self, destination: str, payload: bytes) -> _Answer:
+        try:
+            self._transport.send(destination, payload)
+        except TransportError as error:
+            return _Answer(("failed" if error.may_have_left else "unsent",), str(error))
+        except Exception as error:  # noqa: BLE001 - a transport's fault is no reason to forget that it may have sent
+            return _Answer(("failed",), f"the transport broke off: {type(error).__name__}: {error}")
+        return _Answer(("sent",))
+
+
+def _result(answer: _Answer, queued: EgressEntry) -> Result:
+    if answer.states == ("sent",):
+        return "sent"
+    if "cancelled" in answer.states:
+        return "cancelled"
+    return "kept" if queued.idempotent or answer.states == ("unsent",) else "failed"
+
+
+def _not_begun(sequence: int, queued: EgressEntry, begun: EgressEntry | None) -> SendResult:
+    if begun is not None:
+        return SendResult(sequence, queued.what, "cancelled", begun.note)
+    return SendResult(sequence, queued.what, "kept", "it is not due yet, or another process is at it")
+
+
+def _effects(found: dict[int, Progress], purposes: tuple[str, ...], added: tuple[EgressEntry, ...]) -> CancelEffects:
+    began_with = {entry: found[entry.of or 0] for entry in added}
+    dropped = tuple(entry for entry in added if not began_with[entry].may_have_left)
+    gone = [each for each in found.values() if each.queued.purpose in purposes and each.may_have_left]
+    return CancelEffects(
+        dropped=dropped,
+        stopped=tuple(entry for entry in added if entry not in dropped),
+        beyond_recall=tuple(each.last for each in gone),
+        epsilon_returned=epsilon_text(sum(steps_of(began_with[entry].queued.epsilon_spent) for entry in dropped)),
+    )

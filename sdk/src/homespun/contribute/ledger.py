@@ -1,0 +1,152 @@
+"""Reading the ledger of what left: as entries, as a table, as sums, and as a file that anybody can check.
+
+Reading only. It has no way to the transport, and none to write.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from homespun.contribute.log import EgressReader
+from homespun.contribute.table import table_of
+from homespun.protocol.egress import EgressEntry, Progress, progress_of, steps_spent, to_json_lines, verify_chain
+from homespun.protocol.epsilon import epsilon_text
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeTotal:
+    """What was given for one purpose.
+
+    Attributes:
+        purpose: Its name.
+        sent: Contributions that their destination took.
+        possibly_sent: Contributions of which some may have left, without a confirmation.
+        waiting: Contributions that still wait and of which nothing left.
+        dropped: Contributions that were cancelled before anything of them left.
+        payload_bytes: Bytes of the payloads that left or may have left, each counted once.
+        epsilon_spent: ε that they take of the lifetime's, what waits included, as decimal text.
+    """
+
+    purpose: str
+    sent: int
+    possibly_sent: int
+    waiting: int
+    dropped: int
+    payload_bytes: int
+    epsilon_spent: str
+
+
+class Ledger:
+    """What left this device or waits to leave it. Always the log as it is now."""
+
+    def __init__(self, log: EgressReader) -> None:
+        """Read from ``log``."""
+        self._log = log
+
+    def entries(self) -> tuple[EgressEntry, ...]:
+        """Return every entry, the oldest first."""
+        return self._log.egress_entries()
+
+    def verify(self, *, head: str | None = None) -> None:
+        """Check that no entry was changed, left out or exchanged.
+
+        Args:
+            head: The last entry's hash as it was noted elsewhere.
+
+        Raises:
+            LedgerError: One was; the text names the first.
+        """
+        verify_chain(self.entries(), head=head)
+
+    def pending(self) -> tuple[EgressEntry, ...]:
+        """Return the latest entry of each contribution that is still to be sent, the oldest first.
+
+        Raises:
+            LedgerError: The entries contradict each other.
+        """
+        return tuple(each.last for each in progress_of(self.entries()).values() if each.waiting)
+
+    def payload(self, sequence: int) -> bytes | None:
+        """Return the very bytes of a contribution that waits; None once it was sent or cancelled.
+
+        Args:
+            sequence: Sequence of its first entry.
+        """
+        return self._log.payload(sequence)
+
+    def totals(self) -> tuple[PurposeTotal, ...]:
+        """Return what was given for each purpose, in the order of names.
+
+        Raises:
+            LedgerError: The entries contradict each other.
+        """
+        found = progress_of(self.entries())
+        purposes = sorted({each.queued.purpose for each in found.values()})
+        return tuple(
+            _total(purpose, {n: each for n, each in found.items() if each.queued.purpose == purpose})
+            for purpose in purposes
+        )
+
+    def summary(self) -> str:
+        """Return the ledger in a sentence or two.
+
+        Raises:
+            LedgerError: The entries contradict each other.
+        """
+        entries = self.entries()
+        if not entries:
+            return "Nothing has ever left this device, and nothing is waiting to leave it."
+        return _summary(progress_of(entries), entries[-1].epsilon_left)
+
+    def table(self) -> str:
+        """Return the summary and every entry as a table of plain text, a line each.
+
+        Raises:
+            LedgerError: The entries contradict each other.
+        """
+        entries = self.entries()
+        return f"{self.summary()}\n\n{table_of(entries)}" if entries else self.summary()
+
+    def to_json_lines(self) -> str:
+        """Return every entry as canonical JSON (RFC 8785), a line each.
+
+        Whoever has the text can check the chain without homespun: an entry's ``hash`` is the SHA-256 of
+        ``homespun egress entry 1``, a line break and the entry's canonical JSON without ``hash``.
+        """
+        return to_json_lines(self.entries())
+
+
+def _total(purpose: str, found: dict[int, Progress]) -> PurposeTotal:
+    left = [each for each in found.values() if each.may_have_left]
+    sent = sum(each.last.state == "sent" for each in left)
+    untouched = [each for each in found.values() if not each.may_have_left]
+    waiting = sum(each.waiting for each in untouched)
+    return PurposeTotal(
+        purpose=purpose,
+        sent=sent,
+        possibly_sent=len(left) - sent,
+        waiting=waiting,
+        dropped=len(untouched) - waiting,
+        payload_bytes=sum(each.queued.size for each in left),
+        epsilon_spent=epsilon_text(steps_spent(found)),
+    )
+
+
+def _summary(found: dict[int, Progress], left: str) -> str:
+    total = _total("", found)
+    gone = total.sent + total.possibly_sent
+    away = (
+        f"{_counted(gone, 'contribution')} ({_counted(total.payload_bytes, 'byte')}) left this device"
+        + (f", {total.possibly_sent} of them only possibly" if total.possibly_sent else "")
+        if gone
+        else "Nothing has left this device"
+    )
+    rest = _listed([(total.waiting, "waiting to leave it"), (total.dropped, "dropped before anything of it left")])
+    return f"{away}{rest}. ε taken: {total.epsilon_spent}, ε left: {left}."
+
+
+def _listed(counts: Iterable[tuple[int, str]]) -> str:
+    return "".join(f"; {count} {words}" for count, words in counts if count)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

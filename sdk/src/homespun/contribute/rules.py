@@ -1,0 +1,172 @@
+"""Which entries follow from which act, as functions of the ledger, the time and what is allowed.
+
+Rules:
+
+- Nothing is queued or sent without a consent. A contribution is sent only under the very consent that it was
+  queued under; if that no longer decides, it is cancelled, even where a newer one would allow the same.
+- Contributions of all purposes draw on one lifetime ε. It is taken when a contribution is queued, and given back
+  only if it is cancelled before anything of it can have left.
+- What may have left is tried again only if the destination counts repetitions once (``idempotent``).
+- A payload is destroyed as soon as no further attempt will be made.
+
+Pure but for ``permitted``, which asks whoever keeps the consents.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from homespun.contribute.limits import EgressLimits
+from homespun.contribute.log import EgressChange, Entries
+from homespun.contribute.offer import Offer
+from homespun.errors import BudgetError, NotPermittedError
+from homespun.protocol.egress import EgressBook, EgressEntry, Progress, State, steps_spent
+from homespun.protocol.epsilon import epsilon_text, steps_of
+
+_LONGEST_NOTE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Decides what is written to the ledger.
+
+    Attributes:
+        permitted: From a purpose's name to the sequence of the consent record that allows it now, or None.
+        ceiling: ε of the whole lifetime, in steps of 10⁻¹².
+        limits: Limits of size, number and attempts.
+    """
+
+    permitted: Callable[[str], int | None]
+    ceiling: int
+    limits: EgressLimits
+
+    def queueing(self, entries: Entries, offer: Offer, now: float) -> EgressChange:
+        """Return the change by which ``offer`` waits to be sent.
+
+        Raises:
+            NotPermittedError: Its purpose is not allowed.
+            BudgetError: Too many contributions wait, or the lifetime's ε does not suffice.
+        """
+        consent = self.permitted(offer.purpose)
+        if consent is None:
+            raise NotPermittedError(
+                f"The person does not allow '{offer.purpose}' now, so '{offer.what}' was not queued and nothing will "
+                "be sent. Ask for consent first; a refusal is an answer."
+            )
+        book = self._book(entries, now)
+        self._check_room(book, offer)
+        entry = book.queue(
+            offer.payload,
+            what=offer.what,
+            purpose=offer.purpose,
+            consent=consent,
+            destination=offer.destination,
+            idempotent=offer.idempotent,
+            epsilon=offer.epsilon,
+        )
+        return EgressChange(entries=book.added, keep={entry.sequence: offer.payload})
+
+    def may_send(self, entry: EgressEntry) -> bool:
+        """Return whether the consent that a contribution was queued under still decides about its purpose."""
+        return self.permitted(entry.purpose) == entry.consent
+
+    def obstacle(self, found: dict[int, Progress], sequence: int, now: float) -> str:
+        """Return why a waiting contribution is not to be tried now, in plain words; empty if it is."""
+        progress = found[sequence]
+        if self._resting(progress, now):
+            return "the next attempt is not due yet"
+        if steps_spent(found) > self.ceiling and steps_of(progress.queued.epsilon_spent):
+            return "the lifetime's ε was lowered below what is already taken"
+        return ""
+
+    def beginning(self, entries: Entries, sequence: int, now: float, *, intact: bool) -> EgressChange:
+        """Return the change by which the sending of one contribution begins, or by which it is cancelled.
+
+        Args:
+            entries: The ledger.
+            sequence: Sequence of the contribution's first entry.
+            now: Seconds since 1970-01-01 UTC.
+            intact: Whether its payload is there, and is what was queued.
+        """
+        book = self._book(entries, now)
+        progress = book.found.get(sequence)
+        if progress is None or not progress.waiting:
+            return EgressChange()
+        why = self._why_never(progress, intact=intact)
+        if why:
+            return _ended(book, [sequence], "cancelled", why)
+        if self.obstacle(book.found, sequence, now):
+            return EgressChange()
+        book.follow(sequence, "sending")
+        return EgressChange(entries=book.added)
+
+    def answering(
+        self, entries: Entries, sequence: int, states: tuple[State, ...], now: float, note: str
+    ) -> EgressChange:
+        """Return the change by which the end of an attempt is told, as far as it still can follow."""
+        book = self._book(entries, now)
+        for state in states:
+            if book.found[sequence].may_become(state):
+                book.follow(sequence, state, _plain(note))
+        return EgressChange(entries=book.added, drop=() if _open(book.found[sequence]) else (sequence,))
+
+    def cancelling(self, entries: Entries, purposes: Iterable[str], now: float, note: str) -> EgressChange:
+        """Return the change by which nothing more is sent for ``purposes``."""
+        book = self._book(entries, now)
+        wanted = frozenset(purposes)
+        ends = [number for number, each in book.found.items() if each.queued.purpose in wanted and _open(each)]
+        return _ended(book, ends, "cancelled", note)
+
+    def interrupted(self, entries: Entries, now: float) -> EgressChange:
+        """Return the change by which attempts of which nobody will hear count as failed."""
+        book = self._book(entries, now)
+        ends = [
+            number
+            for number, each in book.found.items()
+            if _open(each) and not each.waiting and not self._resting(each, now)
+        ]
+        return _ended(book, ends, "failed", "sending was interrupted")
+
+    def _book(self, entries: Entries, now: float) -> EgressBook:
+        return EgressBook(entries, ceiling=self.ceiling, time=now)
+
+    def _check_room(self, book: EgressBook, offer: Offer) -> None:
+        if sum(progress.waiting for progress in book.found.values()) >= self.limits.pending:
+            raise BudgetError(
+                f"{self.limits.pending} contributions wait to be sent already, so '{offer.what}' was not queued. "
+                "Send those first."
+            )
+        if offer.epsilon > book.left:
+            raise BudgetError(
+                f"'{offer.what}' would cost ε {epsilon_text(offer.epsilon)}, and ε {epsilon_text(book.left)} is left "
+                f"of the lifetime's {epsilon_text(self.ceiling)}. It was not queued; this device has given what it may."
+            )
+
+    def _why_never(self, progress: Progress, *, intact: bool) -> str:
+        if not self.may_send(progress.queued):
+            return "the consent that it was queued under no longer holds"
+        if not intact:
+            return "the payload is missing or is not what was queued"
+        if progress.attempts >= self.limits.attempts:
+            return f"given up after {progress.attempts} attempts"
+        return ""
+
+    def _resting(self, progress: Progress, now: float) -> bool:
+        if progress.tried is None:
+            return False
+        # A clock that was set back must not keep something waiting for years.
+        return 0 <= now - float(progress.tried) < self.limits.wait_after(progress.attempts)
+
+
+def _ended(book: EgressBook, sequences: list[int], state: State, note: str) -> EgressChange:
+    for sequence in sequences:
+        book.follow(sequence, state, _plain(note))
+    return EgressChange(entries=book.added, drop=tuple(sequences))
+
+
+def _open(progress: Progress) -> bool:
+    return progress.waiting or progress.last.state == "sending"
+
+
+def _plain(note: str) -> str:
+    """Return a note that a terminal shows as it is: one line without invisible characters, not too long."""
+    return "".join(letter if letter.isprintable() else " " for letter in note[:_LONGEST_NOTE])

@@ -1,0 +1,67 @@
+"""The ledger of what left as the home keeps it, and the transport of those who send nothing."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Never, Protocol
+
+from homespun.errors import NotPermittedError, TransportError
+from homespun.profile import ProfileStore
+from homespun.protocol.egress import EgressEntry
+
+Entries = tuple[EgressEntry, ...]
+
+
+class _Keeper(Protocol):
+    def store(self) -> ProfileStore | None: ...
+
+
+class HomeLog:
+    """The log in the profile that there is at the moment."""
+
+    def __init__(self, home: _Keeper) -> None:
+        """Use the home's profile."""
+        self._home = home
+
+    def egress_entries(self) -> Entries:
+        """Return every entry, in order."""
+        store = self._home.store()
+        return () if store is None else store.egress_entries()
+
+    def payload(self, sequence: int) -> bytes | None:
+        """Return the payload that began with an entry; None if it is not kept."""
+        store = self._home.store()
+        return None if store is None else store.payload(sequence)
+
+    def extend_egress(
+        self,
+        choose: Callable[[Entries], Entries],
+        *,
+        keep: Mapping[int, bytes] | None = None,
+        drop: Iterable[int] = (),
+    ) -> None:
+        """Write what ``choose`` makes of all entries; see ``EgressLog``.
+
+        Raises:
+            NotPermittedError: There is no profile that could keep it.
+        """
+        store = self._home.store()
+        if store is not None:
+            store.extend_egress(choose, keep=keep, drop=drop)
+        elif choose(()):
+            raise NotPermittedError(
+                "there is no profile in which what leaves could be written down, so nothing leaves. Ask for "
+                "Purpose.DEVICE_STORAGE first."
+            )
+
+
+class NoTransport:
+    """Sends nothing, ever."""
+
+    def send(self, destination: str, payload: bytes) -> Never:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            TransportError: Always.
+        """
+        raise TransportError(
+            "this application sends nothing: it gave no transport to Personalizer.open.", may_have_left=False
+        )

@@ -1,0 +1,1 @@
+"""What the person can do with their own profile: see it, steer it, take it along."""

@@ -1,0 +1,166 @@
+"""Erasing a part of the profile: what a person names, as a selection, and the receipt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from homespun.errors import MisuseError
+from homespun.home import Home
+from homespun.model.bundle import Bundle
+from homespun.profile import DeviceKey, Forgotten, Selection, VaultKind
+from homespun.protocol.controls import entry
+from homespun.protocol.events import KIND, check_item
+from homespun.protocol.receipts import Level, Receipt, StoreErasure, decimal_time, limits, sign
+
+_STORES = {
+    VaultKind.EPOCH: "events and what was derived from them",
+    VaultKind.STATE: "what the person set and declared",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """A part of a profile, as the person names it; events have to fit every condition.
+
+    Attributes:
+        item: Everything about one item.
+        tag: Everything about items that carry a tag.
+        between: From the first of two times on until before the second, seconds since 1970; None is open.
+        kind: One kind of event.
+        inference: An inferred interest, by its tag: it is not inferred again.
+
+    Raises:
+        MisuseError: On construction, if one is not what it should be.
+    """
+
+    item: str | None = None
+    tag: str | None = None
+    between: tuple[float | None, float | None] | None = None
+    kind: str | None = None
+    inference: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a bundle."""
+        if self.item is not None:
+            check_item(self.item)
+        if self.kind is not None and not (isinstance(self.kind, str) and KIND.fullmatch(self.kind)):
+            raise MisuseError(f"kind is {self.kind!r}; use a kind of event such as 'view'.")
+        if self.inference is not None and self.is_about_events:
+            raise MisuseError("an inference is erased by itself: leave item, tag, between and kind out.")
+        if self.between is not None and not _is_range(self.between):
+            raise MisuseError(
+                f"between is {self.between!r}; give two times in seconds since 1970, the earlier first, or None."
+            )
+
+    @property
+    def is_about_events(self) -> bool:
+        """Whether events are named."""
+        return any(each is not None for each in (self.item, self.tag, self.between, self.kind))
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no part is named at all."""
+        return not self.is_about_events and self.inference is None
+
+    @property
+    def words(self) -> str:
+        """What is erased, for the receipt."""
+        named = [f"{name} {value}" for name, value in self._named() if value is not None]
+        return f"a part: {', '.join(named)}"
+
+    def _named(self) -> tuple[tuple[str, object], ...]:
+        return (
+            ("item", self.item),
+            ("tag", self.tag),
+            ("time", self.between),
+            ("kind", self.kind),
+            ("inference", self.inference),
+        )
+
+    def selection(self, bundle: Bundle, items: Iterable[str]) -> Selection:
+        """Return which rows are erased.
+
+        Args:
+            bundle: Knows which items carry a tag.
+            items: The items of the profile's events.
+        """
+        if self.inference is not None:
+            return Selection(events=False, targets=frozenset({self.inference}), controls=frozenset({"interest"}))
+        start, end = self.between or (None, None)
+        alone = self.kind is None and self.between is None
+        return Selection(
+            items=self._items(bundle, items),
+            kinds=None if self.kind is None else frozenset({self.kind}),
+            start=start,
+            end=end,
+            # What the person set about an item is about all of it, not about a time or a kind.
+            targets=frozenset(each for each in (self.item, self.tag) if each is not None and alone),
+        )
+
+    def _items(self, bundle: Bundle, items: Iterable[str]) -> frozenset[str] | None:
+        if self.tag is None:
+            return None if self.item is None else frozenset({self.item})
+        tagged = frozenset(item for item in items if item in bundle and self.tag in bundle.tags(item))
+        return tagged if self.item is None else tagged & {self.item}
+
+
+def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
+    """Erase a part of the profile, check that it is gone, and return the receipt.
+
+    Raises:
+        ClosedError, ProfileError: See the classes.
+    """
+    selection = part.selection(bundle, {event.item for event in home.events()})
+    done = home.forget(selection)
+    if part.inference is not None:
+        tag = part.inference
+        home.set_control(lambda entries: entry(entries, "interest", tag, 0.0, home.now()))
+    return _signed(home, part, () if done is None else _stores(done))
+
+
+def _stores(done: Forgotten) -> tuple[StoreErasure, ...]:
+    rows = {VaultKind.STATE: 0, VaultKind.EPOCH: 0}
+    for table, number in done.rows.items():
+        rows[VaultKind.STATE if table in ("control", "attribute", "kept") else VaultKind.EPOCH] += number
+    return tuple(
+        StoreErasure(_STORES[kind], _level(done, outside=outside), _detail(rows[kind], number, done, outside=outside))
+        for kind, (number, outside) in done.rewritten.items()
+    )
+
+
+def _level(done: Forgotten, *, outside: bool) -> Level:
+    if done.left:
+        return "unverified"
+    return "key_destroyed" if outside else "logical"
+
+
+def _detail(rows: int, files: int, done: Forgotten, *, outside: bool) -> str:
+    what = f"{rows} rows were left out when {files} of the profile's files were rewritten under new keys."
+    if done.left:
+        return f"{what} Could not be destroyed yet: {', '.join(done.left)}. The next opening tries again."
+    if outside:
+        return f"{what} The keys of the old files were kept outside the folder and are destroyed, so no copy opens."
+    return (
+        f"{what} The old files were overwritten and removed. Their keys were kept inside the profile, so a copy of the "
+        "whole folder made earlier still opens with the profile's key."
+    )
+
+
+def _signed(home: Home, part: Extent, stores: tuple[StoreErasure, ...]) -> Receipt:
+    store = home.store()
+    key = DeviceKey.generate(home.entropy) if store is None else store.device_key
+    receipt = Receipt(
+        profile=home.profile,
+        time=decimal_time(home.now()),
+        scope=part.words,
+        stores=stores,
+        out_of_scope=limits(home.released()),
+    )
+    return sign(receipt, key.sign, key.public_key, signer="fresh" if store is None else "device")
+
+
+def _is_range(between: object) -> bool:
+    if not isinstance(between, tuple) or len(between) != 2:  # noqa: PLR2004 - a range has two ends
+        return False
+    start, end = between
+    numbers = all(each is None or (isinstance(each, int | float) and not isinstance(each, bool)) for each in between)
+    return numbers and (start is None or end is None or start < end)

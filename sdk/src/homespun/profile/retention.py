@@ -1,0 +1,225 @@
+"""How long events are kept: which rows have to go, and taking them out.
+
+Age counts from the recording, because that is how long the profile keeps something. Rows that have to go are
+taken out of their epoch at once; an old copy of its file still shows them to whoever has its key, until the
+epoch ends: once nothing in a sealed epoch is kept any more, its key is destroyed and its file removed.
+
+Clocks can be wrong. One that stands earlier deletes nothing more. One that jumps ahead by more than
+``DOUBTED_DAYS`` is believed only after it has gone on for ``CONFIRMED_AFTER_DAYS``: nothing is deleted for its sake
+until then. What was recorded in a future that did not come counts as recorded now.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+import apsw
+
+from homespun.config import Retention, Settings
+from homespun.profile.epochs import Epochs, count_events, mark_deletion
+from homespun.profile.index import get_setting, set_setting, set_started, set_state
+from homespun.profile.vault import truncate_log
+from homespun.profile.vaults import Vaults, transaction
+from homespun.protocol.events import Event
+
+DAY: Final = 86_400.0
+DOUBTED_DAYS: Final = 90.0
+CONFIRMED_AFTER_DAYS: Final = 1.0
+EVERY_SECONDS: Final = 3600.0
+"""Age is looked at no more often than this, beside every opening."""
+
+LOG_DAYS: Final = 365.0
+"""How long explanation records and exposures are kept, in days, unless events are kept for less."""
+
+_SLACK = 32
+"""Where there are too many events, a 32nd more than necessary goes, so that it is not done for each event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What is known about time.
+
+    Attributes:
+        seen: The latest time that was believed, seconds since 1970.
+        doubted: When a jump ahead was first seen, by the doubted clock; None if nothing is doubted.
+    """
+
+    seen: float
+    doubted: float | None = None
+
+    def told(self, now: float) -> "Clock":
+        """Return what is known after the clock said ``now``."""
+        if now <= self.seen + DOUBTED_DAYS * DAY:
+            return Clock(max(now, self.seen))
+        if self.doubted is not None and now >= self.doubted + CONFIRMED_AFTER_DAYS * DAY:
+            return Clock(now)
+        # A doubt that stands later than now was about yet another clock.
+        return Clock(self.seen, now if self.doubted is None else min(self.doubted, now))
+
+
+class Retainer:
+    """Enforces the retention of one open profile. Not thread-safe."""
+
+    def __init__(self, vaults: Vaults, epochs: Epochs, settings: Settings) -> None:
+        """Look at nothing yet."""
+        self._vaults = vaults
+        self._epochs = epochs
+        self._all = settings.retention
+        self._of: Mapping[str, Retention] = settings.retention_of
+        self._counts: dict[str, int] | None = None
+        self._looked = -inf
+        # Of each kind that has a rule of its own, and of all others under no name.
+        shortest = {kind: _shorter(limit.days, self._all.days) for kind, limit in self._of.items()}
+        self._days: dict[str, float | None] = {**shortest, "": self._all.days}
+        self._log_days = min(LOG_DAYS, LOG_DAYS if self._all.days is None else self._all.days)
+        limits = {**{kind: limit.events for kind, limit in self._of.items()}, "": self._all.events}
+        self._most = {kind: most for kind, most in limits.items() if most is not None}
+        self._policy = repr(sorted(self._days.items()))
+
+    def after_writing(self, events: Iterable[Event], now: float) -> None:
+        """Enforce what events that were just written have made due."""
+        if self._counts is not None:
+            for event in events:
+                self._counts[event.kind] = self._counts.get(event.kind, 0) + 1
+        if not 0 <= now - self._looked < EVERY_SECONDS:
+            self.enforce(now)
+        if self._counts is None or self._has_surplus(self._counts):
+            self._finish(self._drop_surplus())
+
+    def forget_counts(self) -> None:
+        """Count again before the next decision about what is too much."""
+        self._counts = None
+
+    def enforce(self, now: float) -> None:
+        """Take out what is too old, unless that was done a moment ago; and what is too much, if that is known."""
+        self._looked = now
+        self._counts = None
+        main = self._vaults.main
+        known = Clock(get_setting(main, "clock_seen") or now, get_setting(main, "clock_doubted"))
+        done = get_setting(main, "retention") == self._policy and get_setting(main, "clock_seen") is not None
+        if done and known.doubted is None and 0 <= now - known.seen < EVERY_SECONDS:
+            return
+        clock = known.told(now)
+        if now + DAY < max(known.seen, known.doubted or 0):
+            self._call_back_the_future(now)
+        if clock.doubted is None:
+            self._finish(self._drop_old(now))
+        with self._vaults.writing_main() as main:
+            set_setting(main, "clock_seen", clock.seen)
+            set_setting(main, "clock_doubted", clock.doubted)
+            set_setting(main, "retention", self._policy)
+
+    def _drop_old(self, now: float) -> list[apsw.Connection]:
+        touched = []
+        shortest = min((days for days in (*self._days.values(), self._log_days) if days is not None), default=inf)
+        for row, connection in self._epochs.all():
+            # Nothing in an epoch is older than its beginning.
+            if row.started + shortest * DAY < now and self._drop_old_of(connection, now):
+                touched.append(connection)
+        return touched
+
+    def _drop_old_of(self, connection: apsw.Connection, now: float) -> bool:
+        with transaction(connection):
+            before = connection.total_changes()
+            for kind, days in self._days.items():
+                if days is not None:
+                    condition, values = ("kind = ?", (kind,)) if kind else _others(self._days)
+                    connection.execute(
+                        f"DELETE FROM event WHERE {condition} AND recorded < ?",  # noqa: S608 - marks only
+                        (*values, now - days * DAY),
+                    ).fetchall()
+            for table in ("decision", "exposure"):
+                oldest = now - self._log_days * DAY
+                connection.execute(f"DELETE FROM {table} WHERE time < ?", (oldest,)).fetchall()  # noqa: S608
+            return _marked(connection, before)
+
+    def _has_surplus(self, counts: Mapping[str, int]) -> bool:
+        return any(_number(counts, kind) > most for kind, most in self._most.items())
+
+    def _drop_surplus(self) -> list[apsw.Connection]:
+        if self._counts is None:
+            self._counts = count_events(connection for _, connection in self._epochs.all())
+        touched = []
+        for kind, most in self._most.items():
+            there = _number(self._counts, kind)
+            if there > most:
+                touched += self._drop_oldest(kind, there - (most - most // _SLACK))
+        if touched:
+            self._counts = None
+        return touched
+
+    def _drop_oldest(self, kind: str, surplus: int) -> list[apsw.Connection]:
+        touched = []
+        condition, values = ("kind = ?", (kind,)) if kind else ("TRUE", ())
+        for _, connection in self._epochs.all():
+            if surplus <= 0:
+                break
+            with transaction(connection):
+                before = connection.total_changes()
+                connection.execute(
+                    f"DELETE FROM event WHERE id IN "  # noqa: S608 - marks only
+                    f"(SELECT id FROM event WHERE {condition} ORDER BY id LIMIT ?)",
+                    (*values, surplus),
+                ).fetchall()
+                surplus -= int(connection.total_changes() - before)
+                if _marked(connection, before):
+                    touched.append(connection)
+        return touched
+
+    def _finish(self, touched: list[apsw.Connection]) -> None:
+        """Cut the logs of what rows were taken out of, and destroy the epochs of which nothing is left."""
+        if not touched:
+            return
+        self._epochs.touched()
+        for connection in touched:
+            # With a reader in it the log is cut by the next one who can.
+            truncate_log(connection)
+        with self._vaults.writing_main() as main:
+            for row, connection in self._epochs.all():
+                if row.state == "sealed" and connection in touched and _is_empty(connection):
+                    set_state(main, row.name, "garbage")
+        if self._vaults.garbage:
+            self._vaults.discard_garbage()
+
+    def _call_back_the_future(self, now: float) -> None:
+        """What was recorded in a future that did not come counts as recorded now."""
+        with self._vaults.writing_main() as main:
+            for row in self._vaults.epochs:
+                if row.started > now + DAY:
+                    set_started(main, row.name, now)
+        for _, connection in self._epochs.all():
+            with transaction(connection):
+                connection.execute("UPDATE event SET recorded = ? WHERE recorded > ?", (now, now + DAY)).fetchall()
+                for table in ("decision", "exposure"):
+                    connection.execute(
+                        f"UPDATE {table} SET time = ? WHERE time > ?",  # noqa: S608 - our own names
+                        (now, now + DAY),
+                    ).fetchall()
+
+
+def _number(counts: Mapping[str, int], kind: str) -> int:
+    return counts.get(kind, 0) if kind else sum(counts.values())
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    return min((days for days in (one, other) if days is not None), default=None)
+
+
+def _others(kinds: Mapping[str, float | None]) -> tuple[str, tuple[str, ...]]:
+    named = tuple(kind for kind in kinds if kind)
+    return f"kind NOT IN ({', '.join('?' * len(named))})", named
+
+
+def _marked(connection: apsw.Connection, before: int) -> bool:
+    if connection.total_changes() == before:
+        return False
+    mark_deletion(connection)
+    return True
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return not any(
+        connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
+        for table in ("event", "decision", "exposure")
+    )

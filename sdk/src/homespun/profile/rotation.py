@@ -1,0 +1,183 @@
+"""Changing what opens a profile: another passphrase, new keys for everything, a recovery key.
+
+Changing a passphrase, or other 32 bytes, wraps the data key anew and leaves the databases alone: a copy of the
+key file made before still opens with the old one. A rotation puts every database under a new key. It needs the
+profile alone, and the key file that is replaced at its end is the decision: before it the old databases are the
+profile, after it the new ones, and what is left of the others is destroyed at the next opening.
+"""
+
+import apsw
+import msgspec
+
+from homespun.errors import KeyringUnavailableError
+from homespun.profile.failures import translated
+from homespun.profile.files import KEY, write_atomically
+from homespun.profile.index import VaultRow, get_setting, set_setting
+from homespun.profile.keyfile import KEY_SIZE, KeyFile
+from homespun.profile.keys import Key
+from homespun.profile.lock import FolderLock
+from homespun.profile.opening import Place, known_key_file, required
+from homespun.profile.recovery import new_recovery
+from homespun.profile.rewriting import copy_rows
+from homespun.profile.schema import MAIN, SCHEMAS, Schema, VaultKind
+from homespun.profile.sealing import with_recovery
+from homespun.profile.secret import Secret
+from homespun.profile.vault import create_vault, new_name, open_vault, truncate_log
+from homespun.profile.vaults import RECOVERY, Vaults, transaction
+
+_COPIED = Schema(
+    MAIN.kind,
+    MAIN.application_id,
+    {table: columns for table, columns in MAIN.columns.items() if table != "vault"},
+    MAIN.statements,
+)
+"""What of a main database is copied as it is; the index is written anew."""
+
+
+def reseal(place: Place, new: Key) -> bool:
+    """Let another key of the same kind open the profile from now on; nothing is encrypted anew.
+
+    Args:
+        place: Where the profile is, and what opens it until now. It may be open.
+        new: What opens it from now on.
+
+    Returns:
+        Whether it was done; False if the keys are of different kinds, for which it takes a rotation.
+
+    Raises:
+        WrongKeyError, ProfileBusyError, ProfileStorageError: The old key still opens it.
+    """
+    folder = required(place.folder)
+    with translated(folder):
+        file = known_key_file(folder)
+        # The keyring keeps other keys beside this one, which would have to move with it.
+        if new.keyring_backend is not None or place.key.keyring_backend is not None or place.key.is_recovery:
+            return False
+        main = open_vault(folder / file.database, place.key.unseal(file), MAIN, place.settings)
+        try:
+            with transaction(main):
+                file = known_key_file(folder)
+                data_key = place.key.unseal(file)
+                file = new.reseal(file, data_key, settings=place.settings, entropy=place.entropy)
+                write_atomically(folder / KEY, file.encode())
+        finally:
+            main.close()
+    return True
+
+
+def rotate(place: Place, target: Place, *, keep_recovery: bool = True) -> None:
+    """Put every database of a closed profile under a new key.
+
+    Args:
+        place: Where it is, and what opens it until now.
+        target: The same folder, and what opens it from now on.
+        keep_recovery: Whether a recovery key opens it from now on too, if one does until now.
+
+    Raises:
+        ProfileBusyError: Somebody else has it open.
+        ProfileError: The old key still opens it.
+    """
+    folder = required(place.folder)
+    with translated(folder), FolderLock.exclusive(folder, place.settings.busy_timeout_ms):
+        file = known_key_file(folder)
+        old_key = place.key.unseal(file)
+        file = target.key.prepare(file, entropy=place.entropy)
+        write_atomically(folder / KEY, file.encode())
+        main = open_vault(folder / file.database, old_key, MAIN, place.settings)
+        old = Vaults(main, file.database, place.shelf(file.profile), place.entropy)
+        try:
+            old.look()
+            gone = sorted(old.names)
+            file = _renewed(old, target, file, keep_recovery=keep_recovery)
+        finally:
+            old.close()
+        for name in gone:
+            place.shelf(file.profile).destroy(name)
+        forget_pending(target, file)
+
+
+def forget_pending(place: Place, file: KeyFile) -> None:
+    """Delete the keyring's entries that a change of key has left, as far as the keyring lets us."""
+    try:
+        done = place.key.forget(file)
+    except KeyringUnavailableError:
+        # They stay named in the key file, and the next opening tries again.
+        return
+    if done is not file:
+        write_atomically(required(place.folder) / KEY, done.encode())
+
+
+def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) -> KeyFile:
+    """Make every database anew, and replace the key file."""
+    folder, entropy = required(target.folder), target.entropy
+    name, data_key = new_name(VaultKind.PROFILE, entropy), Secret(entropy(KEY_SIZE))
+    shelf = target.shelf(file.profile)
+    new = Vaults(create_vault(folder / name, data_key, MAIN, target.settings), name, shelf, entropy)
+    try:
+        with new.writing_main() as main:
+            copy_rows(old.main, main, _COPIED)
+            if not keep_recovery:
+                set_setting(main, RECOVERY, None)
+            for row in (old.state, *old.epochs):
+                _copy(old, new, row)
+        recovery = get_setting(new.main, RECOVERY)
+        truncate_log(new.main)
+    finally:
+        new.close()
+    if recovery is None:
+        # The recovery key's slot would not open the new database.
+        file = _without_recovery(file)
+    file = target.key.reseal(
+        file,
+        data_key,
+        database=name,
+        key_store="outside" if shelf.outside else "inside",
+        settings=target.settings,
+        entropy=entropy,
+        recovery=None if recovery is None else Secret(recovery),
+    )
+    write_atomically(folder / KEY, file.encode())
+    return file
+
+
+def _copy(old: Vaults, new: Vaults, row: VaultRow) -> None:
+    def fill(connection: apsw.Connection) -> None:
+        copy_rows(old.connection(row), connection, SCHEMAS[row.kind])
+
+    new.make(row.kind, row.number, started=row.started, state=row.state, fill=fill)
+
+
+def _without_recovery(file: KeyFile) -> KeyFile:
+    if len(file.slots) == 1 or "recovery" not in file.sources:
+        return file
+    return file.without_slot("recovery")
+
+
+def export_recovery(place: Place) -> str:
+    """Return a new recovery key, and let it open the profile beside the other key; an earlier one does not any more.
+
+    The keys of all databases are kept inside the folder as well from now on, since the recovery key must open
+    them where the keyring is lost. So an erasure cannot claim any more that they were destroyed with the keyring.
+
+    Args:
+        place: Where the profile is, and what opens it. It may be open.
+
+    Raises:
+        WrongKeyError, ProfileBusyError, ProfileStorageError: The recovery key that is returned does not exist.
+    """
+    folder = required(place.folder)
+    text, secret = new_recovery(place.entropy)
+    with translated(folder):
+        file = known_key_file(folder)
+        data_key = place.key.unseal(file)
+        main = open_vault(folder / file.database, data_key, MAIN, place.settings)
+        vaults = Vaults(main, file.database, place.shelf(file.profile), place.entropy)
+        try:
+            with transaction(main):
+                set_setting(main, RECOVERY, secret.reveal())
+                vaults.keep_keys_inside()
+            file = with_recovery(known_key_file(folder), data_key, secret, entropy=place.entropy)
+            write_atomically(folder / KEY, file.encode())
+        finally:
+            vaults.close()
+    return text

@@ -1,0 +1,90 @@
+"""A recommended item, and the decision that it was made by."""
+
+from dataclasses import dataclass
+
+from homespun.errors import MisuseError
+from homespun.explain.attribution import reasons
+from homespun.protocol.controls import Steering
+from homespun.protocol.events import Event
+from homespun.ranking.decision import Decision
+
+
+class _Decided:
+    """Remembers the decision behind a recommendation in a slot beside its fields.
+
+    So nothing that goes through the fields prints, copies or stores the history that the decision holds.
+    """
+
+    __slots__ = ("_decision",)
+    _decision: Decision
+
+
+@dataclass(frozen=True)
+class Recommendation(_Decided):
+    """One item of a recommended list.
+
+    It can be copied, pickled and turned into a dictionary or JSON; ``Personalizer.explain`` takes only the
+    original, because no copy carries the history that it was made from.
+
+    Attributes:
+        item: The item's id.
+        title: Its title.
+        score: The score that ranked it.
+        reason: The main reason in words.
+        personalized: Whether personal data was used for the list: whether anything was recorded and its use
+            was allowed.
+    """
+
+    item: str
+    title: str
+    score: float
+    reason: str
+    personalized: bool
+
+    def __reduce__(self) -> tuple[type["Recommendation"], tuple[str, str, float, str, bool]]:
+        return Recommendation, (self.item, self.title, self.score, self.reason, self.personalized)
+
+
+def recommendations(decision: Decision) -> list[Recommendation]:
+    """Return a decision's list."""
+    bundle, ranked = decision.bundle, decision.ranked
+    positions = ranked.positions.tolist()
+    rows = zip(positions, bundle.titles_at(positions), ranked.scores.tolist(), reasons(decision), strict=True)
+    made = [
+        Recommendation(bundle.items[position], title, score, reason, decision.personalized)
+        for position, title, score, reason in rows
+    ]
+    for recommendation in made:
+        object.__setattr__(recommendation, "_decision", decision)  # frozen for everybody else
+    return made
+
+
+def decision_of(recommendation: Recommendation, events: list[Event] | None, steering: Steering) -> Decision:
+    """Return the decision behind a recommendation, if it may still be told.
+
+    Args:
+        recommendation: The original.
+        events: What may be used now; None if nothing may.
+        steering: What the person has set now.
+
+    Raises:
+        MisuseError: It is a copy, or was made from what was forbidden or erased since.
+    """
+    decision: Decision | None = getattr(recommendation, "_decision", None)
+    if decision is None:
+        raise MisuseError(
+            "this recommendation is a copy, which does not carry what it was made from. Explain the original, "
+            "or the item as it stands now: explain(recommendation.item)."
+        )
+    if decision.personalized and events is None:
+        raise MisuseError(
+            "this recommendation was made from the person's history, and they have forbidden its use since. Make a "
+            "new list."
+        )
+    wished = {wish.item for wish in decision.history.wishes}
+    if not (set(decision.history.events) <= set(events or ()) and wished <= steering.more_like | steering.less_like):
+        raise MisuseError(
+            "this recommendation was made from events that are not in the profile: they were erased since, or it "
+            "is another person's. Make a new list."
+        )
+    return decision

@@ -1,0 +1,94 @@
+"""What a withdrawal does beside being recorded: the cascade over the register of parts, and its log.
+
+What has to be cleared is written down in the transaction that records the withdrawal, and cleared in the same call;
+where that is interrupted, or the disk refuses, the next opening does it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from homespun.consent import Purpose
+from homespun.consent.parts import CONTRIBUTIONS, EVENTS, PARTS, Part
+from homespun.contribute.egress import Egress
+from homespun.errors import ProfileError
+from homespun.profile import ProfileStore
+from homespun.protocol.receipts import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a withdrawal did to one part.
+
+    Attributes:
+        part: The part's name.
+        text: What was done, or can no longer be, in plain words.
+        done: Whether nothing is left to do.
+    """
+
+    part: str
+    text: str
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What came of a withdrawal, a refusal or a signal.
+
+    Attributes:
+        purposes: What is not allowed any more.
+        effects: What was done, part by part.
+        receipt: Proof of the complete erasure, where storage was withdrawn and there was something to erase.
+    """
+
+    purposes: tuple[Purpose, ...]
+    effects: tuple[Effect, ...] = ()
+    receipt: Receipt | None = None
+
+    def __str__(self) -> str:
+        """Return the log in words, a line an effect."""
+        head = f"Not allowed any more: {', '.join(self.purposes) or 'nothing new'}."
+        lines = [f"  {effect.part}: {effect.text}" for effect in self.effects]
+        return "\n".join([head, *lines, *([] if self.receipt is None else [str(self.receipt)])])
+
+
+def affected(purposes: Iterable[Purpose]) -> tuple[Part, ...]:
+    """Return the parts that need one of the purposes, storage aside, whose withdrawal erases everything."""
+    withdrawn = frozenset(purposes) - {Purpose.DEVICE_STORAGE}
+    return tuple(part for part in PARTS if part.purposes & withdrawn)
+
+
+def cascade(store: ProfileStore, egress: Egress, names: Iterable[str]) -> tuple[Effect, ...]:
+    """Stop and clear parts whose purpose was withdrawn.
+
+    Args:
+        store: The open profile.
+        egress: The way out.
+        names: The parts' names.
+    """
+    effects: list[Effect] = []
+    settled: list[str] = []
+    wanted = frozenset(names)
+    for part in (part for part in PARTS if part.name in wanted):
+        try:
+            effects += _stop(store, egress, part)
+            settled.append(part.name)
+        except ProfileError as error:
+            effects.append(Effect(part.name, f"Stopped. Clearing is pending until the next opening: {error}", done=False))
+    try:
+        store.settle(settled)
+    except ProfileError as error:
+        effects.append(Effect("index", f"The next opening clears once more what was cleared: {error}", done=False))
+    return tuple(effects)
+
+
+def _stop(store: ProfileStore, egress: Egress, part: Part) -> list[Effect]:
+    if part is CONTRIBUTIONS:
+        return [Effect(part.name, line) for line in egress.cancel([str(Purpose.CONTRIBUTION)]).lines()]
+    if not part.cleared:
+        stays = "What was recorded stays in the profile, unused, until it is erased." if part is EVENTS else ""
+        return [Effect(part.name, f"Stopped: {part.words}. {stays}".rstrip())]
+    tables = [table.partition(".")[2] for table in part.tables if not part.compartment]
+    cleared = store.clear(tables, [part.compartment] if part.compartment else [])
+    number = sum(cleared.rows.values())
+    rest = " Some old files could not be removed yet; the next opening tries again." if cleared.left else ""
+    return [Effect(part.name, f"Stopped: {part.words}. Destroyed: {number} rows, with the keys of their files.{rest}")]

@@ -1,0 +1,126 @@
+"""The transport is reachable only through the ledger: no other module sends, and none has a way to the network."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homespun.contribute import Egress, Ledger, Transport
+from tests.sdk.contribute.rig import Rig
+
+THE_WAY_OUT = "homespun/contribute/egress.py"
+
+# Modules that may import something that can reach a network: the transport, once there is one.
+TRANSPORTS: frozenset[str] = frozenset()
+
+NETWORK = {
+    "_socket", "_ssl", "aiohttp", "asyncio", "curl_cffi", "ftplib", "grpc", "http", "httpcore", "httpx", "imaplib",
+    "multiprocessing", "nntplib", "poplib", "pty", "pycurl", "requests", "smtplib", "socket", "socketserver", "ssl",
+    "subprocess", "telnetlib", "urllib", "urllib3", "webbrowser", "websockets", "wsgiref", "xmlrpc",
+}  # fmt: skip
+INERT = {"urllib.parse"}
+BACK_DOORS = {"__import__", "eval", "exec", "import_module", "popen", "posix_spawn", "startfile", "system", "urlopen"}
+SENDING = {"send", "sendall", "sendfile", "sendmsg", "sendto"}
+
+
+def modules(repository: Path) -> Iterator[tuple[str, ast.Module]]:
+    source = repository / "sdk" / "src"
+    for path in sorted(source.rglob("*.py")):
+        yield path.relative_to(source).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def networking(tree: ast.AST) -> list[str]:
+    names = set(imported(tree))
+    return sorted(
+        name
+        for name in names
+        if name.partition(".")[0] in NETWORK and not any(f"{name}.".startswith(f"{inert}.") for inert in INERT)
+    )
+
+
+def named(tree: ast.AST, wanted: set[str]) -> list[str]:
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    imports = {name.rpartition(".")[2] for name in imported(tree)}
+    # getattr(thing, "send") too.
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return sorted((attributes | names | imports | texts) & wanted)
+
+
+def test_a_module_has_a_way_to_the_network(repository: Path) -> None:
+    found = {path: names for path, tree in modules(repository) if (names := networking(tree))}
+    assert set(found) <= TRANSPORTS, found
+
+
+def test_a_module_has_a_back_door(repository: Path) -> None:
+    found = {path: names for path, tree in modules(repository) if (names := named(tree, BACK_DOORS))}
+    assert found == {}
+
+
+def test_something_else_than_the_way_out_sends(repository: Path) -> None:
+    found = {path: names for path, tree in modules(repository) if (names := named(tree, SENDING))}
+    assert found == {THE_WAY_OUT: ["send"]}
+
+
+def test_something_else_than_the_way_out_holds_a_transport(repository: Path) -> None:
+    users = {path for path, tree in modules(repository) if named(tree, {"Transport", "_transport"})}
+    # The package's front door names it, so that applications can say what they hand in.
+    assert users - TRANSPORTS == {THE_WAY_OUT, "homespun/contribute/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket",
+        "import urllib.request",
+        "from urllib import request",
+        "from urllib.request import urlopen as parse",
+        "import asyncio.streams as parse",
+        "def f():\n    from http.client import HTTPSConnection",
+        "import subprocess",
+    ],
+)
+def test_the_search_overlooks_an_import(code: str) -> None:
+    assert networking(ast.parse(code))
+
+
+@pytest.mark.parametrize("code", ["import urllib.parse", "from urllib.parse import quote", "import json"])
+def test_the_search_refuses_what_is_inert(code: str) -> None:
+    assert networking(ast.parse(code)) == []
+
+
+@pytest.mark.parametrize("code", ["t.send(b'')", "f = t.send", "getattr(t, 'send')", "from x import send"])
+def test_the_search_overlooks_a_sender(code: str) -> None:
+    assert named(ast.parse(code), SENDING) == ["send"]
+
+
+def public(thing: Any) -> Iterator[Any]:
+    for name in dir(thing):
+        if not name.startswith("_"):
+            yield getattr(thing, name)
+
+
+def test_the_way_out_hands_its_transport_out() -> None:
+    rig = Rig()
+    rig.queue()
+    for holder in (rig.egress, rig.ledger):
+        assert isinstance(holder, Egress | Ledger)
+        for value in public(holder):
+            assert value is not rig.wire
+            assert not hasattr(value, "send"), value
+
+
+def test_a_reader_can_write() -> None:
+    names = {name for name in dir(Ledger) if not name.startswith("_")}
+    assert names == {"entries", "payload", "pending", "summary", "table", "to_json_lines", "totals", "verify"}
+    assert hasattr(Transport, "send")
