@@ -3,9 +3,11 @@
 The names below are the public surface; everything else may change between versions.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from homespun._version import __version__
-from homespun.config import Settings
-from homespun.consent import Notice, Purpose
+from homespun.config import Retention, Settings
+from homespun.consent import Controller, Notice, Purpose
 from homespun.errors import HomespunError
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.model.bundle import Bundle, Scored
@@ -13,10 +15,15 @@ from homespun.personalizer import Personalizer, Recommendation
 from homespun.profile import Key
 from homespun.protocol.events import Event
 from homespun.protocol.receipts import Receipt
+from homespun.withdrawal import Withdrawal
+
+if TYPE_CHECKING:
+    from homespun.person.export import Recipient
 
 __all__ = [
     "Attribution",
     "Bundle",
+    "Controller",
     "Event",
     "Explanation",
     "HomespunError",
@@ -25,8 +32,20 @@ __all__ = [
     "Personalizer",
     "Purpose",
     "Receipt",
+    "Recipient",
     "Recommendation",
+    "Retention",
     "Scored",
     "Settings",
+    "Withdrawal",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only those need who seal exports: it would double the time of ``import homespun``."""
+    if name == "Recipient":
+        from homespun.person.export import Recipient  # noqa: PLC0415
+
+        return Recipient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

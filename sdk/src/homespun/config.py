@@ -84,7 +84,7 @@ def _retention_of(kinds: Mapping[str, Retention]) -> Mapping[str, Retention]:
 def _attributes(names: Iterable[str]) -> tuple[str, ...]:
     kept = () if isinstance(names, str) else tuple(names)
     if isinstance(names, str) or not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
-        raise MisuseError("attributes is not what it should be; use lower-case words, such as ('age_band', 'language').")
+        raise MisuseError("attributes is not what it should be; use lower-case words: ('age_band', 'language').")
     return kept
 
 
@@ -129,7 +129,7 @@ class Settings:
     batch_seconds: float = 1.0
     epoch_days: float = 30.0
     retention: Retention = Retention(days=730, events=200_000)
-    retention_of: Mapping[str, Retention] = field(default_factory=lambda: ReadOnlyDict[str, Retention]())
+    retention_of: Mapping[str, Retention] = field(default_factory=ReadOnlyDict[str, Retention])
     attributes: tuple[str, ...] = ("age_band", "language", "location")
     strictly_necessary: str | None = None
     tombstones: bool = True

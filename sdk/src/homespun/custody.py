@@ -247,7 +247,7 @@ class Custody:
         store = open_profile(self.place, self._clock())
         try:
             if not storage_withdrawn(ConsentLedger(store.view().consent)):
-                store.tend(self._clock())
+                store.tend(self._clock(), enforce=not self.place.guest)
         except BaseException:
             store.close()
             raise
@@ -275,8 +275,7 @@ def storage_withdrawn(ledger: ConsentLedger) -> bool:
 def _tombstones(place: Place, given: Tombstones | None) -> Tombstones | None:
     if place.folder is None or not place.settings.tombstones:
         return None
-    beside = place.folder.with_name(f"{place.folder.name}.erased")
-    return given or place.key.tombstones() or FileTombstones(beside, wait_ms=place.settings.busy_timeout_ms)
+    return given or place.key.tombstones() or FileTombstones.beside(place.folder, place.settings.busy_timeout_ms)
 
 
 def _device_key(store: ProfileStore | None) -> DeviceKey | None:

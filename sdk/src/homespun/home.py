@@ -14,8 +14,7 @@ the profile, and the last one to do so erases it.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,6 +50,24 @@ class _Early:
     attributes: dict[str, ContextValue] = field(default_factory=dict)
 
 
+class _Use:
+    """The custody for one thread at a time. A class, because entering one is faster than a generator."""
+
+    def __init__(self, home: "Home") -> None:
+        self._home = home
+
+    def __enter__(self) -> Custody:
+        home = self._home
+        home.lock.acquire()
+        if home.is_closed:
+            home.lock.release()
+            raise ClosedError("the personalizer was closed; open the profile again to use it.")
+        return home.custody
+
+    def __exit__(self, *_: object) -> None:
+        self._home.lock.release()
+
+
 class Home:
     """A profile that may not exist yet. Thread-safe."""
 
@@ -76,24 +93,26 @@ class Home:
             MisuseError: The folder has no name, or ``choices`` are none.
             ProfileError: See ``profile.open_profile``.
         """
+        self.lock = threading.RLock()
+        """Held by whoever uses ``custody``."""
+        self.is_closed = False
         self.settings = place.settings
         self.entropy = place.entropy
         self._clock = clock
-        self._lock = threading.RLock()
-        self._closed = False
+        self._use = _Use(self)
         self._private = False
         self._early = _Early()
         self._judged: tuple[View | None, Records, Gate] = (None, (), Gate(ConsentLedger(), Steering()))
         self._batch: list[Event] = []
         self._timer: threading.Timer | None = None
-        self._custody = Custody(place, clock, tombstones)
-        self._custody.unstored = () if choices is None else from_remembered(choices)
+        self.custody = Custody(place, clock, tombstones)
+        self.custody.unstored = () if choices is None else from_remembered(choices)
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
         self.egress = Egress(
             self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling
         )
-        self._custody.look()
+        self.custody.look()
         try:
             self._begin()
         except BaseException:
@@ -101,9 +120,10 @@ class Home:
             raise
 
     def _begin(self) -> None:
-        custody, reason = self._custody, self.settings.strictly_necessary
+        custody, reason = self.custody, self.settings.strictly_necessary
         declared = custody.ledger().declared
-        if reason is not None or (declared is not None and declared.basis is not None):
+        is_declared = reason is not None or (declared is not None and declared.basis is not None)
+        if is_declared and not custody.place.guest:
             store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._created)
         if custody.store is not None and custody.may_write:
             due = custody.store.due()
@@ -117,7 +137,7 @@ class Home:
     @property
     def completed(self) -> Receipt | None:
         """The receipt of an erasure that was interrupted, or undone by a restored backup, and completed at opening."""
-        return self._custody.completed
+        return self.custody.completed
 
     def add(self, event: Event, durability: Durability | None = None) -> bool:
         """Record an event if that is allowed; return whether it was."""
@@ -170,16 +190,16 @@ class Home:
     def _flush(self) -> None:
         if not self._batch:
             return
-        self._add_now(self._custody, tuple(self._batch), None)
+        self._add_now(self.custody, tuple(self._batch), None)
         self._batch.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _flush_in_background(self) -> None:
-        with self._lock:
+        with self.lock:
             self._timer = None
-            if not self._closed:
+            if not self.is_closed:
                 # The next use tries again, and tells.
                 with contextlib.suppress(ProfileError):
                     self._flush()
@@ -243,6 +263,15 @@ class Home:
             if self._gate().blocks(CONTRIBUTIONS) and custody.store is not None:
                 self.egress.cancel([str(Purpose.CONTRIBUTION)], note=f"the person set: {made[0].control}")
         return made[0]
+
+    def add_controls(self, entries: tuple[ControlEntry, ...]) -> None:
+        """Record what the person set elsewhere, in that order; nothing may be set here yet."""
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None:
+                self._early.controls += entries
+            else:
+                custody.store.extend_controls(lambda _: entries)
 
     def set_private(self, *, private: bool) -> None:
         """Begin or end a private session, of which nothing is kept anywhere."""
@@ -489,41 +518,37 @@ class Home:
         Raises:
             ProfileError: Events that were held in memory could not be written and are lost.
         """
-        with self._lock:
-            if self._closed:
+        with self.lock:
+            if self.is_closed:
                 return
             try:
-                self._custody.try_to_flush()
+                self.custody.try_to_flush()
                 self._flush()
             finally:
-                self._closed = True
+                self.is_closed = True
                 if self._timer is not None:
                     self._timer.cancel()
-                if self._custody.store is not None:
-                    self._custody.store.close()
+                if self.custody.store is not None:
+                    self.custody.store.close()
 
-    @contextmanager
-    def _using(self) -> Iterator[Custody]:
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the personalizer was closed; open the profile again to use it.")
-            yield self._custody
+    def _using(self) -> "_Use":
+        return self._use
 
     def _view(self) -> View:
-        store = self._custody.store
+        store = self.custody.store
         return _NOTHING if store is None else store.view()
 
     def _gate(self) -> Gate:
-        custody = self._custody
+        custody = self.custody
         if custody.store is None:
-            return Gate(custody.ledger(), fold(self._early.controls), self._private)
+            return Gate(custody.ledger(), fold(self._early.controls), private=self._private)
         return self._gate_of(custody.store.view())
 
     def _gate_of(self, view: View) -> Gate:
         known, unstored, gate = self._judged
-        if view is not known or unstored is not self._custody.unstored or gate.private is not self._private:
-            gate = Gate(self._custody.gate_ledger(view), fold(view.controls), self._private)
-            self._judged = (view, self._custody.unstored, gate)
+        if view is not known or unstored is not self.custody.unstored or gate.private is not self._private:
+            gate = Gate(self.custody.gate_ledger(view), fold(view.controls), private=self._private)
+            self._judged = (view, self.custody.unstored, gate)
         return gate
 
     def _permitting(self, part: Part) -> Callable[[View], bool]:
@@ -559,7 +584,7 @@ class Home:
             return () if custody.store is None else custody.store.egress_entries()
 
     def _end_storage(self, choose: Choose, records: Records) -> Receipt:
-        custody, everywhere, profile = self._custody, True, self._custody.profile
+        custody, everywhere, profile = self.custody, True, self.custody.profile
         left = self.released()
         if custody.store is not None and custody.may_write:
             try:

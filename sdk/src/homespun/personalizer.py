@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from homespun.config import DEFAULTS, Durability, Settings, check_durability
-from homespun.consent import Notice, Purpose
+from homespun.consent import Notice
 from homespun.consent.parts import SCORING
 from homespun.contribute.ledger import Ledger
 from homespun.contribute.log import Transport
@@ -24,19 +24,20 @@ from homespun.person.attributes import Attributes
 from homespun.person.consent import Consent
 from homespun.person.controls import Controls
 from homespun.person.erasing import Extent, erase_part
-from homespun.person.export import Recipient, RecipientKey, read_export, write_export
 from homespun.person.interests import Interest, interests
 from homespun.person.keys import Keys
-from homespun.person.taking import contents, restore
 from homespun.profile import Key, KeyStore, Place, Sizes, Tombstones
 from homespun.profile.files import Entropy
 from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import ContextValue, Event
-from homespun.protocol.export import Manifest
 from homespun.protocol.receipts import Receipt
 from homespun.protocol.records import ExplanationRecord
 from homespun.ranking.decision import decide, decide_one
 from homespun.recommendation import Recommendation, decision_of, recommendations
+
+if TYPE_CHECKING:
+    from homespun.person.export import Recipient, RecipientKey
+    from homespun.protocol.export import Manifest
 
 __all__ = ["Personalizer", "Recommendation"]
 
@@ -130,8 +131,8 @@ class Personalizer:
         key: Key,
         notice: Notice,
         passphrase: str | None = None,
-        recipient_key: RecipientKey | str | None = None,
-        **options: Any,  # noqa: ANN401 - those of ``open``
+        recipient_key: "RecipientKey | str | None" = None,
+        **options: Any,
     ) -> Self:
         """Restore an export into a fresh profile, which the person allows by that.
 
@@ -154,18 +155,14 @@ class Personalizer:
             ProfileError: See the classes.
             OSError: The export cannot be read.
         """
+        # Zip files and HPKE are for the few who export or restore.
+        from homespun.person.export import read_export  # noqa: PLC0415
+        from homespun.person.taking import restore  # noqa: PLC0415
+
         imported = read_export(export, passphrase=passphrase, recipient_key=recipient_key)
         me = cls.open(path, key=key, **options)
         try:
-            if me.sizes() is not None:
-                raise MisuseError("there is a profile in that folder already; restore the export into a fresh one.")
-            purposes = (Purpose.DEVICE_STORAGE, Purpose.PERSONALIZATION)
-            me.consent.grant(*purposes, notice=notice, method="import")
-            try:
-                restore(me._home, imported)  # noqa: SLF001 - its own
-            except BaseException:
-                me.erase()
-                raise
+            restore(me._home, imported, notice)  # noqa: SLF001 - its own
         except BaseException:
             me.close()
             raise
@@ -342,11 +339,11 @@ class Personalizer:
     def export(
         self,
         path: str | os.PathLike[str],
-        recipient: Recipient | str | bytes | None = None,
+        recipient: "Recipient | str | bytes | None" = None,
         *,
         passphrase: str | None = None,
         overwrite: bool = False,
-    ) -> Manifest:
+    ) -> "Manifest":
         """Write everything that the profile holds to a file, for the person to read and to take along.
 
         **Without a recipient or a passphrase the file is readable by everybody who gets hold of it.**
@@ -362,6 +359,9 @@ class Personalizer:
             ClosedError, ProfileError: See the classes.
             OSError: If the disk refuses.
         """
+        from homespun.person.export import write_export  # noqa: PLC0415 - as in import_
+        from homespun.person.taking import contents  # noqa: PLC0415
+
         home = self._home
         return write_export(
             path,

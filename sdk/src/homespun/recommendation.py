@@ -81,10 +81,10 @@ def decision_of(recommendation: Recommendation, events: list[Event] | None, stee
             "this recommendation was made from the person's history, and they have forbidden its use since. Make a "
             "new list."
         )
-    wished = {wish.item for wish in decision.history.wishes}
-    if not (set(decision.history.events) <= set(events or ()) and wished <= steering.more_like | steering.less_like):
+    wished = {wish.item for wish in decision.history.wishes} - steering.more_like - steering.less_like
+    if not set(decision.history.events) <= set(events or ()) or wished or decision.terms.keys() - steering.interests:
         raise MisuseError(
-            "this recommendation was made from events that are not in the profile: they were erased since, or it "
-            "is another person's. Make a new list."
+            "this recommendation was made from events or wishes that are not in the profile: they were erased or "
+            "taken back since, or it is another person's. Make a new list."
         )
     return decision

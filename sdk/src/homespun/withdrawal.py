@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from homespun.consent import Purpose
-from homespun.consent.parts import CONTRIBUTIONS, EVENTS, PARTS, Part
+from homespun.consent.parts import CONTRIBUTIONS, PARTS, Part
 from homespun.contribute.egress import Egress
-from homespun.errors import ProfileError
+from homespun.errors import LedgerError, ProfileError
 from homespun.profile import ProfileStore
 from homespun.protocol.receipts import Receipt
 
@@ -72,8 +72,9 @@ def cascade(store: ProfileStore, egress: Egress, names: Iterable[str]) -> tuple[
         try:
             effects += _stop(store, egress, part)
             settled.append(part.name)
-        except ProfileError as error:
-            effects.append(Effect(part.name, f"Stopped. Clearing is pending until the next opening: {error}", done=False))
+        except (ProfileError, LedgerError) as error:
+            pending = f"Stopped. Clearing is pending until the next opening: {error}"
+            effects.append(Effect(part.name, pending, done=False))
     try:
         store.settle(settled)
     except ProfileError as error:
@@ -85,8 +86,7 @@ def _stop(store: ProfileStore, egress: Egress, part: Part) -> list[Effect]:
     if part is CONTRIBUTIONS:
         return [Effect(part.name, line) for line in egress.cancel([str(Purpose.CONTRIBUTION)]).lines()]
     if not part.cleared:
-        stays = "What was recorded stays in the profile, unused, until it is erased." if part is EVENTS else ""
-        return [Effect(part.name, f"Stopped: {part.words}. {stays}".rstrip())]
+        return [Effect(part.name, f"Stopped: {part.words}. {part.stays}".rstrip())]
     tables = [table.partition(".")[2] for table in part.tables if not part.compartment]
     cleared = store.clear(tables, [part.compartment] if part.compartment else [])
     number = sum(cleared.rows.values())

@@ -456,9 +456,11 @@ def test_keys_of_a_profile_whose_creation_was_interrupted_stay(folder: Path) -> 
     make(folder, keys="outside", store=keys)
     (folder / "key.json").unlink()
     (folder / "preparing.json").write_bytes(msgspec.json.encode({"profile": PROFILE}))
-    erase(folder, None, key_store=keys)
+    receipt = erase(folder, None, key_store=keys)
     assert keys.keys == {}
     assert not folder.exists()
+    # No key file says that they were nowhere else.
+    assert entry(receipt, "state").level == "logical"
 
 
 @pytest.mark.parametrize("kind", ["keyring", "store", "inside"])

@@ -27,6 +27,7 @@ from homespun.profile.remains import Bounds, Needles, find_remains, take_samples
 from tests.sdk.profile.erasing import (
     EPOCHS,
     MAIN,
+    PROFILE,
     RAW,
     STATE,
     VAULTS,
@@ -199,6 +200,19 @@ def test_a_forged_marker_makes_it_delete_somebody_elses_keys(folder: Path, schem
         assert "key_destroyed" not in levels(receipt).values()
 
 
+@pytest.mark.parametrize("name", [f"../{'f' * 32}/{STATE}", "", MAIN, f"{STATE}\n"])
+def test_a_marker_with_a_strange_vault_stops_the_erasure_or_reaches_further(folder: Path, name: str) -> None:
+    keys = MemoryKeyStore()
+    make(folder, keys="outside", store=keys)
+    keys.keys.update({f"{'f' * 32}/{STATE}": bytes(32), f"{PROFILE}/{MAIN}": bytes(32)})
+    kept = {f"{'f' * 32}/{STATE}", f"{PROFILE}/{MAIN}"}
+    (folder / "key.json").write_bytes(b"overwritten")
+    (folder / ERASING).write_bytes(msgspec.json.encode({"schema": 2, "profile": PROFILE, "vaults": [{"name": name}]}))
+    assert finish_interrupted_erasure(folder, key_store=keys)
+    assert set(keys.keys) == kept
+    assert listed(folder) == ("key.json",)
+
+
 def test_a_file_that_was_overwritten_before_the_crash_is_taken_for_somebody_elses(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,15 +379,19 @@ def _is_locked_for_others(path: Path) -> bool:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 @pytest.mark.timeout(20)
-def test_what_is_no_file_makes_the_search_wait_or_leave_the_folder(folder: Path, tmp_path: Path) -> None:
+def test_what_is_no_file_makes_the_search_wait_or_leave_the_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(folder)
+    # A socket's path must be short.
+    monkeypatch.chdir(tmp_path)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "loop").symlink_to(tmp_path)
     (tmp_path / "linked").symlink_to(tmp_path / "far" / "copy")
     (tmp_path / "far" / "copy").write_bytes((folder / STATE).read_bytes())
     with closing(socket.socket(socket.AF_UNIX)) as server:
-        server.bind(os.path.relpath(tmp_path / "socket"))
+        server.bind("socket")
         # Neither is the folder beside it searched for files with other names than ours.
         assert entry(erase(folder, None), "copies nearby").level == "logical"
 
@@ -448,6 +466,14 @@ def test_a_sample_across_two_bytes_is_missed() -> None:
             assert needles.found_in(bytes(before) + needle + bytes(after)) == {"file"}
     for short in (b"", b"x", needle[:-1]):
         assert needles.found_in(short) == set()
+
+
+def test_a_sample_across_two_blocks_is_missed(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    needle = noise(32, "needle")
+    for before in ((1 << 20) - 31, (1 << 20) - 16, (1 << 20) - 1, 1 << 20):
+        (tmp_path / f"before {before}").write_bytes(bytes(before) + needle)
+    assert len(find_remains(folder, {STATE: (needle,)}, ()).copies) == 4
 
 
 def test_bytes_that_any_file_may_have_are_taken_as_samples(folder: Path) -> None:

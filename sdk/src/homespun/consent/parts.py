@@ -31,6 +31,7 @@ class Part:
         section: The section of an export that shows it.
         unexported: Why no export shows it; one of the two is given.
         cleared: Whether withdrawing one of its purposes (beside storage) destroys what it kept.
+        stays: What is told where it does not, if there is anything to tell.
         words: What it is, as effects and receipts call it.
     """
 
@@ -42,6 +43,7 @@ class Part:
     section: str | None = None
     unexported: str = ""
     cleared: bool = False
+    stays: str = ""
     words: str
 
 
@@ -65,6 +67,7 @@ EVENTS: Final = Part(
     blocked_by=frozenset({"pause", "private", "objection"}),
     tables=("epoch.event",),
     section="events",
+    stays="What was recorded stays in the profile, unused, until it is erased.",
     words="events",
 )
 SCORING: Final = Part(
@@ -140,10 +143,19 @@ CONTRIBUTIONS: Final = Part(
     name="contributions",
     purposes=frozenset({_STORAGE, Purpose.CONTRIBUTION}),
     blocked_by=frozenset({"private", "restriction", "objection"}),
-    tables=("profile.egress", "profile.outbox"),
-    section="egress",
+    tables=("profile.outbox",),
+    section="outbox",
     cleared=True,
     words="contributions that wait",
+)
+LEDGER: Final = Part(
+    name="ledger",
+    purposes=CONTRIBUTIONS.purposes,
+    blocked_by=CONTRIBUTIONS.blocked_by,
+    tables=("profile.egress",),
+    section="egress",
+    stays="What it says stays, because it tells what left.",
+    words="the ledger of what left",
 )
 
 PARTS: Final = (
@@ -159,15 +171,28 @@ PARTS: Final = (
     CACHE,
     EXPERIMENTS,
     CONTRIBUTIONS,
+    LEDGER,
 )
 """The register."""
 
+COMPARTMENTS: Final = tuple(part for part in PARTS if part.compartment is not None)
+"""The parts that keep values of their own in a compartment."""
+
 SIDE_EFFECTS: Final = {
-    "homespun.cli": "what the person asks for in a terminal",
-    "homespun.contribute.egress": "the only holder of a transport; needs CONTRIBUTIONS",
+    "homespun.cli.changing": "writes an export where the person asks for it",
+    "homespun.cli.erasing": "writes a receipt where the person asks for it",
+    "homespun.cli.opening": "reads a passphrase or a recovery key that the person names",
+    "homespun.cli.output": "closes an output that nobody reads",
+    "homespun.contribute.egress": "the only holder of a transport; asks for CONTRIBUTIONS right before it sends",
     "homespun.model.catalogue": "reads a bundle",
-    "homespun.model.runtime": "reads a bundle",
+    "homespun.model.runtime": "sets the model runtime's own telemetry off",
+    "homespun.model.sample": "reads the bundle that is installed with the package",
     "homespun.model.session": "reads a bundle",
     "homespun.model.verify": "reads a bundle",
+    "homespun.person.export.archive": "puts an export together in the file of ``writing``",
+    "homespun.person.export.directory": "reads an export that the person hands in",
+    "homespun.person.export.members": "reads an export that the person hands in",
+    "homespun.person.export.page": "reads the page's style that is installed with the package",
+    "homespun.person.export.writing": "writes the export that the person asks for, where they say",
 }
 """Modules that touch the disk, a key store or the network outside ``homespun.profile``, and why they may."""

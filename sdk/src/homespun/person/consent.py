@@ -1,10 +1,10 @@
 """What the person allows, as the application asks and the person answers."""
 
 from homespun.consent import ConsentLedger, Controller, Notice, Purpose, PurposeStatus, remembered, to_27560
-from homespun.protocol.consent_27560 import ConsentDocument
 from homespun.errors import MisuseError
 from homespun.home import Home
 from homespun.protocol.consent import ConsentRecord
+from homespun.protocol.consent_27560 import ConsentDocument
 from homespun.withdrawal import Withdrawal
 
 

@@ -4,13 +4,16 @@ import base64
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from homespun.consent.parts import CACHE, EXPERIMENTS, LEARNING, PARTS, Part
+from homespun.consent import Notice, Purpose
+from homespun.consent.parts import COMPARTMENTS, CONTRIBUTIONS, EXPOSURES, Part
 from homespun.errors import ExportError, MisuseError
 from homespun.home import Home
 from homespun.model.bundle import Bundle
 from homespun.person.attributes import checked
 from homespun.person.export import Contents, Imported, Section
 from homespun.person.interests import interests
+from homespun.protocol.egress import progress_of
+from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.export import ExportedBundle
 
 _AT_ONCE = 10_000
@@ -37,37 +40,44 @@ def contents(home: Home, bundle: Bundle) -> Contents:
         consents=view.consent or home.ledger().records,
         decisions=decisions,
         egress=home.egress_entries(),
-        extra=(_exposures(home), *(_compartment(home, part) for part in (LEARNING, CACHE, EXPERIMENTS))),
+        extra=(_exposures(home), *(_compartment(home, part) for part in COMPARTMENTS), _outbox(home)),
     )
 
 
-def sections() -> frozenset[str]:
-    """Return the names of the sections that registered parts are exported in."""
-    return frozenset(part.section for part in PARTS if part.section is not None)
-
-
-def restore(home: Home, imported: Imported) -> int:
-    """Put what an export holds into a profile that has nothing yet; return the number of events.
+def restore(home: Home, imported: Imported, notice: Notice) -> None:
+    """Make a fresh profile of what an export holds; the person allows its storage and its use by that.
 
     Raises:
-        MisuseError: The profile has something, or does not allow to record.
-        ExportError: An attribute is not one.
+        MisuseError: There is a profile already, or the person's settings forbid to record.
+        ExportError: The export holds what no profile can.
         ClosedError, ProfileError: See the classes.
     """
-    if home.events(1) or home.controls():
-        raise MisuseError("an export is restored into a fresh profile only, and this one has something in it already.")
-    events = imported.events
-    for start in range(0, len(events), _AT_ONCE):
-        if home.add_all(events[start : start + _AT_ONCE], "power") is None:
-            raise MisuseError("the profile does not allow to record, so nothing was restored; ask for consent first.")
-    for entry in imported.controls:
-        home.set_control(lambda _, entry=entry: entry)  # type: ignore[misc] - bound at once
-    for name, value in imported.attributes.items():
-        try:
-            home.set_attribute(name, checked(name, value))
-        except MisuseError as error:
-            raise ExportError(f"The export's attribute {name!r} is none that a profile can hold: {error}") from error
-    return len(events)
+    if home.sizes() is not None:
+        raise MisuseError("there is a profile in that folder already; restore the export into a fresh one.")
+    attributes = _attributes(imported)
+    home.grant((Purpose.DEVICE_STORAGE, Purpose.PERSONALIZATION), notice, "application", "import")
+    try:
+        for start in range(0, len(imported.events), _AT_ONCE):
+            _add(home, imported.events[start : start + _AT_ONCE])
+        # Last, because a pause among them would stop the recording.
+        home.add_controls(imported.controls)
+        for name, value in attributes.items():
+            home.set_attribute(name, value)
+    except BaseException:
+        home.erase()
+        raise
+
+
+def _add(home: Home, events: tuple[Event, ...]) -> None:
+    if home.add_all(events, "power") is None:
+        raise MisuseError("nothing may be recorded now, so nothing was restored. End the private session first.")
+
+
+def _attributes(imported: Imported) -> dict[str, ContextValue]:
+    try:
+        return {name: checked(name, value) for name, value in imported.attributes.items()}
+    except MisuseError as error:
+        raise ExportError(f"The export holds an attribute that no profile can hold: {error}") from error
 
 
 def _titles(bundle: Bundle, items: Iterable[str]) -> dict[str, str]:
@@ -78,7 +88,7 @@ def _titles(bundle: Bundle, items: Iterable[str]) -> dict[str, str]:
 def _exposures(home: Home) -> Section:
     rows = [{"item": item, "times": times} for item, times in sorted(home.exposures(0.0).items())]
     words = "How often items were shown, kept while there is a frequency cap."
-    return Section(name="exposures", category="observed", description=words, rows=rows)
+    return Section(name=EXPOSURES.section or "", category="observed", description=words, rows=rows)
 
 
 def _compartment(home: Home, part: Part) -> Section:
@@ -91,3 +101,15 @@ def _kept(home: Home, part: Part) -> Iterator[dict[str, Any]]:
     if store is not None and part.compartment is not None:
         for name, value in store.kept(part.compartment).items():
             yield {"name": name, "value": base64.b64encode(value).decode()}
+
+
+def _outbox(home: Home) -> Section:
+    words = "What waits to be sent, as bytes in base64; the numbers are those of the ledger of what left."
+    return Section(name=CONTRIBUTIONS.section or "", category="egress", description=words, rows=_waiting(home))
+
+
+def _waiting(home: Home) -> Iterator[dict[str, Any]]:
+    for sequence in progress_of(home.egress_entries()):
+        payload = home.log.payload(sequence)
+        if payload is not None:
+            yield {"sequence": sequence, "payload": base64.b64encode(payload).decode()}

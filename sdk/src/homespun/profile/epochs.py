@@ -30,7 +30,7 @@ _DECISION = msgspec.json.Decoder(ExplanationRecord)
 _INSERT = """INSERT INTO event (uid, recorded, item, kind, time, weight, context) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (uid) WHERE uid IS NOT NULL DO NOTHING"""
 _INSERT_IF = """INSERT INTO event (uid, recorded, item, kind, time, weight, context)
-SELECT ?, ?, ?, ?, ?, ?, ? WHERE permitted() ON CONFLICT (uid) WHERE uid IS NOT NULL DO NOTHING"""
+SELECT ?, ?, ?, ?, ?, ?, ? WHERE permitted()"""
 _SELECT = "SELECT id, uid, item, kind, time, weight, context FROM event WHERE id > ? ORDER BY id"
 _LATEST = "SELECT id, uid, item, kind, time, weight, context FROM event ORDER BY id DESC LIMIT ?"
 _KNOWN = "SELECT uid FROM event WHERE uid IN (SELECT value FROM json_each(?))"
@@ -148,7 +148,7 @@ class Epochs:
             deletions = _deletions(connection)
             if read.deletions != deletions:
                 read = self._read[row.name] = _Read(deletions=deletions)
-            rows = connection.execute(_SELECT, (read.last,)).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(_SELECT, (read.last,)).fetchall()
             read.events += [_event(entry) for entry in rows]
             read.last = rows[-1][0] if rows else read.last
             read.version = version

@@ -1,12 +1,11 @@
 """The one place where failures of the database and the disk become homespun's errors."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 import apsw
 
-from homespun.errors import DamagedProfileError, ProfileBusyError, ProfileStorageError
+from homespun.errors import DamagedProfileError, ProfileBusyError, ProfileError, ProfileStorageError
 
 _BUSY = (apsw.BusyError, apsw.LockedError)
 _DAMAGED = (
@@ -22,26 +21,43 @@ _DAMAGED = (
 )
 
 
-@contextmanager
-def translated(folder: Path | None) -> Iterator[None]:
-    """Turn failures of apsw and of the operating system into the errors of ``homespun.errors``.
+class translated:  # noqa: N801 - used like contextlib's own
+    """Turns failures of apsw and of the operating system into the errors of ``homespun.errors``.
+
+    A class, because entering one is faster than a generator, and a profile is entered for every event.
 
     Raises:
         ProfileBusyError: Another process held the profile for longer than the configured wait.
         DamagedProfileError: Bytes are not what was written.
         ProfileStorageError: The disk is full, read-only, absent or failing.
     """
-    try:
-        yield
-    except _BUSY as error:
-        raise busy(folder) from error
-    except _DAMAGED as error:
-        raise damaged(folder, f"the encrypted database failed its checks ({error})") from error
-    except (apsw.Error, OSError) as error:
-        raise ProfileStorageError(
-            f"The disk refused the profile in {_place(folder)}: {error}. It may be full, read-only, absent or "
-            "failing; what was acknowledged before is not affected. Make room or check permissions, then retry."
-        ) from error
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, folder: Path | None) -> None:
+        """Translate for the profile in ``folder``."""
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise the translation of a failure, if there is one."""
+        if isinstance(error, (apsw.Error, OSError)):
+            raise _translation(error, self._folder) from error
+
+
+def _translation(error: apsw.Error | OSError, folder: Path | None) -> ProfileError:
+    if isinstance(error, _BUSY):
+        return busy(folder)
+    if isinstance(error, _DAMAGED):
+        return damaged(folder, f"the encrypted database failed its checks ({error})")
+    return ProfileStorageError(
+        f"The disk refused the profile in {_place(folder)}: {error}. It may be full, read-only, absent or "
+        "failing; what was acknowledged before is not affected. Make room or check permissions, then retry."
+    )
 
 
 def busy(folder: Path | None) -> ProfileBusyError:

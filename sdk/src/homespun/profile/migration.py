@@ -96,8 +96,14 @@ def migrate(
         _copy(first, folder / name, data_key, shelf, now, settings, entropy)
     finally:
         first.close()
-    place = "outside" if shelf.outside else "inside"
-    new = key.migrate(file, name, data_key, key_store=place, settings=settings, entropy=entropy)
+    new = key.migrate(
+        file,
+        name,
+        data_key,
+        key_store="outside" if shelf.outside else "inside",
+        settings=settings,
+        entropy=entropy,
+    )
     write_atomically(folder / KEY, new.encode())
     destroy_first_version(folder, entropy)
 

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from homespun.config import DEFAULTS, Settings
-from homespun.errors import MisuseError, ProfileStorageError
+from homespun.errors import KeyringUnavailableError, MisuseError, ProfileStorageError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.failures import busy, damaged, translated
 from homespun.profile.files import (
@@ -41,7 +41,7 @@ from homespun.profile.secret import Secret
 from homespun.profile.shelf import DiskShelf, MemoryShelf
 from homespun.profile.store import DEVICE_KEY, ProfileStore
 from homespun.profile.vault import create_vault, memory_vault, new_name, open_vault, truncate_log
-from homespun.profile.vaults import Vaults
+from homespun.profile.vaults import Vaults, transaction
 
 _ID_SIZE = 16
 _MAX_MARKER = 4096
@@ -57,6 +57,8 @@ class Place:
         settings: Limits and costs.
         entropy: Source of keys, names, salts and nonces.
         key_store: Where the application keeps the vaults' keys; None for the keyring, or else inside.
+        guest: Whether somebody else than the application looks at its profile, whose settings they do not know: its
+            retention is not enforced then, and its declaration of necessity stays.
     """
 
     folder: Path | None
@@ -64,6 +66,7 @@ class Place:
     settings: Settings = DEFAULTS
     entropy: Entropy = os.urandom
     key_store: KeyStore | None = None
+    guest: bool = False
 
     def store_of(self, profile: str) -> KeyStore | None:
         """Return where the keys of a profile's vaults are kept; None for inside."""
@@ -155,6 +158,15 @@ def known_key_file(folder: Path) -> KeyFile:
     return file
 
 
+def forget_pending(folder: Path, key: Key, file: KeyFile) -> None:
+    """Delete the keyring's entries that a change of key has left, as far as the keyring lets us."""
+    # They stay named in the key file, and the next opening tries again.
+    with contextlib.suppress(KeyringUnavailableError):
+        done = key.forget(file)
+        if done is not file:
+            write_atomically(folder / KEY, done.encode())
+
+
 def required(folder: Path | None) -> Path:
     """Return the folder of a profile on disk.
 
@@ -228,13 +240,9 @@ def _opened(place: Place, folder: Path, file: KeyFile, data_key: Secret) -> Prof
     with translated(folder):
         lock = FolderLock.shared(folder, place.settings.busy_timeout_ms)
         try:
-            # Before the lock was held somebody else can have erased or rotated the profile.
-            current = known_key_file(folder)
-            if (current.profile, current.database) != (file.profile, file.database):
-                raise busy(folder)
+            _check_same(folder, file)
             main = _open_main(folder, file, data_key, place.settings)
-            destroy_first_version(folder, place.entropy)
-            (folder / PREPARING).unlink(missing_ok=True)
+            _tidy(folder, place, main)
         except BaseException:
             lock.release()
             raise
@@ -246,6 +254,22 @@ def _opened(place: Place, folder: Path, file: KeyFile, data_key: Secret) -> Prof
         folder=folder,
         folder_lock=lock,
     )
+
+
+def _check_same(folder: Path, file: KeyFile) -> None:
+    # Before the lock was held somebody else can have erased or rotated the profile.
+    current = known_key_file(folder)
+    if (current.profile, current.database) != (file.profile, file.database):
+        raise busy(folder)
+
+
+def _tidy(folder: Path, place: Place, main: apsw.Connection) -> None:
+    """Remove what an interrupted creation, migration or change of key has left."""
+    destroy_first_version(folder, place.entropy)
+    (folder / PREPARING).unlink(missing_ok=True)
+    if known_key_file(folder).pending:
+        with transaction(main):
+            forget_pending(folder, place.key, known_key_file(folder))
 
 
 def _open_main(folder: Path, file: KeyFile, data_key: Secret, settings: Settings) -> apsw.Connection:

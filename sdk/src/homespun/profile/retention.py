@@ -9,19 +9,19 @@ Clocks can be wrong. One that stands earlier deletes nothing more. One that jump
 until then. What was recorded in a future that did not come counts as recorded now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 import apsw
+import msgspec
 
 from homespun.config import Retention, Settings
 from homespun.profile.epochs import Epochs, count_events, mark_deletion
 from homespun.profile.index import get_setting, set_setting, set_started, set_state
 from homespun.profile.vault import truncate_log
 from homespun.profile.vaults import Vaults, transaction
-from homespun.protocol.events import Event
 
 DAY: Final = 86_400.0
 DOUBTED_DAYS: Final = 90.0
@@ -31,6 +31,8 @@ EVERY_SECONDS: Final = 3600.0
 
 LOG_DAYS: Final = 365.0
 """How long explanation records and exposures are kept, in days, unless events are kept for less."""
+
+_Limits = tuple[float | None, int | None]
 
 _SLACK = 32
 """Where there are too many events, a 32nd more than necessary goes, so that it is not done for each event."""
@@ -67,7 +69,8 @@ class Retainer:
         self._epochs = epochs
         self._all = settings.retention
         self._of: Mapping[str, Retention] = settings.retention_of
-        self._counts: dict[str, int] | None = None
+        # How many events may certainly be added before some are too many.
+        self._room: float = -1
         self._looked = -inf
         # Of each kind that has a rule of its own, and of all others under no name.
         shortest = {kind: _shorter(limit.days, self._all.days) for kind, limit in self._of.items()}
@@ -75,26 +78,24 @@ class Retainer:
         self._log_days = min(LOG_DAYS, LOG_DAYS if self._all.days is None else self._all.days)
         limits = {**{kind: limit.events for kind, limit in self._of.items()}, "": self._all.events}
         self._most = {kind: most for kind, most in limits.items() if most is not None}
-        self._policy = repr(sorted(self._days.items()))
+        self._policy = _policy(settings)
 
-    def after_writing(self, events: Iterable[Event], now: float) -> None:
+    def after_writing(self, events: Sized, now: float) -> None:
         """Enforce what events that were just written have made due."""
-        if self._counts is not None:
-            for event in events:
-                self._counts[event.kind] = self._counts.get(event.kind, 0) + 1
+        self._room -= len(events)
         if not 0 <= now - self._looked < EVERY_SECONDS:
             self.enforce(now)
-        if self._counts is None or self._has_surplus(self._counts):
+        if self._room < 0:
             self._finish(self._drop_surplus())
 
     def forget_counts(self) -> None:
         """Count again before the next decision about what is too much."""
-        self._counts = None
+        self._room = -1
 
     def enforce(self, now: float) -> None:
         """Take out what is too old, unless that was done a moment ago; and what is too much, if that is known."""
         self._looked = now
-        self._counts = None
+        self._room = -1
         main = self._vaults.main
         known = Clock(get_setting(main, "clock_seen") or now, get_setting(main, "clock_doubted"))
         done = get_setting(main, "retention") == self._policy and get_setting(main, "clock_seen") is not None
@@ -134,19 +135,18 @@ class Retainer:
                 connection.execute(f"DELETE FROM {table} WHERE time < ?", (oldest,)).fetchall()  # noqa: S608
             return _marked(connection, before)
 
-    def _has_surplus(self, counts: Mapping[str, int]) -> bool:
-        return any(_number(counts, kind) > most for kind, most in self._most.items())
-
     def _drop_surplus(self) -> list[apsw.Connection]:
-        if self._counts is None:
-            self._counts = count_events(connection for _, connection in self._epochs.all())
-        touched = []
-        for kind, most in self._most.items():
-            there = _number(self._counts, kind)
-            if there > most:
-                touched += self._drop_oldest(kind, there - (most - most // _SLACK))
-        if touched:
-            self._counts = None
+        touched: list[apsw.Connection] = []
+        self._room = inf
+        if self._most:
+            counts = count_events(connection for _, connection in self._epochs.all())
+            for kind, most in self._most.items():
+                there = _number(counts, kind)
+                if there > most:
+                    touched += self._drop_oldest(kind, there - (most - most // _SLACK))
+                    # Of one kind fewer are fewer of all.
+                    counts = count_events(connection for _, connection in self._epochs.all())
+            self._room = min(most - _number(counts, kind) for kind, most in self._most.items())
         return touched
 
     def _drop_oldest(self, kind: str, surplus: int) -> list[apsw.Connection]:
@@ -196,6 +196,18 @@ class Retainer:
                         f"UPDATE {table} SET time = ? WHERE time > ?",  # noqa: S608 - our own names
                         (now, now + DAY),
                     ).fetchall()
+
+
+def enforced(main: apsw.Connection) -> dict[str, Retention]:
+    """Return the retention that was enforced last, by kind of event, and that of all events under no name."""
+    text = get_setting(main, "retention")
+    kept: dict[str, _Limits] = {} if text is None else msgspec.json.decode(text, type=dict[str, _Limits])
+    return {kind: Retention(days=days, events=events) for kind, (days, events) in kept.items()}
+
+
+def _policy(settings: Settings) -> str:
+    limits = {"": settings.retention, **settings.retention_of}
+    return msgspec.json.encode({kind: (limits[kind].days, limits[kind].events) for kind in sorted(limits)}).decode()
 
 
 def _number(counts: Mapping[str, int], kind: str) -> int:

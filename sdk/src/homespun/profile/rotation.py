@@ -7,16 +7,14 @@ profile, after it the new ones, and what is left of the others is destroyed at t
 """
 
 import apsw
-import msgspec
 
-from homespun.errors import KeyringUnavailableError
 from homespun.profile.failures import translated
 from homespun.profile.files import KEY, write_atomically
 from homespun.profile.index import VaultRow, get_setting, set_setting
 from homespun.profile.keyfile import KEY_SIZE, KeyFile
 from homespun.profile.keys import Key
 from homespun.profile.lock import FolderLock
-from homespun.profile.opening import Place, known_key_file, required
+from homespun.profile.opening import Place, forget_pending, known_key_file, required
 from homespun.profile.recovery import new_recovery
 from homespun.profile.rewriting import copy_rows
 from homespun.profile.schema import MAIN, SCHEMAS, Schema, VaultKind
@@ -93,18 +91,8 @@ def rotate(place: Place, target: Place, *, keep_recovery: bool = True) -> None:
             old.close()
         for name in gone:
             place.shelf(file.profile).destroy(name)
-        forget_pending(target, file)
-
-
-def forget_pending(place: Place, file: KeyFile) -> None:
-    """Delete the keyring's entries that a change of key has left, as far as the keyring lets us."""
-    try:
-        done = place.key.forget(file)
-    except KeyringUnavailableError:
-        # They stay named in the key file, and the next opening tries again.
-        return
-    if done is not file:
-        write_atomically(required(place.folder) / KEY, done.encode())
+        # What is pending now are entries of the keyring that was used until now.
+        forget_pending(folder, place.key, file)
 
 
 def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) -> KeyFile:

@@ -23,7 +23,7 @@ def read_attributes(connection: apsw.Connection) -> Mapping[str, ContextValue]:
     Raises:
         UnreadableRowError: A row is no attribute.
     """
-    rows = connection.execute("SELECT name, value FROM attribute ORDER BY name").fetchall()
+    rows: list[tuple[Any, ...]] = connection.execute("SELECT name, value FROM attribute ORDER BY name").fetchall()
     try:
         return ReadOnlyDict([(name, _VALUE.decode(value)) for name, value in rows])
     except msgspec.MsgspecError as error:
@@ -38,8 +38,9 @@ def write_attribute(connection: apsw.Connection, name: str, value: ContextValue)
 
 def read_kept(connection: apsw.Connection, compartment: str) -> dict[str, bytes]:
     """Return everything in a compartment, by name."""
-    rows = connection.execute("SELECT name, value FROM kept WHERE compartment = ? ORDER BY name", (compartment,))
-    return dict(rows.fetchall())
+    select = "SELECT name, value FROM kept WHERE compartment = ? ORDER BY name"
+    rows: list[tuple[Any, ...]] = connection.execute(select, (compartment,)).fetchall()
+    return dict(rows)
 
 
 def write_kept(connection: apsw.Connection, compartment: str, name: str, value: bytes | None) -> None:

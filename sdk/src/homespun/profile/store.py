@@ -8,17 +8,16 @@ of ``fork``; and see ``vault`` for what encryption cannot tell.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import apsw
 import msgspec
 
-from homespun.config import Durability, Settings
+from homespun.config import Durability, Retention, Settings
 from homespun.errors import ClosedError, ProfileError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.epochs import Epochs, count_events, count_exposures, read_decisions
@@ -30,7 +29,7 @@ from homespun.profile.key_store import KeyStore
 from homespun.profile.lock import FolderLock
 from homespun.profile.logs import Log, UnreadableRowError
 from homespun.profile.records import event_to_row
-from homespun.profile.retention import Retainer
+from homespun.profile.retention import Retainer, enforced
 from homespun.profile.secret import Secret
 from homespun.profile.state import read_attributes, read_kept, write_attribute, write_kept
 from homespun.profile.system_keyring import KeyringBackend
@@ -85,6 +84,31 @@ class Sizes:
     disk_bytes: int
 
 
+class _Use(translated):
+    """An open store's databases for one thread at a time, with failures translated."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: "ProfileStore") -> None:
+        super().__init__(store.folder)
+        self._store = store
+
+    def __enter__(self) -> Vaults:  # type: ignore[override]
+        self._store.lock.acquire()
+        if not self._store.is_open:
+            self._store.lock.release()
+            raise ClosedError("The profile was closed; open it again to use it.")
+        return self._store.vaults
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.lock.release()
+        if isinstance(error, UnreadableRowError):
+            raise damaged(self._store.folder, str(error)) from error
+        super().__exit__(kind, error, trace)
+
+
 class ProfileStore:
     """An open profile. Close it, or use it as a context manager."""
 
@@ -104,20 +128,26 @@ class ProfileStore:
         self.folder = folder
         self.keyring_backend = keyring_backend
         self.key_store = key_store
-        self._vaults = vaults
+        self.vaults = vaults
+        """The databases; to be used by whoever holds ``lock``."""
         self._settings = settings
         self._epochs = Epochs(vaults, settings.epoch_days)
         self._retainer = Retainer(vaults, self._epochs, settings)
         self._folder_lock = folder_lock
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._open = True
+        self._use = _Use(self)
         self._consent = Log("consent", ConsentRecord)
         self._controls = Log("control", ControlEntry)
         self._egress = Log("egress", EgressEntry)
         self._view: tuple[int, View] | None = None
 
-    def tend(self, now: float) -> None:
+    def tend(self, now: float, *, enforce: bool = True) -> None:
         """Do what is due at an opening: destroy what was replaced, and enforce the retention.
+
+        Args:
+            now: Seconds since 1970.
+            enforce: Whether the settings' retention is the application's own.
 
         Raises:
             DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.
@@ -126,7 +156,15 @@ class ProfileStore:
             vaults.look()
             if vaults.needs_discarding():
                 vaults.discard_garbage()
-            self._retainer.enforce(now)
+            if enforce:
+                self._retainer.enforce(now)
+
+    def retention(self) -> dict[str, Retention]:
+        """Return how long the application keeps events, by kind, and all of them under no name.
+
+        Empty if it has not kept any yet. Raises as ``events``.
+        """
+        return self._reading(lambda: enforced(self.vaults.main))
 
     def add_events_if(
         self,
@@ -193,7 +231,7 @@ class ProfileStore:
 
     def due(self) -> tuple[str, ...]:
         """Return what is still to be cleared. Raises as ``events``."""
-        return self._reading(lambda: self._due(self._vaults.main))
+        return self._reading(lambda: self._due(self.vaults.main))
 
     def settle(self, done: Iterable[str]) -> None:
         """Know that something was cleared; raises as ``extend_consent``."""
@@ -276,7 +314,7 @@ class ProfileStore:
 
     def egress_entries(self) -> EgressEntries:
         """Return the ledger of what left, in its order. Raises as ``events``."""
-        return self._reading(lambda: self._egress.read(self._vaults.main))
+        return self._reading(lambda: self._egress.read(self.vaults.main))
 
     def extend_egress(
         self,
@@ -303,7 +341,7 @@ class ProfileStore:
     def payload(self, sequence: int) -> bytes | None:
         """Return what is about to be sent under a sequence; None if nothing is. Raises as ``events``."""
         select = "SELECT payload FROM outbox WHERE sequence = ?"
-        rows = self._reading(lambda: self._vaults.main.execute(select, (sequence,)).fetchall())
+        rows: list[tuple[Any, ...]] = self._reading(lambda: self.vaults.main.execute(select, (sequence,)).fetchall())
         return rows[0][0] if rows else None
 
     def forget(self, selection: Selection) -> Forgotten:
@@ -349,7 +387,7 @@ class ProfileStore:
     @property
     def device_key(self) -> DeviceKey:
         """The key with which receipts are signed. Raises as ``events``."""
-        return self._reading(lambda: DeviceKey(Secret(get_setting(self._vaults.main, DEVICE_KEY))))
+        return self._reading(lambda: DeviceKey(Secret(get_setting(self.vaults.main, DEVICE_KEY))))
 
     @property
     def is_open(self) -> bool:
@@ -364,7 +402,7 @@ class ProfileStore:
 
     def release_folder(self) -> None:
         """Give up the lock on the folder, and keep the databases open."""
-        with self._lock, translated(self.folder):
+        with self.lock, translated(self.folder):
             if self._folder_lock is not None:
                 self._folder_lock.release()
 
@@ -379,33 +417,33 @@ class ProfileStore:
         Args:
             keep_log: Leave the write-ahead logs' files for an erasure to overwrite.
         """
-        with self._lock, translated(self.folder):
+        with self.lock, translated(self.folder):
             if not self._open:
                 return
             self._open = False
             if keep_log:
-                for connection in self._vaults.all_connections().values():
+                for connection in self.vaults.all_connections().values():
                     set_keep_log(connection, keep=True)
-            self._vaults.close()
+            self.vaults.close()
             if self._folder_lock is not None:
                 self._folder_lock.release()
 
     def _viewed(self) -> View:
         # The same generation means the same index, choices and controls.
-        if self._view is None or self._view[0] != self._vaults.generation:
+        if self._view is None or self._view[0] != self.vaults.generation:
             state = self._state()
-            consent = self._consent.read(self._vaults.main)
+            consent = self._consent.read(self.vaults.main)
             view = View(consent, self._controls.read(state), read_attributes(state))
-            self._view = (self._vaults.generation, view)
+            self._view = (self.vaults.generation, view)
         return self._view[1]
 
     def _state(self) -> apsw.Connection:
-        return self._vaults.connection(self._vaults.state)
+        return self.vaults.connection(self.vaults.state)
 
     def _disk_bytes(self) -> int:
         if self.folder is None:
             return 0
-        vaults = (self._vaults.main_name, *self.vault_keys())
+        vaults = (self.vaults.main_name, *self.vault_keys())
         names = (KEY, *(file for name in vaults for file in side_files(name)))
         return sum((self.folder / name).stat().st_size for name in present(self.folder, names))
 
@@ -421,15 +459,8 @@ class ProfileStore:
             vaults.reload()
             return read()
 
-    @contextmanager
-    def _databases(self) -> Iterator[Vaults]:
-        with self._lock, translated(self.folder):
-            if not self._open:
-                raise ClosedError("The profile was closed; open it again to use it.")
-            try:
-                yield self._vaults
-            except UnreadableRowError as error:
-                raise damaged(self.folder, str(error)) from error
+    def _databases(self) -> "_Use":
+        return self._use
 
     def __enter__(self) -> Self:
         return self

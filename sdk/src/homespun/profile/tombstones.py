@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 import apsw
 import msgspec
@@ -144,6 +144,11 @@ class FileTombstones:
         """
         self._path = path.absolute()
         self._wait_ms = wait_ms
+
+    @classmethod
+    def beside(cls, folder: Path, wait_ms: int = 2000) -> Self:
+        """Remember the erased profiles of a folder in a file beside it, called '<folder>.erased'."""
+        return cls(folder.with_name(f"{folder.name}.erased"), wait_ms=wait_ms)
 
     @property
     def place(self) -> str:

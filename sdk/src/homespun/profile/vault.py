@@ -31,6 +31,9 @@ _LAYOUTS = {1: bytes.fromhex("1000020240402020"), 2: bytes.fromhex("080002024040
 """Bytes 16..23 by version, the only ones of the first page that SQLite needs in the clear: the page size, a
 write-ahead log, 64 bytes a page for nonce and tag. The 16 before them are a salt that a raw key ignores."""
 
+_LOG_PAGES = 2000
+"""Pages after which the log is merged: as many bytes as SQLite's own 1000 of twice the size."""
+
 _SALT_SIZE = 16
 _NAME_BYTES = 8
 
@@ -220,6 +223,7 @@ def _configure(connection: apsw.Connection, schema: Schema, settings: Settings, 
     # On macOS an ordinary sync stops at the disk's own cache; elsewhere these change nothing.
     connection.pragma("fullfsync", 1)
     connection.pragma("checkpoint_fullfsync", 1)
+    connection.pragma("wal_autocheckpoint", _LOG_PAGES)
     connection.pragma("trusted_schema", "off")
     connection.pragma("cell_size_check", "on")
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)

@@ -68,8 +68,8 @@ class Vaults:
         return self._version() != self._seen
 
     def _version(self) -> int:
-        rows: list[tuple[int]] = self.main.execute("PRAGMA data_version").fetchall()
-        return rows[0][0]
+        version: Any = self.main.execute("PRAGMA data_version").get
+        return int(version)
 
     def look(self) -> None:
         """Read the index anew if it may have changed."""
@@ -106,9 +106,12 @@ class Vaults:
         return self._connections[row.name]
 
     def _know(self, name: str, connection: apsw.Connection) -> None:
-        connection.create_scalar_function("permitted", lambda: self._gate(), 0)
+        connection.create_scalar_function("permitted", self._permits, 0)
         self._connections[name] = connection
         self._durability.pop(name, None)
+
+    def _permits(self, *_: object) -> bool:
+        return self._gate()
 
     @contextmanager
     def writing_epoch(self, durability: Durability) -> Iterator[tuple[VaultRow, apsw.Connection]]:
@@ -147,7 +150,7 @@ class Vaults:
             row = self._known_epoch()
             try:
                 connection = self._ready(row, durability)
-                connection.execute(insert, values).fetchall()
+                connection.execute(insert, values)
                 if not gate.stale:
                     return int(connection.changes()) if gate.open else None
             except (apsw.Error, OSError, ProfileError):

@@ -29,6 +29,7 @@ __all__ = [
     "entry",
     "fold",
     "history",
+    "in_effect",
     "undo",
 ]
 
@@ -117,12 +118,7 @@ class Change:
 
 def fold(entries: Iterable[ControlEntry]) -> Steering:
     """Return what the entries add up to, in whatever order they are given."""
-    values: dict[tuple[str, str | None], Any] = {}
-    for entry in _standing(entries):
-        if entry.undoes is None:
-            values[entry.control, entry.target] = entry.value
-            if entry.value is True and entry.control in _OPPOSITES:
-                values.pop((_OPPOSITES[entry.control], entry.target), None)
+    values: dict[tuple[str, str | None], Any] = {key: each.value for key, each in _deciding(entries).items()}
     return Steering(
         hidden_items=_targets(values, "hide_item"),
         hidden_tags=_targets(values, "hide_tag"),
@@ -142,6 +138,12 @@ def fold(entries: Iterable[ControlEntry]) -> Steering:
         restricted=values.get(("restriction", None), False),
         objected=values.get(("objection", None), False),
     )
+
+
+def in_effect(entries: Iterable[ControlEntry]) -> list[ControlEntry]:
+    """Return the entries that still set something, by sequence: not those that were taken, or set, back."""
+    deciding = _deciding(entries).values()
+    return sorted((each for each in deciding if each.value is not None and each.value is not False), key=_sequence)
 
 
 def entry(
@@ -251,6 +253,17 @@ def _words(entry: ControlEntry, name: str | None) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _deciding(entries: Iterable[ControlEntry]) -> dict[tuple[str, str | None], ControlEntry]:
+    """Return the entry that decides about each control and what it is about."""
+    found: dict[tuple[str, str | None], ControlEntry] = {}
+    for each in _standing(entries):
+        if each.undoes is None:
+            found[each.control, each.target] = each
+            if each.value is True and each.control in _OPPOSITES:
+                found.pop((_OPPOSITES[each.control], each.target), None)
+    return found
 
 
 def _standing(entries: Iterable[ControlEntry]) -> list[ControlEntry]:
