@@ -16,11 +16,12 @@ from homespun.consent import Notice, Purpose
 from homespun.custody import Custody
 from homespun.errors import MisuseError, ProfileBusyError, ProfileError, ProfileStorageError
 from homespun.home import Home
-from homespun.profile import Key, ProfileStore
+from homespun.profile import Key, Place, ProfileStore, exists
 from homespun.protocol.events import Event
-from homespun.protocol.receipts import Receipt
+from homespun.withdrawal import Withdrawal
+from tests.sdk.profile import support
 from tests.sdk.profile.companion import QUICK, opened
-from tests.sdk.profile.support import FakeKeyring, connection_of, raw_key
+from tests.sdk.profile.support import FakeKeyring, connection_of
 
 STORAGE, PERSONALIZATION = Purpose.DEVICE_STORAGE, Purpose.PERSONALIZATION
 BOTH = (STORAGE, PERSONALIZATION)
@@ -81,7 +82,7 @@ def grant(home: Home, *purposes: Purpose, text: str = "May we?") -> None:
     home.grant(purposes, Notice(text), "test", "explicit")
 
 
-def withdraw(home: Home, *purposes: Purpose) -> Receipt | None:
+def withdraw(home: Home, *purposes: Purpose) -> Withdrawal:
     return home.withdraw(purposes, "test", "explicit")
 
 
@@ -90,18 +91,18 @@ def granted(home: Home) -> set[Purpose]:
 
 
 def store_of(home: Home) -> ProfileStore:
-    assert home._custody.store is not None
-    return home._custody.store
+    assert home.custody.store is not None
+    return home.custody.store
 
 
 def choices(store: ProfileStore) -> list[tuple[int, str, str]]:
-    return [(record.sequence, record.purpose, record.action) for record in store.consent_records()]
+    return [(record.sequence, record.purpose, record.action) for record in store.view().consent]
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Somebody else is in the middle of a transaction."""
-    with ProfileStore.open(folder, raw_key()) as somebody:
+    with support.opened(folder) as somebody:
         connection_of(somebody).execute("BEGIN IMMEDIATE")
         yield
         connection_of(somebody).execute("ROLLBACK")
@@ -122,11 +123,11 @@ def test_a_process_that_moved_to_another_folder_erases_nothing_or_somebody_elses
     with closing(opened(Path("profile"), QUICK)) as mine:
         grant(mine, *BOTH)
         monkeypatch.chdir(tmp_path / "there")
-        receipt = withdraw(mine, STORAGE)
+        receipt = withdraw(mine, STORAGE).receipt
         assert receipt is not None
         assert receipt.stores
     assert not (tmp_path / "here" / "profile").exists()
-    assert ProfileStore.exists(tmp_path / "there" / "profile")
+    assert exists(tmp_path / "there" / "profile")
 
 
 def test_a_process_that_moved_creates_its_profile_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +136,7 @@ def test_a_process_that_moved_creates_its_profile_elsewhere(tmp_path: Path, monk
     with closing(opened(Path("profile"), QUICK)) as mine:
         monkeypatch.chdir(tmp_path / "elsewhere")
         grant(mine, *BOTH)
-    assert ProfileStore.exists(tmp_path / "profile")
+    assert exists(tmp_path / "profile")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -151,11 +152,11 @@ def test_an_open_profile_whose_folder_was_moved_is_called_erased(
     except OSError:
         pytest.skip("a folder in use cannot be moved here")
     if instead == "another profile":
-        ProfileStore.create(folder, raw_key()).close()
+        support.created(folder).close()
     with pytest.raises(ProfileStorageError, match=r"not in .* any more"):
         use(me)
-    assert ProfileStore.exists(moved)
-    assert ProfileStore.exists(folder) is (instead == "another profile")
+    assert exists(moved)
+    assert exists(folder) is (instead == "another profile")
 
 
 def test_a_folder_without_a_name_is_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +164,7 @@ def test_a_folder_without_a_name_is_the_current_one(tmp_path: Path, monkeypatch:
     with pytest.raises(MisuseError, match="no name"):
         opened(Path(), QUICK)
     with pytest.raises(MisuseError, match="no name"):
-        ProfileStore.create(Path(), raw_key())
+        support.created(Path())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,7 +182,7 @@ def test_a_withdrawal_of_storage_is_lost_because_another_process_has_the_profile
     assert granted(me) == set()
     assert me.add(Event("item-2")) is False
     assert (me.usable_events(), me.events(), me.sizes()) == (None, [], None)
-    assert ProfileStore.exists(folder)
+    assert exists(folder)
     # The other one notices by itself, lets go of the profile, and as the last one erases it.
     assert other("add", "item-3") is False
     assert other("usable") is None
@@ -197,7 +198,7 @@ def test_a_pending_erasure_is_forgotten(me: Home, other: Other, folder: Path) ->
         withdraw(me, STORAGE)
     me.close()
     other("close")
-    assert ProfileStore.exists(folder)
+    assert exists(folder)
     with closing(opened(folder, QUICK)) as again:
         assert not folder.exists()
         assert granted(again) == set()
@@ -213,7 +214,7 @@ def test_trying_a_pending_erasure_again_does_not_finish_it(me: Home, other: Othe
         with pytest.raises(ProfileBusyError):
             withdraw(me, STORAGE)
     other("close")
-    receipt = withdraw(me, STORAGE) if again == "withdraw" else me.erase()
+    receipt = withdraw(me, STORAGE).receipt if again == "withdraw" else me.erase()
     assert receipt is not None
     assert receipt.profile == profile
     assert [entry.level for entry in receipt.stores] == ["logical", "logical"]
@@ -261,7 +262,7 @@ def test_a_process_does_not_notice_a_profile_that_appeared(me: Home, other: Othe
     assert me.add(Event("item")) is True
     assert other("items") == ["item"]
     other("close")
-    assert withdraw(me, STORAGE) is not None
+    assert withdraw(me, STORAGE).receipt is not None
     assert not folder.exists()
 
 
@@ -372,7 +373,7 @@ def test_a_first_grant_that_raised_counts(tmp_path: Path) -> None:
 def test_a_first_grant_that_could_not_be_stored_leaves_a_profile_behind(
     me: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ProfileStorageError("the disk is full")
 
     with monkeypatch.context() as patch:
@@ -390,17 +391,17 @@ def test_a_withdrawal_of_storage_waits_for_a_disk_that_refuses_to_note_it(
 ) -> None:
     grant(me, *BOTH)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ProfileStorageError("the disk is full")
 
     monkeypatch.setattr(ProfileStore, "extend_consent", refuse)
-    assert withdraw(me, STORAGE) is not None
+    assert withdraw(me, STORAGE).receipt is not None
     assert not folder.exists()
 
 
 def test_a_profile_without_any_choice_is_written_to(me: Home, folder: Path) -> None:
     # As a crash between creating the profile and recording the grant leaves it.
-    ProfileStore.create(folder, raw_key()).close()
+    support.created(folder).close()
     grant(me, PERSONALIZATION)
     assert granted(me) == {PERSONALIZATION}
     assert me.add(Event("item")) is False
@@ -437,7 +438,7 @@ def test_choices_of_two_processes_get_the_same_number(folder: Path) -> None:
         for process in processes:
             process.start("vary", 30)
         assert [process.answer()[0] for process in processes] == ["done", "done"]
-    with ProfileStore.open(folder, raw_key()) as store:
+    with support.opened(folder) as store:
         assert [sequence for sequence, _, _ in choices(store)] == list(range(1, 62))
 
 
@@ -462,7 +463,7 @@ def test_a_first_grant_that_comes_second_is_called_misuse(
         finish = Custody.open_or_create
 
         def overtaken(custody: Custody) -> tuple[ProfileStore, bool]:
-            if custody is me._custody:
+            if custody is me.custody:
                 grant(faster, *BOTH)
             return finish(custody)
 
@@ -480,7 +481,7 @@ def test_a_locked_keyring_hides_that_the_profile_is_busy(folder: Path) -> None:
     key = Key.keyring("app", backend=backend)
 
     def home() -> Home:
-        return Home(folder, key, settings=Settings(busy_timeout_ms=0), clock=lambda: 1.0, entropy=bytes)
+        return Home(Place(folder, key, Settings(busy_timeout_ms=0)), clock=lambda: 1.0)
 
     with closing(home()) as me:
         grant(me, *BOTH)
@@ -490,7 +491,7 @@ def test_a_locked_keyring_hides_that_the_profile_is_busy(folder: Path) -> None:
                 me.erase()
             backend.refuse = False
             assert me.add(Event("item")) is True
-        assert withdraw(me, STORAGE) is not None
+        assert withdraw(me, STORAGE).receipt is not None
     assert not folder.exists()
 
 
@@ -521,10 +522,10 @@ def test_recording_reads_all_choices_again(me: Home) -> None:
 
 
 def test_an_ephemeral_profile_outlives_the_withdrawal_of_storage() -> None:
-    with closing(Home(None, Key.ephemeral(), settings=QUICK, clock=lambda: 1.0, entropy=bytes)) as me:
+    with closing(Home(Place(None, Key.ephemeral(), QUICK), clock=lambda: 1.0)) as me:
         grant(me, *BOTH)
         assert me.add(Event("item"))
-        assert withdraw(me, STORAGE) is not None
+        assert withdraw(me, STORAGE).receipt is not None
         assert (me.events(), granted(me)) == ([], set())
         grant(me, *BOTH)
         assert me.events() == []

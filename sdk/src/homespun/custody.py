@@ -26,6 +26,7 @@ from homespun.profile import (
     Tombstones,
     View,
     create,
+    discard_interrupted_creation,
     erase,
     exists,
     finish_interrupted_erasure,
@@ -33,8 +34,9 @@ from homespun.profile import (
     open_profile,
     profile_id,
 )
-from homespun.protocol.consent import ConsentRecord, kind_of
+from homespun.protocol.consent import ConsentRecord, kind_of, permits
 from homespun.protocol.receipts import Receipt
+from homespun.withdrawal import affected
 
 Clock = Callable[[], float]
 """Seconds since 1970-01-01 UTC."""
@@ -56,7 +58,7 @@ class Custody:
     """A profile that may not exist yet, and the choices about it."""
 
     def __init__(self, place: Place, clock: Clock, tombstones: Tombstones | None = None) -> None:
-        """Complete an erasure that was interrupted, or undone by restoring a backup; open nothing yet.
+        """Complete an erasure that was interrupted, or undone by restoring a backup; discard an interrupted creation.
 
         Args:
             place: Where the profile is or will be, and what opens it.
@@ -87,6 +89,7 @@ class Custody:
                 key_store=place.key_store,
                 tombstones=self._tombstones,
             )
+            discard_interrupted_creation(self.place)
 
     @property
     def profile(self) -> str:
@@ -148,26 +151,29 @@ class Custody:
         """Return what ``view``, which is what the profile keeps at some moment, and ``unstored`` allow."""
         return self.with_unstored(self._ledger_of(view.consent))
 
-    def write(self, store: ProfileStore, choose: Choose, *, grants: bool = False, due: Iterable[str] = ()) -> None:
-        """Store choices, and before them those that are not stored yet.
+    def write(self, store: ProfileStore, choose: Choose, *, grants: bool = False) -> None:
+        """Store choices, and before them those that are not stored yet; and what has to be cleared because of them.
 
         Args:
             store: Where.
             choose: Gives them.
             grants: Whether there must be no withdrawal of storage before them.
-            due: Parts that have to be cleared because of them.
 
         Raises:
             StorageWithdrawnError: ``grants`` is set, and the profile's storage was withdrawn.
             ProfileError: Nothing was stored.
         """
 
+        due: list[str] = []
+
         def chosen(records: Records) -> Records:
             stored = self._ledger_of(records)
             if grants and storage_withdrawn(stored):
                 raise StorageWithdrawnError
             joined = joining(stored, self.unstored)
-            return (*joined, *choose(stored.extended(joined)))
+            added = (*joined, *choose(stored.extended(joined)))
+            due[:] = [part.name for part in affected(ended_by(stored, added))]
+            return added
 
         store.extend_consent(chosen, due=due)
         self.unstored = ()
@@ -264,6 +270,18 @@ class Custody:
         if records is not self._read[0]:
             self._read = (records, ConsentLedger(records))
         return self._read[1]
+
+
+def ended_by(ledger: ConsentLedger, records: Records) -> tuple[Purpose, ...]:
+    """Return the purposes that some records speak against and that are not allowed with them any more.
+
+    Args:
+        ledger: What was chosen before.
+        records: What is chosen now.
+    """
+    against = {name for each in records if not permits(each) for name in (each.purpose, *each.outcome)}
+    after = ledger.extended(records)
+    return tuple(purpose for purpose in Purpose if purpose in against and not after.granted(purpose))
 
 
 def storage_withdrawn(ledger: ConsentLedger) -> bool:

@@ -22,20 +22,20 @@ from homespun.choosing import choose_grant, granted, store_choice
 from homespun.config import Durability
 from homespun.consent import FORBIDS, ConsentLedger, Notice, Purpose, PurposeStatus, from_remembered
 from homespun.consent.gate import Gate
-from homespun.consent.parts import CONTRIBUTIONS, DECISIONS, EVENTS, EXPOSURES, SCORING, Part
+from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, DECISIONS, EVENTS, EXPOSURES, SCORING, Part
 from homespun.contribute.egress import Egress
 from homespun.contribute.log import Transport
-from homespun.custody import Choose, Clock, Custody, Records
+from homespun.custody import Choose, Clock, Custody, Records, ended_by
 from homespun.egress_log import HomeLog, NoTransport
-from homespun.errors import ClosedError, ProfileBusyError, ProfileError
+from homespun.errors import ClosedError, LedgerError, ProfileBusyError, ProfileError
 from homespun.profile import Forgotten, Key, Place, ProfileStore, Selection, Sizes, Tombstones, View
 from homespun.protocol.consent import GPC
-from homespun.protocol.controls import ControlEntry, Steering, fold
+from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.receipts import Receipt
 from homespun.protocol.records import ExplanationRecord
-from homespun.withdrawal import Effect, Withdrawal, affected, cascade
+from homespun.withdrawal import Effect, Withdrawal, cascade
 
 __all__ = ["Clock", "Home"]
 
@@ -44,7 +44,7 @@ _NOTHING = View((), (), {})
 
 @dataclass
 class _Early:
-    """What the person set and declared before anything may be stored: in memory only."""
+    """What the person set and declared while nothing may be stored: in memory only, after what is stored."""
 
     controls: tuple[ControlEntry, ...] = ()
     attributes: dict[str, ContextValue] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Home:
         self._use = _Use(self)
         self._private = False
         self._early = _Early()
-        self._judged: tuple[View | None, Records, Gate] = (None, (), Gate(ConsentLedger(), Steering()))
+        self._judged: tuple[tuple[object, ...], Gate] = ((), Gate(ConsentLedger(), Steering()))
         self._batch: list[Event] = []
         self._timer: threading.Timer | None = None
         self.custody = Custody(place, clock, tombstones)
@@ -124,11 +124,16 @@ class Home:
         declared = custody.ledger().declared
         is_declared = reason is not None or (declared is not None and declared.basis is not None)
         if is_declared and not custody.place.guest:
-            store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._created)
-        if custody.store is not None and custody.may_write:
-            due = custody.store.due()
-            if due:
-                cascade(custody.store, self.egress, due)
+            store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._settle)
+        self._clear_due()
+
+    def _clear_due(self) -> tuple[Effect, ...]:
+        """Clear what a withdrawal has left to be cleared."""
+        store = self.custody.store
+        if store is None or not self.custody.may_write:
+            return ()
+        due = store.due()
+        return cascade(store, self.egress, due) if due else ()
 
     def now(self) -> float:
         """Return the time, seconds since 1970."""
@@ -154,6 +159,8 @@ class Home:
     def _add_now(self, custody: Custody, events: Sequence[Event], durability: Durability | None) -> int | None:
         if custody.unstored:
             custody.try_to_flush()
+            with contextlib.suppress(ProfileError):
+                self._clear_due()
         if custody.store is None:
             custody.look()
         if custody.store is None:
@@ -256,10 +263,12 @@ class Home:
         with self._using() as custody:
             self._flush()
             custody.look()
-            if custody.store is None:
-                self._early.controls += chosen(self._early.controls)
+            keeper = self._keeper()
+            if keeper is None:
+                stored, entries = self._view().controls, self._entries()
+                self._early.controls = (*entries[len(stored) :], *chosen(entries))
             else:
-                custody.store.extend_controls(chosen)
+                keeper.extend_controls(chosen)
             if self._gate().blocks(CONTRIBUTIONS) and custody.store is not None:
                 self.egress.cancel([str(Purpose.CONTRIBUTION)], note=f"the person set: {made[0].control}")
         return made[0]
@@ -288,18 +297,21 @@ class Home:
         """Keep what the person declares; None removes it."""
         with self._using() as custody:
             custody.look()
-            if custody.store is not None:
-                custody.store.set_attribute(name, value)
-            elif value is None:
+            keeper = self._keeper()
+            if value is None:
+                # Taking back is erasing, which needs nobody's leave.
                 self._early.attributes.pop(name, None)
-            else:
+                keeper = custody.store
+            if keeper is not None:
+                keeper.set_attribute(name, value)
+            elif value is not None:
                 self._early.attributes[name] = value
 
     def attributes(self) -> Mapping[str, ContextValue]:
         """Return what the person declared."""
         with self._using() as custody:
             custody.look()
-            return dict(self._early.attributes) if custody.store is None else custody.store.view().attributes
+            return {**self._view().attributes, **self._early.attributes}
 
     def kept(self, part: Part) -> dict[str, bytes]:
         """Return what a part keeps in its compartment; nothing where it may not act."""
@@ -361,7 +373,7 @@ class Home:
         """Return everything that the person ever set."""
         with self._using() as custody:
             custody.look()
-            return self._early.controls if custody.store is None else custody.store.view().controls
+            return self._entries()
 
     def sizes(self) -> Sizes | None:
         """Return how much the profile holds; None while there is none."""
@@ -388,6 +400,7 @@ class Home:
             # Without it the terms count all the same, as long as the clock goes on.
             with contextlib.suppress(ProfileError):
                 custody.write(custody.store, lambda ledger: ledger.lapsed(self.now()))
+                self._clear_due()
 
     def grant(
         self,
@@ -416,8 +429,15 @@ class Home:
             exception=exception,
         )
         with self._using() as custody:
-            while not granted(custody, choose, self._created):
+            custody.look()
+            # Before something is kept anew that would be cleared with the old.
+            custody.flush()
+            self._clear_due()
+            while not granted(custody, choose, self._settle):
                 continue
+            # Granted it is; what cannot be kept now is kept with the next thing that is set.
+            with contextlib.suppress(ProfileError):
+                self._keeper()
 
     def withdraw(self, purposes: tuple[Purpose, ...], surface: str, method: str) -> Withdrawal:
         """Record withdrawals; that of ``DEVICE_STORAGE`` erases the profile.
@@ -452,20 +472,21 @@ class Home:
         )
 
     def _end(self, purposes: tuple[Purpose, ...], choose: Choose) -> Withdrawal:
+        choose(ConsentLedger())  # What is no choice is refused before anything is touched.
         with self._using() as custody:
             self._forget_batch(purposes)
             _look_before_ending(custody, choose)
-            records = choose(custody.ledger())
-            if Purpose.DEVICE_STORAGE in purposes:
+            before = custody.ledger()
+            records = choose(before)
+            ended = ended_by(before, records)
+            if Purpose.DEVICE_STORAGE in purposes and (custody.store is not None or custody.due is not None):
                 self._early = _Early()
-                if custody.store is not None or custody.due is not None:
-                    return Withdrawal(purposes, receipt=self._end_storage(choose, records))
+                return Withdrawal(ended, receipt=self._end_storage(choose, records))
             if custody.store is None or not custody.may_write:
                 _remember(custody, records)
-                return Withdrawal(purposes, (Effect("profile", "There is none, so nothing was kept."),))
-            parts = [part.name for part in affected(purposes)]
-            _store_ending(custody, custody.store, choose, parts)
-            return Withdrawal(purposes, cascade(custody.store, self.egress, parts))
+                return Withdrawal(ended, (Effect("profile", "There is none, so nothing was kept."),))
+            _store_ending(custody, custody.store, choose)
+            return Withdrawal(ended, self._clear_due())
 
     def _forget_batch(self, purposes: tuple[Purpose, ...]) -> None:
         if EVENTS.purposes & set(purposes):
@@ -523,6 +544,9 @@ class Home:
                 return
             try:
                 self.custody.try_to_flush()
+                with contextlib.suppress(ProfileError):
+                    self._clear_due()
+                    self._keeper()
                 self._flush()
             finally:
                 self.is_closed = True
@@ -538,6 +562,27 @@ class Home:
         store = self.custody.store
         return _NOTHING if store is None else store.view()
 
+    def _entries(self) -> tuple[ControlEntry, ...]:
+        return joined(self._view().controls, self._early.controls)
+
+    def _keeper(self) -> ProfileStore | None:
+        """Return the profile if it may keep what the person says, with what they said before in it."""
+        store = self.custody.store
+        if store is None or not self.custody.may_write or not self._gate().permits(CONTROLS, self.now()):
+            return None
+        self._settle(store)
+        return store
+
+    def _settle(self, store: ProfileStore) -> None:
+        """Put what was said while nothing could be stored into a profile."""
+        early = self._early
+        if early.controls:
+            store.extend_controls(lambda stored: joined(stored, early.controls)[len(stored) :])
+        for name, value in early.attributes.items():
+            store.set_attribute(name, value)
+        # Only now: where one of it fails, a profile that was just made for it is erased again.
+        self._early = _Early()
+
     def _gate(self) -> Gate:
         custody = self.custody
         if custody.store is None:
@@ -545,10 +590,12 @@ class Home:
         return self._gate_of(custody.store.view())
 
     def _gate_of(self, view: View) -> Gate:
-        known, unstored, gate = self._judged
-        if view is not known or unstored is not self.custody.unstored or gate.private is not self._private:
-            gate = Gate(self.custody.gate_ledger(view), fold(view.controls), private=self._private)
-            self._judged = (view, self.custody.unstored, gate)
+        known, gate = self._judged
+        basis = (view, self.custody.unstored, self._early.controls, self._private)
+        if len(known) != len(basis) or any(one is not other for one, other in zip(known, basis, strict=True)):
+            steering = fold(joined(view.controls, self._early.controls))
+            gate = Gate(self.custody.gate_ledger(view), steering, private=self._private)
+            self._judged = (basis, gate)
         return gate
 
     def _permitting(self, part: Part) -> Callable[[View], bool]:
@@ -563,17 +610,9 @@ class Home:
                 return None
             return status.decided_by.sequence
 
-    def _created(self, store: ProfileStore) -> None:
-        """Put what was set before anything could be stored into a new profile."""
-        early, self._early = self._early, _Early()
-        if early.controls:
-            store.extend_controls(lambda _: early.controls)
-        for name, value in early.attributes.items():
-            store.set_attribute(name, value)
-
     def released(self) -> list[tuple[str, str]] | None:
         """Return what left the profile, each with its ε; None if its ledger cannot be read."""
-        with contextlib.suppress(ProfileError):
+        with contextlib.suppress(ProfileError, LedgerError):
             return _left(self.egress_entries())
         return None
 
@@ -588,7 +627,7 @@ class Home:
         left = self.released()
         if custody.store is not None and custody.may_write:
             try:
-                _store_ending(custody, custody.store, choose, ())
+                _store_ending(custody, custody.store, choose)
             except ProfileBusyError:
                 # Somebody is writing, so there is no hope of erasing now either.
                 raise
@@ -624,10 +663,10 @@ def _remember(custody: Custody, records: Records) -> None:
     custody.unstored += tuple(record for record in records if record.purpose != Purpose.DEVICE_STORAGE)
 
 
-def _store_ending(custody: Custody, store: ProfileStore, choose: Choose, parts: Iterable[str]) -> None:
+def _store_ending(custody: Custody, store: ProfileStore, choose: Choose) -> None:
     records = choose(custody.ledger())
     try:
-        custody.write(store, choose, due=parts)
+        custody.write(store, choose)
     except ProfileError as error:
         custody.unstored += records
         raise type(error)(

@@ -13,7 +13,7 @@ from homespun.config import Settings
 from homespun.consent import Notice, Purpose
 from homespun.errors import HomespunError
 from homespun.home import Home
-from homespun.profile import Key
+from homespun.profile import Key, Place
 from homespun.protocol.events import Event
 
 QUICK = Settings(busy_timeout_ms=50)
@@ -21,7 +21,7 @@ PATIENT = Settings(busy_timeout_ms=10_000)
 
 
 def opened(folder: Path, settings: Settings) -> Home:
-    return Home(folder, Key.bytes(bytes(range(32))), settings=settings, clock=lambda: 1.0, entropy=os.urandom)
+    return Home(Place(folder, Key.bytes(bytes(range(32))), settings), clock=lambda: 1.0)
 
 
 def purposes_named(names: tuple[str, ...]) -> tuple[Purpose, ...]:
@@ -51,7 +51,7 @@ class Companion:
         self.me.grant(purposes_named(purposes), Notice("May we?"), "test", "explicit")
 
     def withdraw(self, *purposes: str) -> bool:
-        return self.me.withdraw(purposes_named(purposes), "test", "explicit") is not None
+        return self.me.withdraw(purposes_named(purposes), "test", "explicit").receipt is not None
 
     def granted(self) -> list[str]:
         return [str(purpose) for purpose, status in self.me.consent_status().items() if status.granted]

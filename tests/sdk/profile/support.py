@@ -1,11 +1,20 @@
 """What the tests of the profile share."""
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 
-from homespun.config import Settings
-from homespun.profile import Key, ProfileStore
+from homespun.config import Durability, Settings
+from homespun.profile import Key, Place, ProfileStore, create, open_profile
+from homespun.profile.files import VAULT
+from homespun.profile.index import read_index
+from homespun.profile.keyfile import KeyFile, read_key_file
+from homespun.profile.schema import MAIN, SCHEMAS, VaultKind
+from homespun.profile.vault import open_vault
+from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.events import Event
 
 RAW = bytes(range(32))
@@ -20,13 +29,101 @@ EVENTS = [
 ]
 
 
+NOW = 1_700_000_000.0
+"""When tests happen unless they say otherwise, seconds since 1970."""
+
+
 def raw_key() -> Key:
     return Key.bytes(RAW)
 
 
-def connection_of(store: ProfileStore) -> apsw.Connection:
-    assert store._connection is not None
-    return store._connection
+def place_at(folder: Path | None, key: Key | None = None, settings: Settings = QUICK, **options: Any) -> Place:
+    return Place(folder, key or raw_key(), settings, **options)
+
+
+def created(folder: Path | None, key: Key | None = None, settings: Settings = QUICK, **options: Any) -> ProfileStore:
+    """Create a profile and open it."""
+    return create(place_at(folder, key, settings, **options), NOW)
+
+
+def opened(
+    folder: Path | None, key: Key | None = None, settings: Settings = QUICK, now: float = NOW, **options: Any
+) -> ProfileStore:
+    """Open a profile and do what is due at an opening."""
+    store = open_profile(place_at(folder, key, settings, **options), now)
+    try:
+        store.tend(now)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def record(
+    store: ProfileStore, *events: Event, now: float = NOW, durability: Durability | None = None
+) -> int | None:
+    """Record events that the person allows."""
+    return store.add_events_if(lambda _: True, events, now, durability)
+
+
+def consent(store: ProfileStore, *records: ConsentRecord) -> None:
+    store.extend_consent(lambda _: records)
+
+
+def items_of(store: ProfileStore) -> list[str]:
+    return [event.item for event in store.events()]
+
+
+def connection_of(store: ProfileStore, kind: str = "profile") -> apsw.Connection:
+    """The store's connection to its main database, its state or its open epoch."""
+    vaults = store.vaults
+    vaults.look()
+    if kind == VaultKind.PROFILE:
+        return vaults.main
+    row = vaults.state if kind == VaultKind.STATE else vaults.epoch
+    assert row is not None
+    return vaults.connection(row)
+
+
+def vaults_of(folder: Path, kind: str = "") -> list[Path]:
+    """The databases in the folder, or those of a kind."""
+    return sorted(path for path in folder.iterdir() if VAULT.fullmatch(path.name) and path.name.startswith(kind))
+
+
+def vault_of(folder: Path, kind: str) -> Path:
+    """The only database of its kind."""
+    (path,) = vaults_of(folder, kind)
+    return path
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+@contextlib.contextmanager
+def inside(folder: Path, kind: str = "profile") -> Iterator[apsw.Connection]:
+    """A database of a closed profile, opened as a program with the key could open it; the only one of its kind."""
+    path, file = vault_of(folder, kind), read_key_file(folder)
+    assert isinstance(file, KeyFile)
+    main = open_vault(folder / file.database, raw_key().unseal(file), MAIN, QUICK)
+    keys = {row.name: row.key for row in read_index(main)}
+    if kind == VaultKind.PROFILE:
+        connection = main
+    else:
+        main.close()
+        key = keys[path.name]
+        assert key is not None
+        connection = open_vault(path, key, SCHEMAS[VaultKind(kind)], QUICK)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def change_inside(folder: Path, statement: str, kind: str = "profile", values: Sequence[Any] = ()) -> None:
+    """Change an encrypted database as a program with the key could."""
+    with inside(folder, kind) as connection:
+        connection.execute(statement, tuple(values)).fetchall()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -49,6 +49,8 @@ def moment(text: str) -> datetime:
 
 
 def _part(options: argparse.Namespace) -> Extent:
+    if options.start is not None and options.end is not None and options.start >= options.end:
+        raise MisuseError("--from is not before --until, so nothing would be between them; nothing was erased.")
     ends = [None if end is None else end.timestamp() for end in (options.start, options.end)]
     part = Extent(
         item=options.item,

@@ -44,8 +44,8 @@ def home_of(options: argparse.Namespace) -> Iterator[Home]:
         if home.completed is not None:
             say(str(home.completed))
             raise MisuseError(
-                f"there is no profile in {options.profile} any more. Its erasure was interrupted, or a backup of it was put "
-                "back; now it is completed, and the receipt is above."
+                f"there is no profile in {options.profile} now. Its erasure was interrupted, or a backup of it was "
+                "put back; now it is completed, and the receipt is above."
             )
         yield home
 

@@ -37,7 +37,7 @@ def check(options: argparse.Namespace) -> None:
             return
         store.check()
         Ledger(home.log).verify()
-    say(f"Everything is as it was written: {sizes.events:,} events, {sizes.disk_bytes:,} bytes on disk.")
+    say(f"Everything is as it was written: {_counted(sizes.events, 'event')}, {sizes.disk_bytes:,} bytes on disk.")
 
 
 def show(options: argparse.Namespace) -> None:
@@ -45,7 +45,7 @@ def show(options: argparse.Namespace) -> None:
     with closing(bundle_of(options)) as bundle, home_of(options) as home:
         me, sizes, store = Personalizer(bundle, home), home.sizes(), home.store()
         if sizes is not None:
-            numbers = f"{sizes.events:,} events, {sizes.consent_records} consent records"
+            numbers = f"{_counted(sizes.events, 'event')}, {_counted(sizes.consent_records, 'consent record')}"
             say(f"{numbers}, {sizes.disk_bytes:,} bytes on disk")
         elif exists(options.profile):
             say(_WITHDRAWN)
@@ -101,4 +101,4 @@ def _told(event: Event, bundle: Bundle) -> str:
 
 
 def _counted(number: float, noun: str) -> str:
-    return f"{number:,g} {noun}" if number == 1 else f"{number:,g} {noun}s"
+    return f"{number:,.15g} {noun}" if number == 1 else f"{number:,.15g} {noun}s"

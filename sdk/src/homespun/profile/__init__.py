@@ -7,7 +7,7 @@ from homespun.profile.forgetting import Forgotten, Selection
 from homespun.profile.key_store import KeyStore
 from homespun.profile.keyfile import profile_id
 from homespun.profile.keys import Key
-from homespun.profile.opening import Place, create, exists, open_profile
+from homespun.profile.opening import Place, create, discard_interrupted_creation, exists, open_profile
 from homespun.profile.rotation import export_recovery, reseal, rotate
 from homespun.profile.schema import VaultKind
 from homespun.profile.store import ProfileStore, Sizes, View
@@ -29,6 +29,7 @@ __all__ = [
     "VaultKind",
     "View",
     "create",
+    "discard_interrupted_creation",
     "erasable",
     "erase",
     "exists",

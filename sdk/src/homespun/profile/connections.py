@@ -4,9 +4,13 @@
 process. A host's hook would read an encrypted file as if it were plain, change the journal of the lock's file,
 so that it locks nothing any more, or trace statements with what a person did. Connections to a profile
 are made without them; other threads, which may be opening the host's own databases, keep them.
+
+Nor is the file layer (VFS) used that a host may have made the default: with one between SQLite and its encryption the
+write-ahead log would be written in the clear.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +18,9 @@ from pathlib import Path
 from typing import Final
 
 import apsw
+
+VFS: Final = "multipleciphers-win32" if sys.platform == "win32" else "multipleciphers-unix"
+"""The encryption on top of SQLite's own file layer."""
 
 _Hook = Callable[[apsw.Connection], None]
 
@@ -32,7 +39,41 @@ def connect(path: Path | str, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQL
         apsw.Error: It cannot be opened.
     """
     with _without_hooks():
-        return apsw.Connection(os.fspath(path), flags=flags)
+        return apsw.Connection(os.fspath(path), flags=flags, vfs=_file_layer())
+
+
+def open_file(path: Path, flags: int = apsw.SQLITE_OPEN_READONLY) -> apsw.VFSFile:
+    """Open a database's file for its bytes, through SQLite's own file layer.
+
+    Closing a file that we opened ourselves would drop the locks that other connections of this process hold on it
+    (POSIX).
+
+    Args:
+        path: The file.
+        flags: SQLite's flags of opening.
+
+    Raises:
+        apsw.Error: It cannot be opened.
+    """
+    return apsw.VFSFile(_file_layer(), os.fspath(path), [flags | apsw.SQLITE_OPEN_MAIN_DB, 0])
+
+
+def sync_database(path: Path) -> None:
+    """Wait until a database's file is on the disk, also where this process has it open.
+
+    Raises:
+        apsw.Error: It cannot be opened or synced.
+    """
+    file = open_file(path, apsw.SQLITE_OPEN_READWRITE)
+    try:
+        file.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        file.xClose()
+
+
+def _file_layer() -> str:
+    # Where the installed apsw cannot encrypt, whoever sets the key says so.
+    return VFS if VFS in apsw.vfs_names() else ""
 
 
 @contextmanager

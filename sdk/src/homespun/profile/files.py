@@ -44,15 +44,17 @@ LOCK = "profile.lock"
 VAULT: Final = re.compile(r"(?P<kind>profile|state|epoch)-[0-9a-f]{16}\.db")
 """The whole name of a vault's file."""
 
-_PARTIAL = ".partial"
+PARTIAL = ".partial"
+"""End of the name under which a file is written before it replaces the one that has the name."""
+
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")
 _CHUNK = 1 << 16
 _READING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
 
-KEY_FILES = (KEY, KEY + _PARTIAL)
+KEY_FILES = (KEY, KEY + PARTIAL)
 DATABASE_FILES = tuple(DATABASE + suffix for suffix in _SIDE_FILES)
 DRAFT_FILES = tuple(DRAFT + suffix for suffix in _SIDE_FILES)
-MARKER_FILES = (ERASING, ERASING + _PARTIAL, PREPARING, PREPARING + _PARTIAL)
+MARKER_FILES = (ERASING, ERASING + PARTIAL, PREPARING, PREPARING + PARTIAL)
 
 
 def side_files(name: str) -> tuple[str, ...]:
@@ -166,7 +168,7 @@ def is_link(path: Path) -> bool:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace the file by ``data``: after a crash it holds either the old bytes or the new ones."""
-    partial = path.with_name(path.name + _PARTIAL)
+    partial = path.with_name(path.name + PARTIAL)
     partial.unlink(missing_ok=True)
     create_private(partial)
     with partial.open("r+b") as file:

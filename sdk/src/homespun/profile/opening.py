@@ -14,13 +14,14 @@ import apsw
 import msgspec
 
 from homespun.config import DEFAULTS, Settings
-from homespun.errors import KeyringUnavailableError, MisuseError, ProfileStorageError
+from homespun.errors import KeyringUnavailableError, MisuseError, ProfileError, ProfileStorageError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.failures import busy, damaged, translated
 from homespun.profile.files import (
     DATABASE,
     ERASING,
     KEY,
+    PARTIAL,
     PREPARING,
     Entropy,
     make_folder,
@@ -32,7 +33,7 @@ from homespun.profile.files import (
 )
 from homespun.profile.index import set_setting
 from homespun.profile.key_store import KeyStore, checked
-from homespun.profile.keyfile import KEY_SIZE, KeyFile, read_key_file
+from homespun.profile.keyfile import KEY_SIZE, KeyFile, ProfileId, read_key_file
 from homespun.profile.keys import Key
 from homespun.profile.lock import FolderLock
 from homespun.profile.migration import destroy_first_version, is_first_version, migrate
@@ -45,6 +46,11 @@ from homespun.profile.vaults import Vaults, transaction
 
 _ID_SIZE = 16
 _MAX_MARKER = 4096
+_BEGUN_FILES = (PREPARING, PREPARING + PARTIAL)
+
+
+class _Begun(msgspec.Struct):
+    profile: ProfileId
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,30 @@ def open_profile(place: Place, now: float) -> ProfileStore:
     return _opened(place, folder, file, place.key.unseal(file))
 
 
+def discard_interrupted_creation(place: Place) -> None:
+    """Discard what a creation that was interrupted before its decision has left, unless one is going on.
+
+    Where that is not possible now, the next opening or creation does it.
+    """
+    if place.folder is None or not _is_begun(place.folder):
+        return
+    folder = required(place.folder)
+    with contextlib.suppress(ProfileError), translated(folder):
+        lock = FolderLock.exclusive(folder, 0)
+        discarded = False
+        try:
+            if _is_begun(folder):
+                _discard_begun(place, folder)
+                for name in (KEY + PARTIAL, *_BEGUN_FILES):
+                    (folder / name).unlink(missing_ok=True)
+                discarded = True
+        finally:
+            lock.release(remove=discarded)
+        # Somebody's files may be in it, and that is fine.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def known_key_file(folder: Path) -> KeyFile:
     """Return the folder's key file.
 
@@ -204,14 +234,22 @@ def _create_files(place: Place, folder: Path, now: float) -> tuple[KeyFile, Secr
 
 def _begun(place: Place, folder: Path) -> str:
     """Discard what an interrupted creation left, and say that another one has begun; return its profile's id."""
-    if present(folder, (PREPARING,)):
-        with contextlib.suppress(msgspec.MsgspecError):
-            before = msgspec.json.decode(read_bounded(folder / PREPARING, _MAX_MARKER), type=dict[str, str])
-            for name in vault_files(folder):
-                place.shelf(before.get("profile", "")).destroy(name)
+    _discard_begun(place, folder)
     profile = place.entropy(_ID_SIZE).hex()
     write_atomically(folder / PREPARING, msgspec.json.encode({"profile": profile}))
     return profile
+
+
+def _discard_begun(place: Place, folder: Path) -> None:
+    if present(folder, (PREPARING,)):
+        with contextlib.suppress(msgspec.MsgspecError):
+            before = msgspec.json.decode(read_bounded(folder / PREPARING, _MAX_MARKER), type=_Begun)
+            for name in vault_files(folder):
+                place.shelf(before.profile).destroy(name)
+
+
+def _is_begun(folder: Path) -> bool:
+    return bool(present(folder, _BEGUN_FILES)) and not present(folder, (KEY, ERASING))
 
 
 def _fill(vaults: Vaults, place: Place, now: float) -> None:

@@ -24,6 +24,7 @@ from typing import Final
 import apsw
 import numpy as np
 
+from homespun.profile.connections import open_file
 from homespun.profile.files import (
     KEY_FILES,
     LOCK,
@@ -109,8 +110,7 @@ def _of_keys(path: Path) -> tuple[bytes, ...]:
 def _of_pages(path: Path, count: int) -> tuple[bytes, ...]:
     if not stat.S_ISREG(path.lstat().st_mode):
         raise NotRegularError
-    # Through SQLite's own file layer, because closing a file drops the locks that connections hold on it (POSIX).
-    file = apsw.VFSFile("", os.fspath(path), [apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB, 0])
+    file = open_file(path)
     try:
         room = file.xFileSize() - _CLEAR_HEADER - SAMPLE_SIZE
         places = {_CLEAR_HEADER + room * number // count for number in range(count)} if room >= 0 else set()

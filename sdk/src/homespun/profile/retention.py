@@ -9,7 +9,7 @@ Clocks can be wrong. One that stands earlier deletes nothing more. One that jump
 until then. What was recorded in a future that did not come counts as recorded now.
 """
 
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -19,9 +19,9 @@ import msgspec
 
 from homespun.config import Retention, Settings
 from homespun.profile.epochs import Epochs, count_events, mark_deletion
-from homespun.profile.index import get_setting, set_setting, set_started, set_state
+from homespun.profile.index import VaultRow, get_setting, set_setting, set_started, set_state
 from homespun.profile.vault import truncate_log
-from homespun.profile.vaults import Vaults, transaction
+from homespun.profile.vaults import Vaults, within
 
 DAY: Final = 86_400.0
 DOUBTED_DAYS: Final = 90.0
@@ -86,42 +86,59 @@ class Retainer:
         if not 0 <= now - self._looked < EVERY_SECONDS:
             self.enforce(now)
         if self._room < 0:
-            self._finish(self._drop_surplus())
+            self._take_out(lambda _: self._drop_surplus())
 
     def forget_counts(self) -> None:
         """Count again before the next decision about what is too much."""
         self._room = -1
 
     def enforce(self, now: float) -> None:
-        """Take out what is too old, unless that was done a moment ago; and what is too much, if that is known."""
-        self._looked = now
-        self._room = -1
+        """Take out what is too old, unless that was done a moment ago."""
         main = self._vaults.main
         known = Clock(get_setting(main, "clock_seen") or now, get_setting(main, "clock_doubted"))
         done = get_setting(main, "retention") == self._policy and get_setting(main, "clock_seen") is not None
-        if done and known.doubted is None and 0 <= now - known.seen < EVERY_SECONDS:
-            return
+        if not done or known.doubted is not None or not 0 <= now - known.seen < EVERY_SECONDS:
+            self._take_out(lambda main: self._enforced(main, known, now))
+        self._looked = now
+        self._room = -1
+
+    def _enforced(self, main: apsw.Connection, known: Clock, now: float) -> list[VaultRow]:
         clock = known.told(now)
         if now + DAY < max(known.seen, known.doubted or 0):
-            self._call_back_the_future(now)
-        if clock.doubted is None:
-            self._finish(self._drop_old(now))
-        with self._vaults.writing_main() as main:
-            set_setting(main, "clock_seen", clock.seen)
-            set_setting(main, "clock_doubted", clock.doubted)
-            set_setting(main, "retention", self._policy)
+            self._call_back_the_future(main, now)
+        set_setting(main, "clock_seen", clock.seen)
+        set_setting(main, "clock_doubted", clock.doubted)
+        set_setting(main, "retention", self._policy)
+        return self._drop_old(now) if clock.doubted is None else []
 
-    def _drop_old(self, now: float) -> list[apsw.Connection]:
+    def _take_out(self, choose: Callable[[apsw.Connection], list[VaultRow]]) -> None:
+        """Take out rows while nobody else can rewrite an epoch, and destroy the epochs of which nothing is left."""
+        with self._vaults.writing_main() as main:
+            touched = choose(main)
+            for row in touched:
+                if row.state == "sealed" and _is_empty(self._vaults.connection(row)):
+                    set_state(main, row.name, "garbage")
+        if not touched:
+            return
+        self._epochs.touched()
+        for row in touched:
+            if row in self._vaults.epochs:
+                # With a reader in it the log is cut by the next one who can.
+                truncate_log(self._vaults.connection(row))
+        if self._vaults.garbage:
+            self._vaults.discard_garbage()
+
+    def _drop_old(self, now: float) -> list[VaultRow]:
         touched = []
         shortest = min((days for days in (*self._days.values(), self._log_days) if days is not None), default=inf)
         for row, connection in self._epochs.all():
             # Nothing in an epoch is older than its beginning.
             if row.started + shortest * DAY < now and self._drop_old_of(connection, now):
-                touched.append(connection)
+                touched.append(row)
         return touched
 
     def _drop_old_of(self, connection: apsw.Connection, now: float) -> bool:
-        with transaction(connection):
+        with within(connection):
             before = connection.total_changes()
             for kind, days in self._days.items():
                 if days is not None:
@@ -135,8 +152,8 @@ class Retainer:
                 connection.execute(f"DELETE FROM {table} WHERE time < ?", (oldest,)).fetchall()  # noqa: S608
             return _marked(connection, before)
 
-    def _drop_surplus(self) -> list[apsw.Connection]:
-        touched: list[apsw.Connection] = []
+    def _drop_surplus(self) -> list[VaultRow]:
+        touched: list[VaultRow] = []
         self._room = inf
         if self._most:
             counts = count_events(connection for _, connection in self._epochs.all())
@@ -149,13 +166,13 @@ class Retainer:
             self._room = min(most - _number(counts, kind) for kind, most in self._most.items())
         return touched
 
-    def _drop_oldest(self, kind: str, surplus: int) -> list[apsw.Connection]:
+    def _drop_oldest(self, kind: str, surplus: int) -> list[VaultRow]:
         touched = []
         condition, values = ("kind = ?", (kind,)) if kind else ("TRUE", ())
-        for _, connection in self._epochs.all():
+        for row, connection in self._epochs.all():
             if surplus <= 0:
                 break
-            with transaction(connection):
+            with within(connection):
                 before = connection.total_changes()
                 connection.execute(
                     f"DELETE FROM event WHERE id IN "  # noqa: S608 - marks only
@@ -164,32 +181,15 @@ class Retainer:
                 ).fetchall()
                 surplus -= int(connection.total_changes() - before)
                 if _marked(connection, before):
-                    touched.append(connection)
+                    touched.append(row)
         return touched
 
-    def _finish(self, touched: list[apsw.Connection]) -> None:
-        """Cut the logs of what rows were taken out of, and destroy the epochs of which nothing is left."""
-        if not touched:
-            return
-        self._epochs.touched()
-        for connection in touched:
-            # With a reader in it the log is cut by the next one who can.
-            truncate_log(connection)
-        with self._vaults.writing_main() as main:
-            for row, connection in self._epochs.all():
-                if row.state == "sealed" and connection in touched and _is_empty(connection):
-                    set_state(main, row.name, "garbage")
-        if self._vaults.garbage:
-            self._vaults.discard_garbage()
-
-    def _call_back_the_future(self, now: float) -> None:
+    def _call_back_the_future(self, main: apsw.Connection, now: float) -> None:
         """What was recorded in a future that did not come counts as recorded now."""
-        with self._vaults.writing_main() as main:
-            for row in self._vaults.epochs:
-                if row.started > now + DAY:
-                    set_started(main, row.name, now)
-        for _, connection in self._epochs.all():
-            with transaction(connection):
+        for row, connection in self._epochs.all():
+            if row.started > now + DAY:
+                set_started(main, row.name, now)
+            with within(connection):
                 connection.execute("UPDATE event SET recorded = ? WHERE recorded > ?", (now, now + DAY)).fetchall()
                 for table in ("decision", "exposure"):
                     connection.execute(

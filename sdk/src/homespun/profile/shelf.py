@@ -12,7 +12,9 @@ import apsw
 
 from homespun.config import Settings
 from homespun.errors import LostKeyError
-from homespun.profile.files import Entropy, overwrite, present, side_files, sync_file, sync_folder, vault_files
+from homespun.profile.connections import sync_database
+from homespun.profile.failures import damaged
+from homespun.profile.files import Entropy, overwrite, present, side_files, sync_folder, vault_files
 from homespun.profile.key_store import KeyStore
 from homespun.profile.keyfile import KEY_SIZE
 from homespun.profile.schema import Schema
@@ -71,7 +73,7 @@ class DiskShelf:
 
     def settle(self, name: str, key: Secret) -> None:
         """Make sure that a vault which was filled, and its key, are there after a power cut."""
-        sync_file(self.folder / name)
+        sync_database(self.folder / name)
         sync_folder(self.folder)
         if self._store is not None:
             self._store.put(self._key_name(name), key.reveal())
@@ -80,8 +82,11 @@ class DiskShelf:
         """Open a vault.
 
         Raises:
+            DamagedProfileError: Its file is not there, or is not what homespun wrote.
             LostKeyError: Its key is not where it was kept.
         """
+        if not present(self.folder, (name,)):
+            raise damaged(self.folder, f"{name} is missing")
         return open_vault(self.folder / name, key or self.key(name), schema, self._settings)
 
     def destroy(self, name: str) -> bool:

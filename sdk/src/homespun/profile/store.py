@@ -7,6 +7,7 @@ the view that they are shown still holds when it is written. Non-goals: a profil
 of ``fork``; and see ``vault`` for what encryption cannot tell.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -154,10 +155,12 @@ class ProfileStore:
         """
         with self._databases() as vaults:
             vaults.look()
-            if vaults.needs_discarding():
-                vaults.discard_garbage()
-            if enforce:
-                self._retainer.enforce(now)
+            # Somebody else is writing, perhaps for long: then it is due at the next writing or opening.
+            with contextlib.suppress(apsw.BusyError):
+                if vaults.needs_discarding():
+                    vaults.discard_garbage()
+                if enforce:
+                    self._retainer.enforce(now)
 
     def retention(self) -> dict[str, Retention]:
         """Return how long the application keeps events, by kind, and all of them under no name.
@@ -219,7 +222,8 @@ class ProfileStore:
 
         Args:
             choose: Gives the new records, given all that there are; nobody can add one, or an event, in between.
-            due: Names of what has to be cleared because of them; ``due`` returns them until ``settle``.
+            due: Names of what has to be cleared because of them; ``due`` returns them until ``settle``. Read after
+                ``choose`` has returned.
 
         Raises:
             ClosedError, DamagedProfileError, ProfileBusyError, ProfileStorageError: See the classes.

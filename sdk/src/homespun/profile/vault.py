@@ -7,7 +7,6 @@ its files back, or cut off the newest entries of the write-ahead log; encryption
 """
 
 import contextlib
-import os
 import stat
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import apsw
 
 from homespun.config import Durability, Settings
 from homespun.errors import ProfileStorageError
-from homespun.profile.connections import connect
+from homespun.profile.connections import connect, open_file
 from homespun.profile.failures import damaged
 from homespun.profile.files import Entropy, create_private
 from homespun.profile.keyfile import check_version
@@ -179,9 +178,7 @@ def _header(path: Path) -> bytes:
     # A pipe would make the opening wait for somebody to write into it.
     if not stat.S_ISREG(path.stat().st_mode):
         return b""
-    # Through SQLite's own file layer: closing a file that we opened ourselves would drop the locks that
-    # other connections of this process hold on it (POSIX).
-    file = apsw.VFSFile("", os.fspath(path), [apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_MAIN_DB, 0])
+    file = open_file(path)
     try:
         return file.xRead(_SALT_SIZE + len(_LAYOUTS[PROFILE_VERSION]), 0)
     finally:

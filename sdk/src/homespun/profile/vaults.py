@@ -189,7 +189,7 @@ class Vaults:
 
     @contextmanager
     def writing_main(self) -> Iterator[apsw.Connection]:
-        """Lock the main database and then the open epoch; commit the main database at the end."""
+        """Lock the main database and then the open epoch; commit the one and then the other at the end."""
         self._seen = None
         # The epoch is let go after the main database was committed.
         with ExitStack() as locked, transaction(self.main):
@@ -216,13 +216,8 @@ class Vaults:
         if row is None:
             yield
             return
-        connection = self.connection(row)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self.connection(row)):
             yield
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
 
     def make(
         self, kind: VaultKind, number: int, *, started: float, state: State, fill: Callable[[apsw.Connection], None]
@@ -343,3 +338,13 @@ def transaction(connection: apsw.Connection) -> Iterator[apsw.Connection]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def within(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """Write in the transaction that is open already, or else in one of its own."""
+    if connection.in_transaction:
+        yield connection
+        return
+    with transaction(connection):
+        yield connection

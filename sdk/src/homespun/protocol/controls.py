@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from msgspec import structs
+
 from homespun.errors import MisuseError
 from homespun.protocol.control_entry import Control, ControlEntry, ControlValue, FrequencyCap
 from homespun.protocol.read_only import ReadOnlyDict
@@ -30,6 +32,7 @@ __all__ = [
     "fold",
     "history",
     "in_effect",
+    "joined",
     "undo",
 ]
 
@@ -162,6 +165,28 @@ def entry(
         MisuseError: If one of them is not what the control needs.
     """
     return ControlEntry(sequence=_next(entries), time=now, control=control, target=target, value=value)
+
+
+def joined(entries: Iterable[ControlEntry], later: Iterable[ControlEntry]) -> tuple[ControlEntry, ...]:
+    """Return a log with entries at its end that were made apart from it, numbered after it.
+
+    Args:
+        entries: The log.
+        later: Entries that were numbered one after the other; what they take back of each other they still do.
+    """
+    log, added = tuple(entries), tuple(later)
+    if not added:
+        return log
+    first, shift = added[0].sequence, _next(log) - added[0].sequence
+    moved = (
+        structs.replace(
+            each,
+            sequence=each.sequence + shift,
+            undoes=each.undoes if each.undoes is None or each.undoes < first else each.undoes + shift,
+        )
+        for each in added
+    )
+    return (*log, *moved)
 
 
 def undo(entries: Iterable[ControlEntry], now: float, sequence: int | None = None) -> ControlEntry:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from homespun.config import Retention, Settings
 from homespun.consent import Notice, Purpose
 from homespun.home import Home
 from homespun.person.keys import Keys
-from homespun.profile import Key, KeyStore, Place, Selection
+from homespun.profile import Key, KeyStore, Place, Selection, erasure_keys, keys, sealing
 from homespun.profile.files import Entropy
 from homespun.protocol.controls import entry
 from homespun.protocol.events import Event
@@ -79,7 +80,7 @@ class Stage:
 
     def key(self, name: str) -> Key:
         if name == "keyring":
-            return Key.keyring("tests", "person", backend=self.keyring)
+            return Key.keyring("tests", "person")
         return Key.bytes(bytes(range(32)) if name == "first" else bytes(32))
 
     def home(self, key: str = "first") -> Home:
@@ -97,10 +98,14 @@ class Model:
     events: list[tuple[float, Event]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     attributes: dict[str, Any] = field(default_factory=dict)
-    decisions: list[str] = field(default_factory=list)
+    decisions: list[tuple[float, str]] = field(default_factory=list)
 
     def seen(self) -> tuple[Any, ...]:
-        return self.granted, [event for _, event in self.events], self.hidden, self.attributes, self.decisions
+        """Return what ``seen`` returns of a profile that is opened now, as far as age decides."""
+        oldest = self.now - KEPT_DAYS * DAY
+        events = [event for at, event in self.events if at >= oldest]
+        decisions = [item for at, item in self.decisions if at >= oldest]
+        return self.granted, events, self.hidden, self.attributes, decisions
 
 
 def seen(home: Home) -> tuple[Any, ...]:
@@ -124,6 +129,12 @@ class Step:
     def change(self, model: Model) -> None:
         model.now += self.advance
         self.after(model)
+
+
+def use_keyring(keyring: FileKeyring, replace: Callable[[ModuleType, str, Any], object]) -> None:
+    """Make it the operating system's."""
+    for module in (erasure_keys, keys, sealing):
+        replace(module, "system_keyring", lambda: keyring)
 
 
 def _nothing(*_: object) -> None:
@@ -184,10 +195,23 @@ def declare(name: str, value: str | None) -> Step:
 
 def decide(*items: str) -> Step:
     records = [
-        ExplanationRecord(1, "secret-bundle", Decimal(1), item, personalized=True, score=Decimal(1), attributions=(), residual=Decimal(0))
+        ExplanationRecord(
+            1,
+            "secret-bundle",
+            Decimal(1),
+            item,
+            personalized=True,
+            score=Decimal(1),
+            attributions=(),
+            residual=Decimal(0),
+        )
         for item in items
     ]
-    return Step(lambda _, home: home.add_decisions(lambda: records), lambda model: model.decisions.extend(items))
+
+    def after(model: Model) -> None:
+        model.decisions += [(model.now, item) for item in items]
+
+    return Step(lambda _, home: home.add_decisions(lambda: records), after)
 
 
 def rotate() -> Step:
@@ -206,7 +230,7 @@ def forget_item(item: str) -> Step:
 
     def after(model: Model) -> None:
         model.events = [(at, event) for at, event in model.events if event.item != item]
-        model.decisions = [each for each in model.decisions if each != item]
+        model.decisions = [each for each in model.decisions if each[1] != item]
         model.hidden -= {item}
 
     return Step(lambda _, home: home.forget(selection), after)

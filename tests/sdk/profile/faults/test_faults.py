@@ -21,11 +21,25 @@ from homespun.profile.files import KEY, LOCK, side_files
 from homespun.profile.keyfile import KeyFile, read_key_file
 from homespun.testing import FakeClock
 from tests.sdk.profile.faults.interposing import HOWS, How, is_possible
-from tests.sdk.profile.faults.keeping import FileKeyStore
-from tests.sdk.profile.faults.phases import KEPT_EVENTS, PHASES, WORDS, Model, Phase, Stage, grant, record, secret_event, seen
+from tests.sdk.profile.faults.keeping import FileKeyring, FileKeyStore
+from tests.sdk.profile.faults.phases import (
+    KEPT_EVENTS,
+    PHASES,
+    WORDS,
+    Model,
+    Phase,
+    Stage,
+    grant,
+    record,
+    secret_event,
+    seen,
+    use_keyring,
+)
 from tests.sdk.profile.support import traces
 
-pytestmark = pytest.mark.skipif(not is_possible(), reason="no SIGKILL here, or another file layer than SQLite's for Unix")
+pytestmark = pytest.mark.skipif(
+    not is_possible(), reason="no SIGKILL here, or another file layer than SQLite's for Unix"
+)
 
 POINTS = 40
 """Points of each phase, half of them with the keys inside the folder and half with the keys outside."""
@@ -58,7 +72,15 @@ class Zygote:
         key: str = "first",
     ) -> Died:
         assert self._process.stdin and self._process.stdout
-        request = {"phase": phase.name, "root": str(root), "outside": outside, "fatal": fatal, "how": how, "round": round, "key": key}
+        request = {
+            "phase": phase.name,
+            "root": str(root),
+            "outside": outside,
+            "fatal": fatal,
+            "how": how,
+            "round": round,
+            "key": key,
+        }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return Died(**json.loads(self._process.stdout.readline()))
@@ -89,8 +111,10 @@ class Sets:
         made = self._folder / f"{phase.name} {outside}"
         if not made.exists():
             made.mkdir()
-            entropy = random.Random(f"before {phase.name}").randbytes
-            phase.prepare(Stage(made, outside, entropy, FakeClock(phase.start)))
+            stage = Stage(made, outside, random.Random(f"before {phase.name}").randbytes, FakeClock(phase.start))
+            with pytest.MonkeyPatch.context() as patch:
+                use_keyring(stage.keyring, patch.setattr)
+                phase.prepare(stage)
         shutil.copytree(made, root)
 
     def kinds(self, phase: Phase, *, outside: bool) -> list[str]:
@@ -136,7 +160,9 @@ def test_killed_at_a_write_a_sync_or_a_rename(
         hit(name, outside, fatal, sets.kinds(phase, outside=outside)[fatal - 1])
         if number % 3 == 2:
             kill_the_next_opening(zygote, phase, root, number, outside=outside)
-        assert_nothing_is_lost(phase, root, died.done, outside=outside)
+        with pytest.MonkeyPatch.context() as patch:
+            use_keyring(FileKeyring(root / "keyring.json"), patch.setattr)
+            assert_nothing_is_lost(phase, root, died.done, outside=outside)
         shutil.rmtree(root)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from homespun.testing import FakeClock
 from tests.sdk.profile.faults.interposing import Faults
-from tests.sdk.profile.faults.phases import PHASES, Stage
+from tests.sdk.profile.faults.phases import PHASES, Stage, use_keyring
 
 
 def play(request: dict[str, Any], out: int) -> None:
@@ -22,6 +22,7 @@ def play(request: dict[str, Any], out: int) -> None:
     # The same names and keys in every process, so that the calls have the same numbers.
     entropy = random.Random(f"{phase.name} {request['round']}").randbytes
     stage = Stage(Path(request["root"]), request["outside"], entropy, FakeClock(phase.model().now))
+    use_keyring(stage.keyring, setattr)
     faults = Faults(request["fatal"], request["how"])
     faults.install()
 
@@ -53,7 +54,11 @@ def forked(request: dict[str, Any]) -> dict[str, Any]:
         lines = answers.read().decode().splitlines()
     _, status = os.waitpid(child, 0)
     kinds = [json.loads(line) for line in lines if line != "done"]
-    return {"status": os.waitstatus_to_exitcode(status), "done": lines.count("done"), "kinds": kinds[0] if kinds else None}
+    return {
+        "status": os.waitstatus_to_exitcode(status),
+        "done": lines.count("done"),
+        "kinds": kinds[0] if kinds else None,
+    }
 
 
 def main() -> None:
