@@ -1,11 +1,9 @@
 """A shelf of films in a terminal: a small application that embeds homespun.
 
-It asks before it keeps anything, and the words that it shows are the notice that is stored with the choice.
+It asks before it keeps anything, and the words that it shows are the notice that is stored with the choice. A no
+is an answer too: it is kept in a small file, which names nobody and no film, so that nobody is asked twice.
 All that it knows about the person is in one encrypted profile, so erasing that erases everything. Until
-they allow it, what they hide is remembered until they leave, and nothing is on the disk.
-
-Hiding is an event of the kind ``hide``, which speaks against a film: it is not listed again, nothing is listed
-because of it, and being in the profile it is encrypted and erased with the rest.
+they allow it, what they set is remembered until they leave.
 """
 
 import argparse
@@ -22,8 +20,8 @@ import homespun as hs
 from homespun.errors import WrongKeyError
 
 NOTICE = hs.Notice(
-    "If you allow it, the film shelf keeps the films that you rate or hide, and\n"
-    "this choice, in an encrypted profile on this computer, and uses them to choose\n"
+    "If you allow it, the film shelf keeps the films that you rate, what you set,\n"
+    "and this choice, in an encrypted profile on this computer, and uses them to choose\n"
     "the films that it lists for you. They never leave this computer. You can type\n"
     "'forbid' at any time to stop their use, and 'erase' to destroy them."
 )
@@ -34,8 +32,10 @@ HELP = """\
 list            films for you              allow        ask whether I may remember
 find WORDS      films by title             forbid       stop using what I know
 rate N STARS    1 to 10                    known        everything that I know
-why N           why film N is listed       erase        destroy it, with a receipt
-hide N          never list film N again    quit         leave (so does Ctrl-C)"""
+why N           why film N is listed       export       write it to a file
+hide N          never list film N again    erase        destroy it, with a receipt
+more N          more films like film N     quit         leave (so does Ctrl-C)
+undo            take back hide or more"""
 
 
 class InputError(Exception):
@@ -79,20 +79,20 @@ class Shelf:
         self._folder = folder
         self._passphrase_file = passphrase_file
         self._screen = screen
-        self._me = hs.Personalizer.open(None, key=hs.Key.ephemeral())
+        self._answer = folder.with_name(f"{folder.name}.answer")
+        self._me = hs.Personalizer.open(None, key=hs.Key.ephemeral(), choices=self._said())
         self._shown: list[hs.Recommendation | str] = []
-        self._hidden: set[str] = set()
         commands = (
-            *(self.list, self.find, self.rate, self.why, self.hide),
-            *(self.allow, self.forbid, self.known, self.erase),
+            *(self.list, self.find, self.rate, self.why, self.hide, self.more, self.undo),
+            *(self.allow, self.forbid, self.known, self.export, self.erase),
         )
         self._commands = {command.__name__: command for command in commands}
 
     def run(self) -> None:
-        """Open what there is, ask if nothing was allowed yet, and take commands until the person leaves."""
+        """Open what there is, ask what was not answered yet, and take commands until the person leaves."""
         if self._folder.is_dir() and any(self._folder.iterdir()):
             self._unlock()
-        if not self._me.consent.granted(PURPOSES[0]):
+        if self._me.consent.needed(NOTICE, *PURPOSES):
             self._obey(["allow"])
         self.list()
         self._screen.say("\nType help for what you can do.", code="2")
@@ -106,7 +106,7 @@ class Shelf:
 
     def list(self, *_: str) -> None:
         """Show the best films."""
-        found = self._me.recommend(LIST_LENGTH, exclude=self._hidden)
+        found = self._me.recommend(LIST_LENGTH)
         self._shown = [*found]
         personalized = any(film.personalized for film in found)
         self._screen.title("The film shelf", "for you" if personalized else "the same for everybody")
@@ -137,31 +137,41 @@ class Shelf:
         """Show the exact parts of a film's score."""
         self._item(number)
         self._screen.say(str(self._me.explain(self._shown[int(number) - 1])))
+        self._screen.say(
+            f"\nType hide {number} or more {number} to change what is listed, and undo to take it back.", code="2"
+        )
 
     def hide(self, number: str = "", *_: str) -> None:
         """Never list a film again."""
-        item = self._item(number)
-        kept = self._me.record(item, "hide")
-        if not kept:
-            self._hidden.add(item)
-        self._screen.say(f"{self._me.bundle.title(item)} is hidden{'.' if kept else ' until you leave.'}")
+        self._me.controls.hide_item(self._item(number))
+        self._say_what_was_set()
+
+    def more(self, number: str = "", *_: str) -> None:
+        """List more films like one."""
+        self._me.controls.more_like(self._item(number))
+        self._say_what_was_set()
+
+    def undo(self, *_: str) -> None:
+        """Take back what was set last."""
+        self._me.controls.undo()
+        self._say_what_was_set()
 
     def allow(self, *_: str) -> None:
         """Show the notice and ask; only a clear yes counts."""
         self._screen.title("May I remember?", "your choice")
         self._screen.say(NOTICE.text)
         if input("\nAllow this? [y/N] ").strip().casefold() not in {"y", "yes"}:
-            allowed = self._me.consent.granted(PURPOSES[1])
-            raise InputError("It stays allowed; forbid stops it." if allowed else "Then nothing is kept.")
+            raise InputError(self._refused())
         if self._me.sizes() is None:
-            self._open(self._new_passphrase())
+            self._begin()
         self._me.consent.grant(*PURPOSES, notice=NOTICE, surface="film shelf")
+        self._answer.unlink(missing_ok=True)
         self._screen.say("Thank you. Your profile is encrypted with your passphrase.")
 
     def forbid(self, *_: str) -> None:
         """Stop using what is known; it stays encrypted where it is."""
         self._me.consent.withdraw(hs.Purpose.PERSONALIZATION, surface="film shelf")
-        self._screen.say("What I know is not used any more, not even what you hid, and nothing is added.")
+        self._screen.say("What I know is not used any more, and nothing is added. What you hid stays hidden.")
 
     def known(self, *_: str) -> None:
         """Show everything that is known and allowed."""
@@ -171,9 +181,17 @@ class Shelf:
         marks = [f"{event.kind} {event.weight:g}" if event.weight else event.kind for event in events]
         names = [bundle.title(event.item) if event.item in bundle else event.item for event in events]
         self._screen.rows(list(zip(names, marks, strict=True)))
+        for change in self._me.controls.history():
+            self._screen.say(f"{'taken back' if change.undone else 'set':>11}  {change.text}")
         for purpose in PURPOSES:
             allowed = "allowed" if self._me.consent.granted(purpose) else "not allowed"
             self._screen.say(f"{allowed:>11}  {purpose.description}", code="2")
+
+    def export(self, *_: str) -> None:
+        """Write everything to a file that the person can read."""
+        file = self._folder.with_name(f"{self._folder.name}.zip")
+        self._me.export(file)
+        self._screen.say(f"Everything that I know is in {file}. It is not encrypted: keep it where you keep letters.")
 
     def erase(self, *_: str) -> None:
         """Destroy everything and print the receipt."""
@@ -193,7 +211,7 @@ class Shelf:
             return
         try:
             self._commands[words[0]](*words[1:])
-        except (hs.HomespunError, InputError) as error:
+        except (hs.HomespunError, InputError, OSError) as error:
             self._screen.say(f"{error}", code="31")
 
     def _item(self, number: str) -> str:
@@ -201,6 +219,32 @@ class Shelf:
             raise InputError("Name a film by its number in the list above, for instance: why 1")
         film = self._shown[int(number) - 1]
         return film if isinstance(film, str) else film.item
+
+    def _say_what_was_set(self) -> None:
+        kept = "" if self._me.sizes() else ", until you leave"
+        self._screen.say(f"{self._me.controls.history()[-1].text}{kept}.")
+
+    def _said(self) -> str | None:
+        return self._answer.read_text(encoding="utf-8") if self._answer.exists() else None
+
+    def _refused(self) -> str:
+        """Take a no for an answer, and return what it means."""
+        if self._me.sizes() is not None:
+            allowed = self._me.consent.granted(hs.Purpose.PERSONALIZATION)
+            return f"It stays {'allowed; forbid stops it' if allowed else 'forbidden'}."
+        if self._me.consent.needed(NOTICE, *PURPOSES):
+            self._me.consent.refuse(*PURPOSES, notice=NOTICE, surface="film shelf")
+            self._answer.write_text(self._me.consent.choices(), encoding="utf-8")
+        return "Then nothing is kept but this answer, so that I do not ask again. Type allow to change it."
+
+    def _begin(self) -> None:
+        """Open a profile that the yes will create, with the earlier answer and what was set so far."""
+        before = self._me.controls.current()
+        self._open(self._new_passphrase(), self._said())
+        for item in before.hidden_items:
+            self._me.controls.hide_item(item)
+        for item in before.more_like:
+            self._me.controls.more_like(item)
 
     def _unlock(self) -> None:
         while True:
@@ -211,8 +255,9 @@ class Shelf:
                     raise
                 self._screen.say(f"{error} Ctrl-C leaves.", code="31")
 
-    def _open(self, passphrase: str) -> None:
-        opened = hs.Personalizer.open(self._folder, key=hs.Key.passphrase(passphrase), bundle=self._me.bundle)
+    def _open(self, passphrase: str, choices: str | None = None) -> None:
+        key = hs.Key.passphrase(passphrase)
+        opened = hs.Personalizer.open(self._folder, key=key, bundle=self._me.bundle, choices=choices)
         self._me.close()
         self._me = opened
 

@@ -1,5 +1,6 @@
 """What would cost somebody their first five minutes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,12 @@ def test_the_quickstart_fails_or_leaves_something_behind(repository: Path, tmp_p
     assert all("because you rated" in line for line in lines[:5])
     assert any(line.startswith("score") for line in lines)
     assert "solid-state" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    # The mark by which a restored backup erases itself again: the profile's random id, and nothing about anybody.
+    assert {path.name for path in tmp_path.iterdir()} == {"profile.erased", "profile.erased.lock"}
+    (mark,) = (tmp_path / "profile.erased").read_text(encoding="utf-8").splitlines()
+    assert json.loads(mark).keys() == {"schema", "profile", "mac"}
+    assert json.loads(mark)["profile"] in done.stdout
+    assert (tmp_path / "profile.erased.lock").read_bytes() == b""
 
 
 def test_the_quickstart_talks_to_somebody(repository: Path, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """What the film shelf could do to the person who uses it: driven as a person would, by what is typed."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -46,6 +49,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def files(home: Path) -> list[str]:
+    return sorted(path.name for path in home.iterdir())
+
+
 def first_title(said: str) -> str:
     """Return the title of the first film of the last list."""
     line = said[said.rindex(FIRST) :].splitlines()[0]
@@ -54,11 +61,31 @@ def first_title(said: str) -> str:
 
 @pytest.mark.parametrize("answer", ["n", "", "no thanks", "yess"])
 def test_something_is_on_the_disk_without_a_clear_yes(talk: Talk, home: Path, answer: str) -> None:
-    said = talk(answer, "rate 1 9", "hide 2", "list", "known", "quit")
-    assert list(home.iterdir()) == []
+    said = talk(answer, "rate 1 9", "hide 2", "more 3", "list", "known", "quit")
+    assert files(home) == ["profile.answer"]
+    assert not re.search("tt[0-9]|rate|hide|more", (home / "profile.answer").read_text(encoding="utf-8"))
     assert "not kept" in said
     assert "0 events" in said
     assert "the same for everybody" in said
+
+
+def test_a_no_is_forgotten_and_asked_for_again(talk: Talk, home: Path) -> None:
+    assert "May I remember?" in talk("n", "quit")
+    assert "May I remember?" not in talk("list", "quit")
+    assert "Thank you" in talk("allow", "y", "rate 1 10", "quit")
+    assert files(home) == ["profile"]
+    with hs.Personalizer.open(home / "profile", key=hs.Key.passphrase(WORDS)) as me:
+        assert [record.action for record in me.consent.records()] == ["refuse", "refuse", "grant", "grant"]
+        me.bundle.close()
+    assert "May I remember?" not in talk("list", "quit")
+
+
+def test_an_answer_that_is_left_behind_ends_what_was_allowed_later(talk: Talk, home: Path) -> None:
+    talk("n", "quit")
+    answer = (home / "profile.answer").read_bytes()
+    talk("allow", "y", "rate 1 10", "quit")
+    (home / "profile.answer").write_bytes(answer)
+    assert "1 events" in talk("known", "quit")
 
 
 def test_leaving_at_the_question_counts_as_a_yes(talk: Talk, home: Path) -> None:
@@ -90,16 +117,49 @@ def test_what_was_rated_is_forgotten_or_not_used(talk: Talk) -> None:
 
 def test_a_hidden_film_comes_back_in_the_next_list_or_after_a_restart(talk: Talk) -> None:
     hidden = first_title(talk("y", "hide 1", "quit"))
-    later = talk("list", "known", "quit")
-    lists = later[: later.index("What I know")]
-    assert hidden not in lists
-    assert f"{hidden}  hide" in later
+    later = talk("list", "known", "undo", "list", "quit")
+    known, undone = later.index("What I know"), later.index("took back entry 1")
+    assert hidden not in later[:known]
+    assert f"set  never show {hidden}" in later[known:undone]
+    assert hidden in later[undone + len(f"took back entry 1 (never show {hidden})") :]
+
+
+def test_a_hidden_film_comes_back_after_what_is_known_was_forbidden(talk: Talk) -> None:
+    hidden = first_title(talk("y", "rate 3 9", "list", "hide 1", "quit"))
+    forbidden = talk("forbid", "list", "quit")
+    assert "the same for everybody" in forbidden
+    assert hidden not in forbidden
+
+
+def test_more_like_a_film_changes_nothing_or_cannot_be_taken_back(talk: Talk) -> None:
+    said = talk("y", "more 1", "list", "why 1", "undo", "list", "quit")
+    headings = [line.split("  ")[-1].strip() for line in said.splitlines() if line.startswith("The film shelf")]
+    assert headings == ["the same for everybody", "for you", "the same for everybody"]
+    assert "because you asked for more like" in said
+    assert "Type hide 1 or more 1" in said
+
+
+def test_what_was_set_before_the_yes_is_lost_with_it(talk: Talk) -> None:
+    said = talk("n", "hide 1", "more 2", "allow", "y", "known", "quit")
+    assert "until you leave." in said
+    known = said[said.rindex("What I know") :]
+    assert known.count("set  never show") == 1
+    assert known.count("set  more like") == 1
+
+
+def test_an_export_lacks_something_or_replaces_a_file(talk: Talk, home: Path) -> None:
+    said = talk("y", "rate 1 10", "hide 2", "export", "export", "quit")
+    assert "It is not encrypted" in said
+    assert "exists and was left as it is" in said
+    with ZipFile(home / "profile.zip") as archive:
+        assert len(json.loads(archive.read("data/events.json"))["rows"]) == 1
+        assert len(json.loads(archive.read("data/controls.json"))["rows"]) == 1
 
 
 def test_a_hidden_film_comes_back_where_nothing_may_be_kept(talk: Talk) -> None:
     said = talk("n", "hide 1", "list", "quit")
-    hidden = first_title(said[: said.index("is hidden until you leave")])
-    assert hidden not in said[said.index("is hidden until you leave") :]
+    told = said.index("never show ")
+    assert first_title(said[:told]) not in said[said.index("until you leave", told) :]
 
 
 def test_what_is_known_is_used_after_it_was_forbidden(talk: Talk, home: Path) -> None:
@@ -115,17 +175,19 @@ def test_the_profile_is_still_there_after_erase(talk: Talk, home: Path) -> None:
     said = talk("y", "rate 1 10", "erase", "yes", "known", "list", "quit")
     receipt = said[said.index("Receipt") :]
     assert "profile key: logical." in receipt
-    assert "events and consent records: logical." in receipt
+    assert "events: logical." in receipt
+    assert "consent and ledger: logical." in receipt
     assert "solid-state disk" in receipt
     assert "0 events" in receipt
     assert "because you rated" not in receipt
-    assert list(home.iterdir()) == []
+    assert files(home) == ["profile.erased", "profile.erased.lock"]
     assert "May I remember?" in talk("n", "quit")
 
 
 def test_erase_takes_a_slip_for_a_yes(talk: Talk, home: Path) -> None:
     assert "Nothing was erased" in talk("y", "rate 1 10", "erase", "y", "quit")
-    assert (home / "profile" / "profile.db").is_file()
+    assert "1 events" in talk("known", "quit")
+    assert (home / "profile" / "key.json").is_file()
 
 
 def test_another_passphrase_opens_the_shelf(talk: Talk, tmp_path: Path) -> None:

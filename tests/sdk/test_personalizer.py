@@ -176,7 +176,8 @@ def test_a_withdrawal_takes_effect_later(me: hs.Personalizer, bundle: hs.Bundle)
     allow(me)
     me.record("item-3")
     personal = listed(me)
-    assert me.consent.withdraw(hs.Purpose.PERSONALIZATION) is None
+    withdrawal = me.consent.withdraw(hs.Purpose.PERSONALIZATION)
+    assert (withdrawal.purposes, withdrawal.receipt) == ((hs.Purpose.PERSONALIZATION,), None)
     assert listed(me) == popular(bundle)
     assert me.recommend(1)[0].reason.endswith("not personalized, because you did not allow it")
     assert me.explain("item-7").personalized is False
@@ -190,9 +191,10 @@ def test_a_withdrawal_takes_effect_later(me: hs.Personalizer, bundle: hs.Bundle)
 def test_withdrawing_storage_leaves_something_behind(me: hs.Personalizer, folder: Path, bundle: hs.Bundle) -> None:
     allow(me)
     me.record("item-3")
-    receipt = me.consent.withdraw(hs.Purpose.DEVICE_STORAGE)
-    assert receipt is not None
-    assert receipt.stores
+    withdrawal = me.consent.withdraw(hs.Purpose.DEVICE_STORAGE)
+    assert withdrawal.receipt is not None
+    assert withdrawal.receipt.stores
+    assert str(withdrawal.receipt) in str(withdrawal)
     assert me.events() == []
     assert me.sizes() is None
     assert listed(me) == popular(bundle)

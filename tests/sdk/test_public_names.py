@@ -11,10 +11,12 @@ import pytest
 
 import homespun
 from homespun import errors
+from homespun.person.export import Recipient
 
 PUBLIC = [
     "Attribution",
     "Bundle",
+    "Controller",
     "Event",
     "Explanation",
     "HomespunError",
@@ -23,9 +25,12 @@ PUBLIC = [
     "Personalizer",
     "Purpose",
     "Receipt",
+    "Recipient",
     "Recommendation",
+    "Retention",
     "Scored",
     "Settings",
+    "Withdrawal",
     "__version__",
 ]
 HEAVY = ["onnxruntime", "onnx", "homespun_server", "scipy", "sklearn", "duckdb", "pyarrow", "keyring", "pytest"]
@@ -47,7 +52,13 @@ def test_every_error_has_another_root_than_the_drawn_one() -> None:
     defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert defined == set(errors.__all__)
     assert issubclass(errors.MisuseError, ValueError)
-    roots = [errors.MisuseError, errors.UntrustedInputError, errors.ProfileError]
+    roots = [
+        errors.MisuseError,
+        errors.UntrustedInputError,
+        errors.BudgetError,
+        errors.TransportError,
+        errors.ProfileError,
+    ]
     for name in set(errors.__all__) - {"HomespunError"}:
         assert sum(issubclass(getattr(errors, name), root) for root in roots) == 1
 
@@ -84,6 +95,12 @@ def test_an_import_loads_what_is_slow_or_belongs_to_the_server(statement: str) -
     loaded = {module.partition(".")[0] for module in json.loads(done.stdout)}
     assert "homespun" in loaded
     assert sorted(loaded & set(HEAVY)) == []
+
+
+def test_a_name_that_is_loaded_late_is_another_one() -> None:
+    assert homespun.Recipient is Recipient
+    with pytest.raises(AttributeError, match="Recipent"):
+        homespun.Recipent  # noqa: B018 - a slip of the pen
 
 
 def test_a_marker_tells_type_checkers_that_there_are_types(repository: Path) -> None:

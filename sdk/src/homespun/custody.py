@@ -101,7 +101,11 @@ class Custody:
     @property
     def may_write(self) -> bool:
         """Whether there is a profile that keeps choices: one whose storage nobody ended."""
-        return self.store is not None and not storage_withdrawn(self._stored(self.store))
+        if self.store is None:
+            return False
+        ledger = self._stored(self.store)
+        # One that was never allowed is what a crash has left before the first grant was in it.
+        return not storage_withdrawn(ledger) and (ledger.may_store or Purpose.DEVICE_STORAGE in ledger.deciding)
 
     def look(self) -> None:
         """Notice what other processes did: a profile that appeared, or whose storage was withdrawn."""

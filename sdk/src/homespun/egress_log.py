@@ -11,7 +11,8 @@ Entries = tuple[EgressEntry, ...]
 
 
 class _Keeper(Protocol):
-    def store(self) -> ProfileStore | None: ...
+    def store(self) -> ProfileStore | None:
+        """Return the open profile; None while there is none."""
 
 
 class HomeLog:

@@ -10,7 +10,21 @@ import pytest
 import homespun as hs
 from homespun.cli import main
 from tests.sdk import bundles
-from tests.sdk.cli.support import Options, Run
+from tests.sdk.cli.support import Run
+from tests.sdk.profile.support import contents
+
+WITH_A_PROFILE = [
+    ["ledger"],
+    ["profile", "show"],
+    ["profile", "check"],
+    ["profile", "export", "never.zip"],
+    ["profile", "undo"],
+    ["profile", "erase", "--yes"],
+    ["profile", "erase", "--item", "item-3", "--yes"],
+    ["profile", "rekey", "--new-passphrase-file", "nowhere"],
+    ["profile", "rotate"],
+    ["profile", "recovery"],
+]
 
 
 class Command:
@@ -107,6 +121,13 @@ def test_what_comes_from_elsewhere_steers_the_terminal(
         ["recommend", "-k", "ten"],
         ["recommend", "--liked"],
         ["explain", "item-1", "--rows", "0"],
+        ["ledger"],
+        *([*command, "--keyring", "x", "--profile", "y", "--recovery"] for command in WITH_A_PROFILE),
+        ["profile", "export", "x.zip", "--profile", "y", "--seal", "--recipient", "z"],
+        ["profile", "export", "--profile", "y"],
+        ["profile", "undo", "0", "--profile", "y"],
+        ["profile", "erase", "--profile", "y", "--from", "yesterday"],
+        ["profile", "erase", "--profile", "y", "--until", "2026-02-30"],
     ],
 )
 def test_wrong_usage_has_another_status_than_an_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,28 +148,48 @@ def test_an_error_is_a_traceback_or_says_nothing(
     run: Run, bundle_folder: Path, profile: Path, secret: Path, tmp_path: Path
 ) -> None:
     bundle = ("--bundle", bundle_folder)
-    key = ("--passphrase-file", secret)
-    nowhere = tmp_path / "nowhere"
+    nowhere = ("--passphrase-file", secret, "--profile", tmp_path / "nowhere")
     run.fails("no item 'item-99'", "recommend", *bundle, "--liked", "item-3", "item-99")
     run.fails("no item 'item-99'", "explain", "item-99", *bundle)
-    run.fails("there is no profile", "recommend", *bundle, *key, "--profile", nowhere)
-    run.fails("there is no profile", "profile", "show", *bundle, *key, "--profile", nowhere)
-    run.fails("there is no profile", "profile", "erase", "--yes", "--profile", nowhere)
-    run.fails("cannot be read", "recommend", "--bundle", nowhere)
-    run.fails("passphrase file", "profile", "show", *bundle, "--profile", profile, "--passphrase-file", nowhere)
-    (tmp_path / "empty").write_text("\n", encoding="utf-8")
-    run.fails("empty", "profile", "show", *bundle, "--profile", profile, "--passphrase-file", tmp_path / "empty")
-    (tmp_path / "other").write_text("wrong", encoding="utf-8")
-    run.fails("", "profile", "show", *bundle, "--profile", profile, "--passphrase-file", tmp_path / "other")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    run.fails(
-        "cannot be read",
-        "profile",
-        "show",
-        *bundle,
-        "--profile",
-        profile,
-        "--passphrase-file",
-        tmp_path / "binary",
-    )
-    assert not nowhere.exists()
+    run.fails("there is no profile", "recommend", *bundle, *nowhere)
+    run.fails("there is no profile", "profile", "erase", "--yes", "--profile", tmp_path / "nowhere")
+    run.fails("cannot be read", "recommend", "--bundle", tmp_path / "nowhere")
+    for command in WITH_A_PROFILE:
+        run.fails("there is no profile", *command, *nowhere)
+    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "nowhere.erased").exists()
+
+
+@pytest.mark.parametrize("command", WITH_A_PROFILE, ids=" ".join)
+def test_a_wrong_key_is_a_traceback_or_changes_something(
+    run: Run, profile: Path, tmp_path: Path, command: list[str]
+) -> None:
+    before = contents(profile)
+    (tmp_path / "other").write_text("wrong horse", encoding="utf-8")
+    line = run.fails("does not open", *command, "--profile", profile, "--passphrase-file", tmp_path / "other")
+    assert "wrong horse" not in line
+    assert contents(profile) == before
+
+
+@pytest.mark.parametrize("option", ["--passphrase-file", "--recovery-file"])
+def test_a_key_that_cannot_be_read_is_a_traceback_or_is_shown(
+    run: Run, profile: Path, tmp_path: Path, option: str
+) -> None:
+    for name, content, match in (
+        ("empty", b"\n", "empty" if option == "--passphrase-file" else "mistyped"),
+        ("binary", b"correct horse\xff\xfe", "not UTF-8"),
+        ("missing", None, "cannot be read"),
+    ):
+        file = tmp_path / name
+        if content is not None:
+            file.write_bytes(content)
+        line = run.fails(match, "profile", "check", "--profile", profile, option, file)
+        assert "horse" not in line
+
+
+def test_an_error_of_several_lines_is_not_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise hs.errors.MisuseError("first\nsecond\r\nthird")
+
+    monkeypatch.setattr("homespun.cli.recommending.bundle_of", fail)
+    run.fails("first second", "demo")

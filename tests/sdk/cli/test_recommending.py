@@ -102,4 +102,4 @@ def test_what_the_person_set_is_not_heeded(run: Run, whole: Options, machine: Ma
     with machine.open(key=hs.Key.passphrase(PHRASE)) as me:
         me.controls.hide_item(best)
     assert best not in run.done("recommend", "-k", 40, "--json", *whole)
-    assert "hidden" in run.done("explain", best, *whole)
+    assert "because you hid it" in run.done("explain", best, *whole)

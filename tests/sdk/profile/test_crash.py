@@ -13,8 +13,19 @@ from typing import IO
 
 import pytest
 
-from homespun.profile import ProfileStore, finish_interrupted_erasure
-from tests.sdk.profile.support import DRIVER, EVENTS, contents, raw_key, traces
+from homespun.profile import discard_interrupted_creation, exists, finish_interrupted_erasure
+from tests.sdk.profile.support import (
+    DRIVER,
+    EVENTS,
+    contents,
+    created,
+    items_of,
+    opened,
+    place_at,
+    record,
+    traces,
+    vaults_of,
+)
 
 WORDS = ["item-1", "secretly-viewed", "secret-place", *(event.item for event in EVENTS[:3])]
 OPERATIONS = 40
@@ -53,7 +64,7 @@ def killed(folder: Path, action: str, after: float) -> None:
         time.sleep(after)
 
 
-def recorded(folder: Path, acknowledgements: int) -> int:
+def killed_while_recording(folder: Path, acknowledgements: int) -> int:
     """Kill a recording process after so many acknowledgements; return the last one that it gave."""
     with driver(folder, "record") as run:
         assert run.lines.readline() == "ready\n"
@@ -66,8 +77,9 @@ def recorded(folder: Path, acknowledgements: int) -> int:
 
 def assert_every_acknowledged_event_is_there(folder: Path, acknowledged: int) -> None:
     assert traces(folder, WORDS) == []
-    with ProfileStore.open(folder, raw_key()) as store:
-        items = [event.item for event in store.events()]
+    with opened(folder) as store:
+        store.check()
+        items = items_of(store)
     assert items == [f"item-{number}" for number in range(len(items))]
     assert len(items) >= acknowledged
     assert traces(folder, WORDS) == []
@@ -75,20 +87,22 @@ def assert_every_acknowledged_event_is_there(folder: Path, acknowledged: int) ->
 
 def assert_nobody_is_locked_out(folder: Path) -> None:
     """The profile, whatever became of it, can be opened or created, and used."""
-    use = ProfileStore.open if ProfileStore.exists(folder) else ProfileStore.create
-    with use(folder, raw_key()) as store:
+    discard_interrupted_creation(place_at(folder))
+    use = opened if exists(folder) else created
+    with use(folder) as store:
         assert store.events() == []
-        store.add_events(EVENTS)
-    with ProfileStore.open(folder, raw_key()) as store:
+        assert record(store, *EVENTS) == len(EVENTS)
+    with opened(folder) as store:
         assert store.events() == EVENTS
-    assert sorted(contents(folder)) == ["key.json", "profile.db"]
+    assert set(contents(folder)) == {"key.json", *(path.name for path in vaults_of(folder))}
+    assert [path.name.partition("-")[0] for path in vaults_of(folder)] == ["epoch", "profile", "state"]
 
 
 def assert_whole_or_gone(folder: Path) -> None:
     """An erasure that was cut off has not begun, or can be completed; nothing is in between."""
     assert traces(folder.parent, WORDS) == []
-    if ProfileStore.exists(folder):
-        with ProfileStore.open(folder, raw_key()) as store:
+    if exists(folder):
+        with opened(folder) as store:
             assert store.events() == EVENTS
         return
     finish_interrupted_erasure(folder)
@@ -99,8 +113,8 @@ def assert_whole_or_gone(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made") / "profile"
-    with ProfileStore.create(folder, raw_key()) as store:
-        store.add_events(EVENTS)
+    with created(folder) as store:
+        record(store, *EVENTS)
     return folder
 
 
@@ -110,7 +124,7 @@ def test_killed_at_any_moment(runs: Callable[[str, int], Sequence[int]], tmp_pat
         folder = tmp_path / str(number) / "profile"
         phase = chance.choice(["create", "record", "record", "erase"])
         if phase == "record":
-            acknowledged = recorded(folder, chance.randrange(80))
+            acknowledged = killed_while_recording(folder, chance.randrange(80))
             assert_every_acknowledged_event_is_there(folder, acknowledged)
         elif phase == "create":
             killed(folder, "create", chance.uniform(0, 0.03))
@@ -151,12 +165,12 @@ def test_the_runs_above_reach_from_the_first_file_operation_to_the_last(
 
 def test_killed_recording_processes_that_share_a_profile_lose_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "profile"
-    ProfileStore.create(folder, raw_key()).close()
+    created(folder).close()
     with driver(folder, "record") as one, driver(folder, "record") as two:
         acknowledged = [line for run in (one, two) for line in (run.lines.readline() for _ in range(30))]
     numbers = [int(line) for line in acknowledged if line != "ready\n"]
     assert len(numbers) == 58
-    with ProfileStore.open(folder, raw_key()) as store:
-        items = [event.item for event in store.events()]
+    with opened(folder) as store:
+        items = items_of(store)
     for number in set(numbers):
         assert items.count(f"item-{number}") >= numbers.count(number)

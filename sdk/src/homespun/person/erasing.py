@@ -17,6 +17,14 @@ _STORES = {
 }
 
 
+_VETOED = StoreErasure(
+    "the inferred interest",
+    "logical",
+    "It is worked out from the events whenever it is needed and stored nowhere. That it is unwanted is recorded as "
+    "what the person set, so it counts nothing from now on; the events stay.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
     """A part of a profile, as the person names it; events have to fit every condition.
@@ -111,10 +119,12 @@ def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
     """
     selection = part.selection(bundle, {event.item for event in home.events()})
     done = home.forget(selection)
+    stores = () if done is None else _stores(done)
     if part.inference is not None:
         tag = part.inference
         home.set_control(lambda entries: entry(entries, "interest", tag, 0.0, home.now()))
-    return _signed(home, part, () if done is None else _stores(done))
+        stores = stores if done is None else (*stores, _VETOED)
+    return _signed(home, part, stores)
 
 
 def _stores(done: Forgotten) -> tuple[StoreErasure, ...]:

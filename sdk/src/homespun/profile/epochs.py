@@ -7,6 +7,7 @@ memory, and only new ones are read again, unless rows were taken out or another 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import apsw
@@ -33,6 +34,7 @@ _INSERT_IF = """INSERT INTO event (uid, recorded, item, kind, time, weight, cont
 SELECT ?, ?, ?, ?, ?, ?, ? WHERE permitted()"""
 _SELECT = "SELECT id, uid, item, kind, time, weight, context FROM event WHERE id > ? ORDER BY id"
 _LATEST = "SELECT id, uid, item, kind, time, weight, context FROM event ORDER BY id DESC LIMIT ?"
+_HIGHEST = "SELECT max(id) FROM event"
 _KNOWN = "SELECT uid FROM event WHERE uid IN (SELECT value FROM json_each(?))"
 
 
@@ -60,24 +62,30 @@ class Epochs:
         self._seconds = epoch_days * _SECONDS_PER_DAY
         self._read: dict[str, _Read] = {}
         self._written = 0
+        self._asked = ("", 0)
 
-    def prepare(self, now: float) -> None:
-        """Make sure that an epoch is open for events of now.
+    def prepare(self, now: float, permitted: Callable[[], bool]) -> bool:
+        """Make sure that an epoch is open for what is kept now, if anything may be; return whether it may be.
 
         Raises:
             apsw.BusyError: Somebody else is writing to the main database.
         """
         if not self._is_due(now):
-            return
+            return True
+        self._vaults.look()
+        # No file is begun, and nobody waited for, for what may not be kept.
+        if not permitted():
+            return False
         with self._vaults.writing_main() as main:
             # Another process may have begun it meanwhile.
             if not self._is_due(now):
-                return
+                return True
             number = max((row.number for row in self._vaults.epochs), default=0) + 1
             ended = self._vaults.epoch
             if ended is not None:
                 set_state(main, ended.name, "sealed")
             self._vaults.make(VaultKind.EPOCH, number, started=now, state="open", fill=lambda _: None)
+        return True
 
     def _is_due(self, now: float) -> bool:
         row = self._vaults.epoch
@@ -97,8 +105,11 @@ class Epochs:
         Returns:
             How many were not there yet; None if it was not permitted.
         """
-        self.prepare(recorded)
+        if not self.prepare(recorded, permitted):
+            return None
         self.touched()
+        # Where the clock was set back, what is recorded now is no older than the epoch that it is recorded in.
+        recorded = max(recorded, 0 if self._vaults.epoch is None else self._vaults.epoch.started)
         if len(rows) == 1 and rows[0][0] is None:
             uid, *rest = rows[0]
             return self._vaults.insert_if(_INSERT_IF, (uid, recorded, *rest), permitted, durability)
@@ -157,6 +168,14 @@ class Epochs:
     def _version(self, connection: apsw.Connection) -> int:
         # Others' commits change the one, our own the other.
         return hash((connection.pragma("data_version"), self._written))
+
+    def grown(self) -> float:
+        """Return how many events the open epoch got since this was asked before; infinity if that was another epoch."""
+        row = self._vaults.epoch
+        if row is None:
+            return 0
+        before, self._asked = self._asked, (row.name, int(self._vaults.connection(row).execute(_HIGHEST).get or 0))
+        return max(0, self._asked[1] - before[1]) if before[0] == row.name else inf
 
     def touched(self) -> None:
         """Know that rows were changed by this process."""

@@ -102,6 +102,14 @@ def present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if os.path.lexists(folder / name))
 
 
+def file_size(path: Path) -> int:
+    """Return a file's bytes; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def named(folder: Path) -> Path:
     """Return the folder as an absolute path: a relative one would be another once the process changes its own.
 

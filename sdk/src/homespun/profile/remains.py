@@ -143,6 +143,7 @@ class _Search:
         self._bounded = False
 
     def run(self, own: set[str]) -> Remains:
+        """Look through every file but those in ``own``."""
         held = _held_files(self._folder)
         for path, status in self._candidates(own):
             self._files += 1

@@ -9,7 +9,7 @@ Clocks can be wrong. One that stands earlier deletes nothing more. One that jump
 until then. What was recorded in a future that did not come counts as recorded now.
 """
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -18,6 +18,7 @@ import apsw
 import msgspec
 
 from homespun.config import Retention, Settings
+from homespun.errors import ProfileError
 from homespun.profile.epochs import Epochs, count_events, mark_deletion
 from homespun.profile.index import VaultRow, get_setting, set_setting, set_started, set_state
 from homespun.profile.vault import truncate_log
@@ -28,6 +29,10 @@ DOUBTED_DAYS: Final = 90.0
 CONFIRMED_AFTER_DAYS: Final = 1.0
 EVERY_SECONDS: Final = 3600.0
 """Age is looked at no more often than this, beside every opening."""
+
+_AGAIN_SECONDS = 60.0
+_AGAIN_EVENTS = 100
+"""When what failed is tried again."""
 
 LOG_DAYS: Final = 365.0
 """How long explanation records and exposures are kept, in days, unless events are kept for less."""
@@ -80,27 +85,36 @@ class Retainer:
         self._most = {kind: most for kind, most in limits.items() if most is not None}
         self._policy = _policy(settings)
 
-    def after_writing(self, events: Sized, now: float) -> None:
-        """Enforce what events that were just written have made due."""
-        self._room -= len(events)
-        if not 0 <= now - self._looked < EVERY_SECONDS:
-            self.enforce(now)
-        if self._room < 0:
-            self._take_out(lambda _: self._drop_surplus())
+    def after_writing(self, now: float) -> None:
+        """Enforce what has become due when events were just written, by whomever.
+
+        What was written stays written: what cannot be done now is done at a later writing, or at the next opening,
+        which tells why if it still cannot.
+        """
+        try:
+            self._room -= self._epochs.grown() if self._most else 0
+            if not 0 <= now - self._looked < EVERY_SECONDS:
+                self.enforce(now)
+            if self._room < 0:
+                self._take_out(lambda _: self._drop_surplus())
+        except (apsw.Error, OSError, ProfileError):
+            self._looked = now + _AGAIN_SECONDS - EVERY_SECONDS
+            self._room = _AGAIN_EVENTS
 
     def forget_counts(self) -> None:
         """Count again before the next decision about what is too much."""
         self._room = -1
 
     def enforce(self, now: float) -> None:
-        """Take out what is too old, unless that was done a moment ago."""
+        """Take out what is too old and what is too much, unless that was done a moment ago."""
         main = self._vaults.main
         known = Clock(get_setting(main, "clock_seen") or now, get_setting(main, "clock_doubted"))
         done = get_setting(main, "retention") == self._policy and get_setting(main, "clock_seen") is not None
         if not done or known.doubted is not None or not 0 <= now - known.seen < EVERY_SECONDS:
             self._take_out(lambda main: self._enforced(main, known, now))
+        else:
+            self._room = -1
         self._looked = now
-        self._room = -1
 
     def _enforced(self, main: apsw.Connection, known: Clock, now: float) -> list[VaultRow]:
         clock = known.told(now)
@@ -109,17 +123,15 @@ class Retainer:
         set_setting(main, "clock_seen", clock.seen)
         set_setting(main, "clock_doubted", clock.doubted)
         set_setting(main, "retention", self._policy)
-        return self._drop_old(now) if clock.doubted is None else []
+        return [*(self._drop_old(now) if clock.doubted is None else ()), *self._drop_surplus()]
 
     def _take_out(self, choose: Callable[[apsw.Connection], list[VaultRow]]) -> None:
         """Take out rows while nobody else can rewrite an epoch, and destroy the epochs of which nothing is left."""
         with self._vaults.writing_main() as main:
             touched = choose(main)
-            for row in touched:
-                if row.state == "sealed" and _is_empty(self._vaults.connection(row)):
+            for row, connection in self._epochs.all():
+                if row.state == "sealed" and _is_empty(connection):
                     set_state(main, row.name, "garbage")
-        if not touched:
-            return
         self._epochs.touched()
         for row in touched:
             if row in self._vaults.epochs:

@@ -23,7 +23,7 @@ from homespun.errors import ClosedError, ProfileError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.epochs import Epochs, count_events, count_exposures, read_decisions
 from homespun.profile.failures import damaged, translated
-from homespun.profile.files import KEY, present, side_files
+from homespun.profile.files import KEY, file_size, side_files
 from homespun.profile.forgetting import Forgotten, Selection, clear, forget, forget_attribute, rectify
 from homespun.profile.index import get_setting, set_setting
 from homespun.profile.key_store import KeyStore
@@ -196,7 +196,7 @@ class ProfileStore:
             wanted = durability or self._settings.durability
             added = self._epochs.add(rows, now, lambda: allowed(self._viewed()), wanted)
             if added is not None:
-                self._retainer.after_writing(events, now)
+                self._retainer.after_writing(now)
         return added
 
     def events(self) -> list[Event]:
@@ -309,7 +309,8 @@ class ProfileStore:
         self, insert: str, allowed: Callable[[View], bool], rows: Sequence[tuple[float | str, ...]], now: float
     ) -> bool:
         with self._databases() as vaults:
-            self._epochs.prepare(now)
+            if not self._epochs.prepare(now, lambda: allowed(self._viewed())):
+                return False
             with vaults.writing_epoch(self._settings.durability) as (_, connection):
                 permitted = allowed(self._viewed())
                 if permitted:
@@ -449,7 +450,7 @@ class ProfileStore:
             return 0
         vaults = (self.vaults.main_name, *self.vault_keys())
         names = (KEY, *(file for name in vaults for file in side_files(name)))
-        return sum((self.folder / name).stat().st_size for name in present(self.folder, names))
+        return sum(file_size(self.folder / name) for name in names)
 
     def _reading(self, read: Callable[[], T]) -> T:
         with self._databases() as vaults:

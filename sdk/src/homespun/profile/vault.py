@@ -3,7 +3,8 @@
 Every page is encrypted and authenticated (AEGIS-256 in SQLite3 Multiple Ciphers) with the vault's random
 256-bit key itself; nothing is derived inside. A page that was changed, moved or comes from another vault
 fails to decrypt when it is read. Non-goals: somebody who can write to the folder can put an older copy of all
-its files back, or cut off the newest entries of the write-ahead log; encryption cannot tell.
+its files back, or one of them that was not rewritten since, or cut off the newest entries of the write-ahead log;
+encryption cannot tell.
 """
 
 import contextlib
@@ -86,6 +87,7 @@ def open_vault(path: Path, key: Secret, schema: Schema, settings: Settings) -> a
     connection = connect_with_key(path, key, settings)
     try:
         check_mark(connection, path, schema.application_id, PROFILE_VERSION)
+        _check_whole(connection, path)
         _configure(connection, schema, settings, path.parent)
         _check_tables(connection, path, schema)
     except BaseException:
@@ -133,9 +135,18 @@ def keep_log(connection: apsw.Connection, *, keep: bool) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep))
 
 
+def merge_log(connection: apsw.Connection) -> bool:
+    """Merge of the write-ahead log what can be merged without waiting for anybody; return whether that is all."""
+    return _merged(connection, "PASSIVE")
+
+
 def truncate_log(connection: apsw.Connection) -> bool:
     """Merge the write-ahead log and cut it to nothing; return whether SQLite says that it was done."""
-    rows = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return _merged(connection, "TRUNCATE")
+
+
+def _merged(connection: apsw.Connection, how: str) -> bool:
+    rows = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
     busy, frames, merged = rows[0]
     # In memory there is no log, and SQLite says -1.
     return busy == 0 and frames == merged
@@ -207,6 +218,12 @@ def _create_tables(connection: apsw.Connection, schema: Schema) -> None:
         f"BEGIN IMMEDIATE; {schema.statements} PRAGMA application_id = {schema.application_id}; "
         f"PRAGMA user_version = {PROFILE_VERSION}; COMMIT;"
     ).fetchall()
+
+
+def _check_whole(connection: apsw.Connection, path: Path) -> None:
+    # Of a page that is there in part only, SQLite would take the bytes as they are: neither authenticated nor decrypted.
+    if path.stat().st_size % _PAGE_SIZE and merge_log(connection) and path.stat().st_size % _PAGE_SIZE:
+        raise damaged(path.parent, f"{path.name} was cut short")
 
 
 def _check_tables(connection: apsw.Connection, path: Path, schema: Schema) -> None:

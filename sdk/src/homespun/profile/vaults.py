@@ -31,7 +31,7 @@ from homespun.profile.index import (
 from homespun.profile.rewriting import Revise, copy_rows
 from homespun.profile.schema import SCHEMAS, VaultKind
 from homespun.profile.shelf import Shelf
-from homespun.profile.vault import keep_log, new_name, set_durability, truncate_log
+from homespun.profile.vault import keep_log, merge_log, new_name, set_durability, truncate_log
 
 RECOVERY = "recovery"
 """Setting that holds the recovery key while there is one; vault keys are then kept inside too."""
@@ -59,6 +59,7 @@ class Vaults:
         self._gate = _Gate(self, lambda: False)
         self._states: tuple[VaultRow, ...] = ()
         self._seen: int | None = None
+        self._made: list[str] = []
         self.generation = 0
         """Grows whenever something but events may have changed."""
 
@@ -153,6 +154,9 @@ class Vaults:
                 connection.execute(insert, values)
                 if not gate.stale:
                     return int(connection.changes()) if gate.open else None
+            except apsw.BusyError:
+                # Trying again would make the wait longer than it may be.
+                raise
             except (apsw.Error, OSError, ProfileError):
                 # Somebody may have replaced and destroyed it meanwhile.
                 if not self.changed:
@@ -169,6 +173,8 @@ class Vaults:
                 if not self.changed:
                     return row, connection
                 connection.execute("ROLLBACK")
+            except apsw.BusyError:
+                raise
             except (apsw.Error, OSError, ProfileError):
                 if not self.changed:
                     raise
@@ -191,14 +197,30 @@ class Vaults:
     def writing_main(self) -> Iterator[apsw.Connection]:
         """Lock the main database and then the open epoch; commit the one and then the other at the end."""
         self._seen = None
+        self._made = []
         # The epoch is let go after the main database was committed.
         with ExitStack() as locked, transaction(self.main):
             self.reload()
             locked.enter_context(self._epoch_locked())
-            yield self.main
+            try:
+                yield self.main
+            except BaseException:
+                self._abandon()
+                raise
             # What was entered is not known to others yet, and not to us if the commit fails.
             self._seen = None
+        if self._made:
+            # A main database that lost its log must not take for garbage what only the log knew of.
+            with suppress(apsw.Error):
+                merge_log(self.main)
         self.reload()
+
+    def _abandon(self) -> None:
+        """Destroy the vaults that were made in a transaction that fails, as far as that is possible now."""
+        for name in self._made:
+            with suppress(apsw.Error, OSError):
+                self._destroyed(name)
+        self._made = []
 
     @contextmanager
     def writing_state(self) -> Iterator[apsw.Connection]:
@@ -232,6 +254,7 @@ class Vaults:
             fill: Puts the first rows into it.
         """
         name = new_name(kind, self._entropy)
+        self._made.append(name)
         connection, key = self.shelf.create(name, SCHEMAS[kind])
         self._know(name, connection)
         with transaction(connection):
@@ -275,6 +298,8 @@ class Vaults:
                     remove_vault(self.main, name)
                 else:
                     left.append(name)
+        # The keys that were in it are in its log too.
+        truncate_log(self.main)
         self.reload()
         return tuple(left)
 

@@ -59,9 +59,11 @@ class _Notices:
         self._names: dict[ShownNotice | None, str] = {}
 
     def name(self, notice: ShownNotice | None) -> str:
+        """Return what the document calls a notice."""
         return self._names.setdefault(notice, f"_:notice-{len(self._names) + 1}")
 
     def node(self, notice: ShownNotice | None) -> NoticeNode:
+        """Return the notice as the document shows it."""
         if notice is None:
             return NoticeNode(id=self.name(None), language="und", applicability="dpv:NotAvailable")
         return NoticeNode(
