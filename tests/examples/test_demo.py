@@ -23,9 +23,9 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
     assert "At ε = 1 the private model" in text
     assert "on disk: nothing" in text
     assert "rounding (residual)" in text
-    readable = re.findall(r"^│ (?:key\.json|profile\S*) +│ +[\d,]+ +│ (\d+)", text, re.MULTILINE)
-    assert readable
-    assert set(readable) == {"0"}
+    files = dict(re.findall(r"^│ ((?:key\.json|profile|state|epoch)\S*) +│ +[\d,]+ +│ (\d+)", text, re.MULTILINE))
+    assert {re.sub(r"-.*", "", name) for name in files} >= {"key.json", "profile", "state", "epoch"}
+    assert set(files.values()) == {"0"}
     assert "Files left: none. Events left: 0." in text
     assert "\x1b[" not in text
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
@@ -35,4 +35,6 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
         "private-2",
         "private-4",
         "private-8",
+        "profile.erased",
+        "profile.erased.lock",
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from homespun.errors import InvalidEventError
 from homespun.model.bundle import Bundle
 from homespun_server._version import __version__
 from homespun_server.cli import main
@@ -114,3 +115,17 @@ def test_the_version_is_another(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out.strip() == f"homespun-server {__version__}"
+
+
+def test_declared_kinds_do_not_reach_the_devices(fleet_catalogue: Path, tmp_path: Path) -> None:
+    assert command("fit", "--items", fleet_catalogue, "--out", tmp_path, "--kinds", "view", "buy") == 0
+    with Bundle.open(tmp_path / "bundle") as bundle:
+        bundle.check_kind("buy")
+        with pytest.raises(InvalidEventError, match="buy"):
+            bundle.check_kind("rate")
+
+
+def test_a_kind_that_no_event_can_have_is_declared(fleet_catalogue: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert command("fit", "--items", fleet_catalogue, "--out", out, "--kinds", "No Kind") == 1
+    assert not out.exists()

@@ -43,6 +43,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
         test_share=options.test_share,
         max_items=options.max_items,
         dimensions=options.dimensions,
+        kinds=None if options.kinds is None else tuple(options.kinds),
     )
     if options.interactions is None:
         _fit_content(options, settings, console)
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--non-private", action="store_true", help="no guarantee; everything is marked so")
     command.add_argument("--name", help="the bundle's name for people")
     command.add_argument("--min-weight", type=float, metavar="W", help="least weight (rating) of a like")
+    command.add_argument("--kinds", nargs="+", metavar="KIND", help="the only kinds that devices may record (any)")
     command.add_argument(
         "--test-share", type=float, metavar="S", default=_DEFAULTS.test_share, help="users kept aside (0.1)"
     )

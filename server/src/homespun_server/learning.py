@@ -9,6 +9,7 @@ from pathlib import Path
 
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import PrivacyStatement
+from homespun.protocol.events import KIND
 from homespun.protocol.statistics import MAX_UNIVERSE, item_weights
 from homespun_server.privacy.accountant import Accountant
 from homespun_server.privacy.release import Release, release, release_without_privacy
@@ -36,6 +37,7 @@ class FitOptions:
         test_share: Share of users kept aside for evaluation, in [0, 1).
         max_items: Largest universe. Noise takes 17 µs a pair and core: 3,000 items are 4.5 million pairs.
         dimensions: Largest rank of a component.
+        kinds: The kinds of events that devices may record, declared and never taken from the table; None: any.
     """
 
     name: str = "homespun bundle"
@@ -43,11 +45,14 @@ class FitOptions:
     test_share: float = 0.1
     max_items: int = 3000
     dimensions: int = 64
+    kinds: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what means nothing, before anything is read or spent."""
         if not 2 <= self.max_items <= MAX_UNIVERSE or self.dimensions < 1:  # noqa: PLR2004 - a pair
             raise MisuseError(f"max_items must lie in 2..{MAX_UNIVERSE} and dimensions be at least 1.")
+        if self.kinds is not None and not (self.kinds and all(KIND.fullmatch(kind) for kind in self.kinds)):
+            raise MisuseError(f"kinds is {self.kinds!r}; name at least one lower-case word, or None for any kind.")
         if not 0 <= self.test_share < 1:
             raise MisuseError(f"test_share is {self.test_share}; it must lie in [0, 1).")
         if self.min_weight is not None and not math.isfinite(self.min_weight):
@@ -78,7 +83,8 @@ def make_bundle(
     """Learn from the training users' likes and write the bundle to ``folder``; see ``fit`` for the arguments."""
     learned = learn(likes, items.ids, options, budget, observer)
     delta = None if budget is None else budget.delta
-    description = Description(options.name, now, options.min_weight, delta, _parameters(options, learned))
+    parameters = _parameters(options, learned)
+    description = Description(options.name, now, options.min_weight, delta, parameters, options.kinds)
     manifest = write_bundle(learned.model, items, description, folder)
     return learned, manifest.privacy
 

@@ -108,7 +108,7 @@ def fit_content(
     Args:
         items: A CSV, Parquet or JSON Lines file, or items that were read.
         out: Folder for the bundle.
-        options: Name, dimensions and min_weight are used.
+        options: Name, dimensions, min_weight and kinds are used.
         item_columns: Which column is what, if not by their usual names.
         skip_bad_rows: Leave out rows that cannot be used instead of refusing.
         clock: The time, for the bundle's date.
@@ -130,7 +130,7 @@ def fit_content(
         )
     model = content_model(catalogue, options.dimensions)
     parameters = {"dimensions": str(model.components[0].encoder.shape[1])}
-    description = Description(options.name, clock(), options.min_weight, None, parameters)
+    description = Description(options.name, clock(), options.min_weight, None, parameters, options.kinds)
     write_bundle(model, catalogue, description, folder)
     return folder
 

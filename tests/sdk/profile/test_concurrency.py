@@ -83,7 +83,7 @@ def test_an_epoch_that_ends_for_many_at_once_is_followed_by_more_than_one_or_swa
         add(store, Event("first", id="shared"))
 
     def own(thread: int) -> int:
-        with opened(folder, settings=settings) as store:
+        with opened(folder, settings=settings, now=NOW + 2 * DAY) as store:
             added = [add(store, Event("first", id="shared"), now=NOW + 2 * DAY)]
             added += [add(store, Event(f"item-{thread}-{n}"), now=NOW + 2 * DAY) for n in range(10)]
             return sum(each or 0 for each in added)

@@ -235,7 +235,7 @@ def test_two_programs_together_keep_more_than_one_may(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stricter", [keeping(days=1, events=100), keeping(events=3), keeping(view=Retention(days=1))], ids=repr
+    "stricter", [keeping(days=1, events=100), keeping(events=3), keeping(view=Retention(days=1))], ids=["days", "number", "kind"]
 )
 def test_stricter_settings_count_only_for_what_comes(tmp_path: Path, stricter: Settings) -> None:
     folder = tmp_path / "profile"

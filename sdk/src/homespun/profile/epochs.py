@@ -34,7 +34,7 @@ _INSERT_IF = """INSERT INTO event (uid, recorded, item, kind, time, weight, cont
 SELECT ?, ?, ?, ?, ?, ?, ? WHERE permitted()"""
 _SELECT = "SELECT id, uid, item, kind, time, weight, context FROM event WHERE id > ? ORDER BY id"
 _LATEST = "SELECT id, uid, item, kind, time, weight, context FROM event ORDER BY id DESC LIMIT ?"
-_HIGHEST = "SELECT max(id) FROM event"
+_HIGHEST = "SELECT (SELECT max(id) FROM event), deletions FROM mark"
 _KNOWN = "SELECT uid FROM event WHERE uid IN (SELECT value FROM json_each(?))"
 
 
@@ -62,7 +62,7 @@ class Epochs:
         self._seconds = epoch_days * _SECONDS_PER_DAY
         self._read: dict[str, _Read] = {}
         self._written = 0
-        self._asked = ("", 0)
+        self._asked: tuple[str, int, int] = ("", 0, 0)
 
     def prepare(self, now: float, permitted: Callable[[], bool]) -> bool:
         """Make sure that an epoch is open for what is kept now, if anything may be; return whether it may be.
@@ -170,12 +170,14 @@ class Epochs:
         return hash((connection.pragma("data_version"), self._written))
 
     def grown(self) -> float:
-        """Return how many events the open epoch got since this was asked before; infinity if that was another epoch."""
+        """Return how many events the open epoch got since this was asked before; infinity if more than that happened."""
         row = self._vaults.epoch
         if row is None:
             return 0
-        before, self._asked = self._asked, (row.name, int(self._vaults.connection(row).execute(_HIGHEST).get or 0))
-        return max(0, self._asked[1] - before[1]) if before[0] == row.name else inf
+        highest: Any
+        highest, deletions = self._vaults.connection(row).execute(_HIGHEST).get
+        before, self._asked = self._asked, (row.name, deletions, highest or 0)
+        return self._asked[2] - before[2] if self._asked[:2] == before[:2] else inf
 
     def touched(self) -> None:
         """Know that rows were changed by this process."""

@@ -133,10 +133,11 @@ class Retainer:
                 if row.state == "sealed" and _is_empty(connection):
                     set_state(main, row.name, "garbage")
         self._epochs.touched()
-        for row in touched:
-            if row in self._vaults.epochs:
+        shorter = {row.name for row in touched}
+        for row, connection in self._epochs.all():
+            if row.name in shorter:
                 # With a reader in it the log is cut by the next one who can.
-                truncate_log(self._vaults.connection(row))
+                truncate_log(connection)
         if self._vaults.garbage:
             self._vaults.discard_garbage()
 

@@ -35,6 +35,7 @@ class Description:
         min_weight: Least weight of a like; None: every event is one.
         delta: δ of the privacy statement; None where there is nothing private to state.
         parameters: Training parameters for the card.
+        kinds: The kinds of events that devices may record; None: any.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Description:
     min_weight: float | None
     delta: float | None
     parameters: Mapping[str, str]
+    kinds: tuple[str, ...] | None = None
 
 
 def write_bundle(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
@@ -132,6 +134,7 @@ def _card(model: Model, description: Description) -> Card:
         min_weight=None if weight is None else Decimal(weight),
         max_items=MAX_HISTORY,
         negative_kinds=NEGATIVE_KINDS,
+        kinds=description.kinds,
     )
     return Card(
         schema=CARD_VERSION,

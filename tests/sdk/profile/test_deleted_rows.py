@@ -1,0 +1,211 @@
+"""What was erased is looked for in everything that the keys of today decrypt: pages, free pages and every old state of
+a log, of the files that there are and of copies that somebody took before."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import pytest
+
+import homespun as hs
+from homespun.config import Settings
+from homespun.consent.parts import CACHE
+from homespun.errors import LostKeyError, ProfileError
+from homespun.profile import Key, KeyStore
+from homespun.profile.files import KEY
+from homespun.profile.index import read_index
+from homespun.profile.keyfile import KeyFile, read_key_file
+from homespun.profile.schema import MAIN, SCHEMAS
+from homespun.profile.secret import Secret
+from homespun.profile.vault import connect_with_key, open_vault
+from homespun.protocol.events import Event
+from homespun.protocol.receipts import Receipt
+from homespun.testing import FakeClock
+from tests.sdk.profile.erasing import MemoryKeyStore
+from tests.sdk.profile.support import DRIVER, QUICK, log_of, opened, raw_key, traces, vaults_of
+
+DAY = 86_400.0
+START = 1_700_000_000.0
+SETTINGS = Settings(
+    busy_timeout_ms=200, epoch_days=1.0, retention=hs.Retention(days=60), retention_of={"hide": hs.Retention(events=1)}
+)
+NOTICE = hs.Notice("May we?")
+PURPOSES = (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, hs.Purpose.EXPLANATION_LOG)
+
+FRAME_HEADER, LOG_HEADER, PAGE = 24, 32, 2048
+
+GONE = ("item-7", "goes-with-it", "id-of-it")
+STAYS = ("item-4", "stays-with-it", "id-of-other")
+
+Erase = Callable[[hs.Personalizer], Receipt | int | None]
+
+ERASURES: dict[str, Erase] = {
+    "item": lambda me: me.erase(item="item-7"),
+    "tag": lambda me: me.erase(tag="tag-1", kind="rate"),
+    "kind": lambda me: me.erase(kind="rate"),
+    "time": lambda me: me.erase(between=(START + 100, START + 200)),
+    "rectification": lambda me: me.rectify(goes(), Event("item-5", "rate", START + 150)),
+}
+
+
+def goes() -> Event:
+    return Event("item-7", "rate", START + 150, 5.0, {"mark": "goes-with-it"}, "id-of-it")
+
+
+def stays() -> Event:
+    return Event("item-4", "view", START + 50, None, {"mark": "stays-with-it"}, "id-of-other")
+
+
+@dataclass
+class Person:
+    """A profile with two epochs: what goes is in the first, and has been in pages that were split and merged since."""
+
+    folder: Path
+    bundle: hs.Bundle
+    key_store: KeyStore | None
+    clock: FakeClock
+
+    def open(self, folder: Path | None = None) -> hs.Personalizer:
+        return hs.Personalizer.open(
+            folder or self.folder,
+            key=raw_key(),
+            bundle=self.bundle,
+            settings=SETTINGS,
+            clock=self.clock,
+            key_store=self.key_store,
+        )
+
+    def fill(self) -> None:
+        with self.open() as me:
+            me.consent.grant(*PURPOSES, notice=NOTICE)
+            fillers = [Event(f"item-{2 + 3 * n % 30}", "view", START + n / 10) for n in range(400)]
+            me.record_many([*fillers, stays()])
+            me.record_many([goes(), *fillers])
+            if self.clock() == START:
+                me.attributes.set("language", "stays-with-it")
+            self.clock.advance(2 * DAY)
+            me.record_many([Event("item-4", "view", START + 2 * DAY)])
+
+
+@pytest.fixture(params=["inside", "outside"])
+def person(request: pytest.FixtureRequest, tmp_path: Path, bundle: hs.Bundle) -> Person:
+    store = MemoryKeyStore() if request.param == "outside" else None
+    made = Person(tmp_path / "profile", bundle, store, FakeClock(START))
+    made.fill()
+    return made
+
+
+@pytest.fixture
+def reader(person: Person) -> Iterator[None]:
+    """Another process that is in the middle of reading every database; only with keys inside the folder."""
+    with reading(person.folder):
+        yield
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, str(DRIVER), str(folder), "read"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdin
+        assert [process.stdout.readline() for _ in range(2)] == ["start\n", "reading\n"]
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+
+
+def keys_of(person: Person) -> list[Secret]:
+    """Every key that the person's key opens now."""
+    file = read_key_file(person.folder)
+    assert isinstance(file, KeyFile)
+    data_key = raw_key().unseal(file)
+    main = open_vault(person.folder / file.database, data_key, MAIN, QUICK)
+    try:
+        names = [(row.name, row.key) for row in read_index(main)]
+    finally:
+        main.close()
+    outside = person.key_store.keys.values() if isinstance(person.key_store, MemoryKeyStore) else ()
+    return [data_key, *(key for _, key in names if key is not None), *map(Secret, outside)]
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A copy of the files as they are, made by somebody who opens no database."""
+    return Path(shutil.copytree(folder, to))
+
+
+def revealed(folder: Path, keys: Sequence[Secret], tmp_path: Path) -> bytes:
+    """Everything that any of the keys decrypts in a folder: all pages, used or free, in every state of each log."""
+    found = bytearray()
+    for path in vaults_of(folder):
+        log = log_of(path).read_bytes() if log_of(path).exists() else b""
+        ends = [0, *range(LOG_HEADER + FRAME_HEADER + PAGE, len(log) + 1, FRAME_HEADER + PAGE)]
+        for key in keys:
+            for end in ends:
+                found += pages(path, log[:end], key, tmp_path / "scratch")
+    return bytes(found)
+
+
+def pages(path: Path, log: bytes, key: Secret, scratch: Path) -> bytes:
+    """All pages of a database with a log; nothing if the key does not open it."""
+    scratch.mkdir()
+    try:
+        shutil.copy(path, scratch / path.name)
+        log_of(scratch / path.name).write_bytes(log)
+        connection = connect_with_key(scratch / path.name, key, QUICK)
+        try:
+            return connection.serialize("main")
+        except (apsw.Error, OSError):
+            return b""
+        finally:
+            connection.close()
+    finally:
+        shutil.rmtree(scratch)
+
+
+def found(words: Sequence[str], data: bytes) -> set[str]:
+    return {word for word in words if word.encode() in data}
+
+
+def assert_gone_and_the_rest_there(person: Person, copy: Path, tmp_path: Path) -> None:
+    keys = keys_of(person)
+    now = revealed(copied(person.folder, tmp_path / "now"), keys, tmp_path)
+    assert found(GONE, now) == set()
+    assert found(STAYS, now) == set(STAYS)
+    before = revealed(copy, keys, tmp_path)
+    assert found(GONE, before) == set()
+    assert traces(person.folder, [*GONE, *STAYS]) == []
+    assert not [name for name in os.listdir(person.folder) if name.endswith("-journal")]
+
+
+@pytest.mark.parametrize("how", ERASURES)
+def test_erased_rows_are_found_in_a_file_or_with_the_keys_of_today_in_an_old_copy(
+    person: Person, tmp_path: Path, how: str
+) -> None:
+    copy = copied(person.folder, tmp_path / "copy")
+    assert found(GONE, revealed(copy, keys_of(person), tmp_path)) == set(GONE)
+    with person.open() as me:
+        open_copy = copied(person.folder, tmp_path / "copy while open")
+        ERASURES[how](me)
+        assert goes() not in me.events()
+        # While it is open the logs are there; once it is closed they are not.
+        assert_gone_and_the_rest_there(person, open_copy, tmp_path)
+        shutil.rmtree(tmp_path / "now")
+    assert_gone_and_the_rest_there(person, copy, tmp_path)
+
+
+def test_the_key_of_what_was_rewritten_is_found_in_the_main_database(person: Person, tmp_path: Path) -> None:
+    with person.open() as me:
+        before = {key.reveal() for key in keys_of(person)}
+        me.erase(item="item-7")
+        after = {key.reveal() for key in keys_of(person)}
+        gone = before - after
+        assert len(gone) == 1
+        now = revealed(copied(person.folder, tmp_path / "now"), keys_of(person), tmp_path)
+    assert [key for key in gone if key in now] == []
