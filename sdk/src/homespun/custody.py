@@ -79,17 +79,8 @@ class Custody:
         self._clock = clock
         self._tombstones = _tombstones(self.place, tombstones)
         self._read: tuple[Records, ConsentLedger] = ((), ConsentLedger())
-        if self.place.folder is not None:
-            self.completed = finish_interrupted_erasure(
-                self.place.folder,
-                settings=place.settings,
-                entropy=place.entropy,
-                clock=clock,
-                keyring=place.key.keyring_backend,
-                key_store=place.key_store,
-                tombstones=self._tombstones,
-            )
-            discard_interrupted_creation(self.place)
+        self._finish_erasure()
+        discard_interrupted_creation(self.place)
 
     @property
     def profile(self) -> str:
@@ -119,8 +110,11 @@ class Custody:
             # Somebody else completed the erasure.
             self.due = None
         if self.store is None and self.due is None and exists(self.place.folder):
-            self.store = self._open()
-            self.past = ()
+            # It may be a backup of one that was erased.
+            self._finish_erasure()
+            if exists(self.place.folder):
+                self.store = self._open()
+                self.past = ()
 
     def open_or_create(self) -> tuple[ProfileStore, bool]:
         """Return the profile's store, and whether it was created just now."""
@@ -134,6 +128,10 @@ class Custody:
             if not exists(self.place.folder):
                 raise
             self.store, created = self._open(), False
+        except BaseException:
+            # Nothing was granted, so nothing may stay.
+            discard_interrupted_creation(self.place)
+            raise
         return self.store, created
 
     def ledger(self) -> ConsentLedger:
@@ -241,6 +239,20 @@ class Custody:
                 self.place = dataclasses.replace(self.place, key=key)
         finally:
             self.find()
+
+    def _finish_erasure(self) -> None:
+        place = self.place
+        if place.folder is not None:
+            done = finish_interrupted_erasure(
+                place.folder,
+                settings=place.settings,
+                entropy=place.entropy,
+                clock=self._clock,
+                keyring=place.key.keyring_backend,
+                key_store=place.key_store,
+                tombstones=self._tombstones,
+            )
+            self.completed = done or self.completed
 
     def _give_up(self, store: ProfileStore) -> None:
         """Close a profile whose storage was withdrawn, and erase it if nobody else has it open."""

@@ -1,6 +1,7 @@
 """The ledger of what left as the home keeps it, and the transport of those who send nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Never, Protocol
 
 from homespun.errors import NotPermittedError, TransportError
@@ -11,6 +12,9 @@ Entries = tuple[EgressEntry, ...]
 
 
 class _Keeper(Protocol):
+    @property
+    def lock(self) -> AbstractContextManager[bool | None]: ...
+
     def store(self) -> ProfileStore | None:
         """Return the open profile; None while there is none."""
 
@@ -44,14 +48,16 @@ class HomeLog:
         Raises:
             NotPermittedError: There is no profile that could keep it.
         """
-        store = self._home.store()
-        if store is not None:
-            store.extend_egress(choose, keep=keep, drop=drop)
-        elif choose(()):
-            raise NotPermittedError(
-                "there is no profile in which what leaves could be written down, so nothing leaves. Ask for "
-                "Purpose.DEVICE_STORAGE first."
-            )
+        # What is chosen asks the home, which locks itself before its store, and so must whoever writes.
+        with self._home.lock:
+            store = self._home.store()
+            if store is not None:
+                store.extend_egress(choose, keep=keep, drop=drop)
+            elif choose(()):
+                raise NotPermittedError(
+                    "there is no profile in which what leaves could be written down, so nothing leaves. Ask for "
+                    "Purpose.DEVICE_STORAGE first."
+                )
 
 
 class NoTransport:

@@ -84,11 +84,14 @@ def cascade(store: ProfileStore, egress: Egress, names: Iterable[str]) -> tuple[
 
 def _stop(store: ProfileStore, egress: Egress, part: Part) -> list[Effect]:
     if part is CONTRIBUTIONS:
-        return [Effect(part.name, line) for line in egress.cancel([str(Purpose.CONTRIBUTION)]).lines()]
+        # Whatever purpose it serves, it needs this one as well.
+        return [Effect(part.name, line) for line in egress.cancel(list(map(str, Purpose))).lines()]
     if not part.cleared:
         return [Effect(part.name, f"Stopped: {part.words}. {part.stays}".rstrip())]
     tables = [table.partition(".")[2] for table in part.tables if not part.compartment]
     cleared = store.clear(tables, [part.compartment] if part.compartment else [])
     number = sum(cleared.rows.values())
     rest = " Some old files could not be removed yet; the next opening tries again." if cleared.left else ""
+    if any(not outside for _, outside in cleared.rewritten.values()):
+        rest += " Copies of the folder that were made earlier still show them to whoever has its key."
     return [Effect(part.name, f"Stopped: {part.words}. Destroyed: {number} rows, with the keys of their files.{rest}")]

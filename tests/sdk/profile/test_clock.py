@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.config import Retention
-from homespun.profile.retention import CONFIRMED_AFTER_DAYS, DAY, DOUBTED_DAYS, Clock
+from homespun.profile.retention import CONFIRMED_AFTER_DAYS, DAY, DOUBTED_DAYS, EARLIEST, Clock
 from homespun.protocol.events import Event
-from tests.sdk.profile.support import NOW, QUICK, created, items_of, opened, record, vaults_of
+from homespun.profile import create
+from tests.sdk.profile.support import NOW, QUICK, created, items_of, opened, place_at, record, vaults_of
 
 YEAR = 365 * DAY
 HOUR = 3600.0
 KEPT = replace(QUICK, retention=Retention(days=60))
 
-moments = st.floats(0, 5e9)
+moments = st.floats(EARLIEST, 5e9)
 
 
 @given(seen=moments, doubted=st.none() | moments, now=moments)
@@ -90,14 +91,17 @@ def test_a_jump_ahead_that_is_taken_back_deletes_or_keeps_something_for_ever(tmp
         assert len(vaults_of(folder, "epoch")) == 1
 
 
-def test_a_small_jump_ahead_that_is_taken_back_keeps_something_longer(tmp_path: Path) -> None:
+def test_a_small_jump_ahead_that_is_taken_back_keeps_something_for_ever(tmp_path: Path) -> None:
+    """It is believed, so that what was recorded meanwhile is kept for as much longer as the clock was ahead."""
     folder = tmp_path / "profile"
     with created(folder, settings=KEPT) as store:
         record(store, Event("before"))
         record(store, Event("ahead"), now=NOW + 50 * DAY)
         record(store, Event("back"), now=NOW + DAY)
         assert len(store.events()) == 3
-    with opened(folder, settings=KEPT, now=NOW + 61 * DAY + 2 * HOUR) as store:
+    with opened(folder, settings=KEPT, now=NOW + 100 * DAY) as store:
+        assert items_of(store) == ["ahead", "back"]
+    with opened(folder, settings=KEPT, now=NOW + 111 * DAY) as store:
         assert store.events() == []
 
 
@@ -133,14 +137,25 @@ def test_what_was_recorded_by_a_clock_set_back_is_gone_once_it_is_right(tmp_path
         assert store.events() == []
 
 
-def test_a_profile_that_was_created_by_a_wrong_clock_is_emptied_at_once(tmp_path: Path) -> None:
+def test_what_was_recorded_before_a_first_clock_was_set_is_gone_once_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "profile"
-    with created(folder, settings=KEPT) as store:
+    place = place_at(folder, settings=KEPT)
+    with create(place, 0.0) as store:
+        store.tend(0.0)
         record(store, Event("in 1970"), now=100.0)
+        store.add_exposures(lambda _: True, ["item"], 100.0)
         record(store, Event("now"), now=NOW)
         assert items_of(store) == ["in 1970", "now"]
-    with opened(folder, settings=KEPT, now=NOW + 0.9 * DAY) as store:
+        assert store.exposures(NOW) == {"item": 1}
+    with opened(folder, settings=KEPT, now=NOW + 59 * DAY) as store:
         assert items_of(store) == ["in 1970", "now"]
+    with opened(folder, settings=KEPT, now=NOW + 61 * DAY) as store:
+        assert store.events() == []
+
+
+@given(seen=st.floats(0, EARLIEST - 1), now=moments)
+def test_a_clock_that_was_set_right_is_doubted(seen: float, now: float) -> None:
+    assert Clock(seen).told(now) == Clock(now)
 
 
 def test_exposures_of_a_future_that_did_not_come_count_for_ever(tmp_path: Path) -> None:

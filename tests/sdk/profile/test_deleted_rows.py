@@ -15,17 +15,16 @@ import pytest
 
 import homespun as hs
 from homespun.config import Settings
-from homespun.consent.parts import CACHE
-from homespun.errors import LostKeyError, ProfileError
-from homespun.profile import Key, KeyStore
-from homespun.profile.files import KEY
+from homespun.errors import LostKeyError
+from homespun.profile import KeyStore
 from homespun.profile.index import read_index
 from homespun.profile.keyfile import KeyFile, read_key_file
-from homespun.profile.schema import MAIN, SCHEMAS
+from homespun.profile.schema import MAIN
 from homespun.profile.secret import Secret
 from homespun.profile.vault import connect_with_key, open_vault
 from homespun.protocol.events import Event
 from homespun.protocol.receipts import Receipt
+from homespun.protocol.records import ExplanationRecord
 from homespun.testing import FakeClock
 from tests.sdk.profile.erasing import MemoryKeyStore
 from tests.sdk.profile.support import DRIVER, QUICK, log_of, opened, raw_key, traces, vaults_of
@@ -40,17 +39,17 @@ PURPOSES = (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, hs.Purpose.EX
 
 FRAME_HEADER, LOG_HEADER, PAGE = 24, 32, 2048
 
-GONE = ("item-7", "goes-with-it", "id-of-it")
-STAYS = ("item-4", "stays-with-it", "id-of-other")
+GONE = ("goes-with-it", "id-of-it")
+STAYS = ("item-5", "stays-with-it", "id-of-other")
 
 Erase = Callable[[hs.Personalizer], Receipt | int | None]
 
 ERASURES: dict[str, Erase] = {
     "item": lambda me: me.erase(item="item-7"),
-    "tag": lambda me: me.erase(tag="tag-1", kind="rate"),
+    "tag": lambda me: me.erase(tag="tag-1"),
     "kind": lambda me: me.erase(kind="rate"),
     "time": lambda me: me.erase(between=(START + 100, START + 200)),
-    "rectification": lambda me: me.rectify(goes(), Event("item-5", "rate", START + 150)),
+    "rectification": lambda me: me.rectify(goes(), Event("item-8", "rate", START + 150)),
 }
 
 
@@ -59,7 +58,7 @@ def goes() -> Event:
 
 
 def stays() -> Event:
-    return Event("item-4", "view", START + 50, None, {"mark": "stays-with-it"}, "id-of-other")
+    return Event("item-5", "view", START + 50, None, {"mark": "stays-with-it"}, "id-of-other")
 
 
 @dataclass
@@ -87,10 +86,16 @@ class Person:
             fillers = [Event(f"item-{2 + 3 * n % 30}", "view", START + n / 10) for n in range(400)]
             me.record_many([*fillers, stays()])
             me.record_many([goes(), *fillers])
-            if self.clock() == START:
-                me.attributes.set("language", "stays-with-it")
+            me.attributes.set("language", "stays-with-it")
+            me.controls.hide_item("item-7")
+            assert any(part.item == "item-7" for each in self._decided(me) for part in each.attributions)
             self.clock.advance(2 * DAY)
-            me.record_many([Event("item-4", "view", START + 2 * DAY)])
+            me.record_many([Event("item-5", "view", START + 2 * DAY)])
+
+    @staticmethod
+    def _decided(me: hs.Personalizer) -> list[ExplanationRecord]:
+        me.recommend(20, exclude_seen=False)
+        return me.decisions()
 
 
 @pytest.fixture(params=["inside", "outside"])
@@ -99,13 +104,6 @@ def person(request: pytest.FixtureRequest, tmp_path: Path, bundle: hs.Bundle) ->
     made = Person(tmp_path / "profile", bundle, store, FakeClock(START))
     made.fill()
     return made
-
-
-@pytest.fixture
-def reader(person: Person) -> Iterator[None]:
-    """Another process that is in the middle of reading every database; only with keys inside the folder."""
-    with reading(person.folder):
-        yield
 
 
 @contextmanager
@@ -160,7 +158,7 @@ def pages(path: Path, log: bytes, key: Secret, scratch: Path) -> bytes:
         log_of(scratch / path.name).write_bytes(log)
         connection = connect_with_key(scratch / path.name, key, QUICK)
         try:
-            return connection.serialize("main")
+            return connection.serialize("main") or b""
         except (apsw.Error, OSError):
             return b""
         finally:
@@ -173,13 +171,13 @@ def found(words: Sequence[str], data: bytes) -> set[str]:
     return {word for word in words if word.encode() in data}
 
 
-def assert_gone_and_the_rest_there(person: Person, copy: Path, tmp_path: Path) -> None:
+def assert_gone_and_the_rest_there(person: Person, copy: Path, tmp_path: Path, gone: Sequence[str] = GONE) -> None:
     keys = keys_of(person)
     now = revealed(copied(person.folder, tmp_path / "now"), keys, tmp_path)
-    assert found(GONE, now) == set()
+    assert found(gone, now) == set()
     assert found(STAYS, now) == set(STAYS)
     before = revealed(copy, keys, tmp_path)
-    assert found(GONE, before) == set()
+    assert found(gone, before) == set()
     assert traces(person.folder, [*GONE, *STAYS]) == []
     assert not [name for name in os.listdir(person.folder) if name.endswith("-journal")]
 
@@ -189,15 +187,17 @@ def test_erased_rows_are_found_in_a_file_or_with_the_keys_of_today_in_an_old_cop
     person: Person, tmp_path: Path, how: str
 ) -> None:
     copy = copied(person.folder, tmp_path / "copy")
-    assert found(GONE, revealed(copy, keys_of(person), tmp_path)) == set(GONE)
+    # What the person set about the item is about all of it.
+    gone = (*GONE, "item-7") if how in ("item", "tag") else GONE
+    assert found(gone, revealed(copy, keys_of(person), tmp_path)) == set(gone)
     with person.open() as me:
         open_copy = copied(person.folder, tmp_path / "copy while open")
         ERASURES[how](me)
         assert goes() not in me.events()
         # While it is open the logs are there; once it is closed they are not.
-        assert_gone_and_the_rest_there(person, open_copy, tmp_path)
+        assert_gone_and_the_rest_there(person, open_copy, tmp_path, gone)
         shutil.rmtree(tmp_path / "now")
-    assert_gone_and_the_rest_there(person, copy, tmp_path)
+    assert_gone_and_the_rest_there(person, copy, tmp_path, gone)
 
 
 def test_the_key_of_what_was_rewritten_is_found_in_the_main_database(person: Person, tmp_path: Path) -> None:
@@ -206,6 +206,83 @@ def test_the_key_of_what_was_rewritten_is_found_in_the_main_database(person: Per
         me.erase(item="item-7")
         after = {key.reveal() for key in keys_of(person)}
         gone = before - after
-        assert len(gone) == 1
+        assert len(gone) == 2
         now = revealed(copied(person.folder, tmp_path / "now"), keys_of(person), tmp_path)
     assert [key for key in gone if key in now] == []
+
+
+@pytest.mark.parametrize("how", ["item", "time"])
+@pytest.mark.parametrize("person", ["inside"], indirect=True)
+def test_erased_rows_are_found_while_another_process_is_reading_them(person: Person, tmp_path: Path, how: str) -> None:
+    with person.open() as me:
+        before = keys_of(person)
+        with reading(person.folder) as process:
+            copy = copied(person.folder, tmp_path / "copy")
+            ERASURES[how](me)
+            assert_gone_and_the_rest_there(person, copy, tmp_path)
+            shutil.rmtree(tmp_path / "now")
+            if Path("/proc/self/fd").exists():
+                assert found(GONE, held(process.pid, before, tmp_path)) == set()
+        process.wait()
+        me.record("item-8")
+    assert_gone_and_the_rest_there(person, copy, tmp_path)
+    gone = {key.reveal() for key in before} - {key.reveal() for key in keys_of(person)}
+    now = revealed(person.folder, keys_of(person), tmp_path)
+    assert [key for key in gone if key in now] == []
+
+
+def held(process: int, keys: Sequence[Secret], tmp_path: Path) -> bytes:
+    """What keys decrypt of the files that a process has open and that no folder lists any more."""
+    opened_files = {}
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        name = os.readlink(link)
+        if name.endswith(" (deleted)"):
+            opened_files[Path(name.removesuffix(" (deleted)")).name] = link.read_bytes()
+    assert any(name.endswith(".db") for name in opened_files)
+    folder = tmp_path / "held"
+    folder.mkdir()
+    for name, data in opened_files.items():
+        (folder / name).write_bytes(data)
+    return revealed(folder, keys, tmp_path)
+
+
+@pytest.mark.parametrize("person", ["outside"], indirect=True)
+def test_an_old_copy_of_the_whole_folder_opens_what_was_erased(person: Person, tmp_path: Path) -> None:
+    copy = copied(person.folder, tmp_path / "copy")
+    with person.open() as me:
+        receipt = me.erase(item="item-7")
+    assert {store.level for store in receipt.stores} == {"key_destroyed"}
+    with pytest.raises(LostKeyError), person.open(copy) as old:
+        old.events()
+    assert found(GONE, revealed(copy, keys_of(person), tmp_path)) == set()
+
+
+@pytest.mark.parametrize("person", ["inside"], indirect=True)
+def test_a_receipt_claims_too_much_where_the_keys_were_in_the_folder(person: Person, tmp_path: Path) -> None:
+    copy = copied(person.folder, tmp_path / "copy")
+    with person.open() as me:
+        receipt = me.erase(item="item-7")
+    assert {store.level for store in receipt.stores} == {"logical"}
+    # This is what the receipt warns of: the old main database has the old keys.
+    with person.open(copy) as old:
+        assert goes() in old.events()
+
+
+def test_rows_that_were_too_old_are_found_with_the_keys_of_today(person: Person, tmp_path: Path) -> None:
+    person.clock.advance(58.5 * DAY)
+    with person.open() as me:
+        assert len(me.events()) == 1
+        now = revealed(copied(person.folder, tmp_path / "now"), keys_of(person), tmp_path)
+        assert found(GONE, now) == set()
+    assert len(vaults_of(person.folder, "epoch")) == 1
+
+
+def test_the_search_misses_a_free_page_or_an_old_state_of_a_log(person: Person, tmp_path: Path) -> None:
+    with opened(person.folder, settings=SETTINGS, now=person.clock(), key_store=person.key_store) as store:
+        vaults = store.vaults
+        vaults.look()
+        connection = vaults.connection(vaults.epochs[0])
+        connection.pragma("secure_delete", "off")
+        connection.execute("DELETE FROM event").fetchall()
+        now = copied(person.folder, tmp_path / "now")
+        assert found(GONE, revealed(now, keys_of(person), tmp_path)) == set(GONE)

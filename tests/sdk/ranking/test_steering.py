@@ -96,7 +96,7 @@ SEEN = {"item-3", "item-8", "item-21"}
 def test_a_list_differs_from_the_rules_told_over_the_whole_catalogue(
     tagged: Bundle, steering: Steering, k: int
 ) -> None:
-    wanted, scores = expected(tagged, steering, SEEN, k)
+    wanted, scores = expected(tagged, steering, SEEN | steering.more_like, k)
     decision = decide(tagged, EVENTS, k=k, now=0.0, steering=steering)
     assert items(decision) == wanted
     np.testing.assert_allclose(decision.ranked.scores, scores, rtol=1e-9, atol=1e-9)
@@ -276,3 +276,9 @@ def test_wrong_arguments_are_guessed_at(tagged: Bundle) -> None:
         decide(tagged, EVENTS, k=0, now=0.0, steering=EVERYTHING)
     with pytest.raises(UnknownItemError):
         decide_one(tagged, EVENTS, "elsewhere", now=0.0, steering=EVERYTHING)
+
+
+def test_an_item_that_more_is_wanted_like_of_leads_the_list_of_what_is_like_it(tagged: Bundle) -> None:
+    steering = Steering(more_like=frozenset({"item-30"}))
+    assert "item-30" not in items(decide(tagged, EVENTS, k=ITEMS, now=0.0, steering=steering))
+    assert "item-30" in items(decide(tagged, EVENTS, k=ITEMS, now=0.0, steering=steering, exclude_seen=False))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from homespun.errors import MisuseError
 from homespun.home import Home
@@ -79,7 +80,7 @@ class Extent:
         return (
             ("item", self.item),
             ("tag", self.tag),
-            ("time", self.between),
+            ("time", None if self.between is None else " until ".join(_date(end) for end in self.between)),
             ("kind", self.kind),
             ("inference", self.inference),
         )
@@ -89,19 +90,20 @@ class Extent:
 
         Args:
             bundle: Knows which items carry a tag.
-            items: The items of the profile's events.
+            items: The items that the profile names anywhere.
         """
         if self.inference is not None:
             return Selection(events=False, targets=frozenset({self.inference}), controls=frozenset({"interest"}))
         start, end = self.between or (None, None)
         alone = self.kind is None and self.between is None
+        named = self._items(bundle, items)
         return Selection(
-            items=self._items(bundle, items),
+            items=named,
             kinds=None if self.kind is None else frozenset({self.kind}),
             start=start,
             end=end,
             # What the person set about an item is about all of it, not about a time or a kind.
-            targets=frozenset(each for each in (self.item, self.tag) if each is not None and alone),
+            targets=frozenset(each for each in (self.tag, *(named or ())) if each is not None and alone),
         )
 
     def _items(self, bundle: Bundle, items: Iterable[str]) -> frozenset[str] | None:
@@ -117,7 +119,7 @@ def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
     Raises:
         ClosedError, ProfileError: See the classes.
     """
-    selection = part.selection(bundle, {event.item for event in home.events()})
+    selection = part.selection(bundle, _named(home))
     done = home.forget(selection)
     stores = () if done is None else _stores(done)
     if part.inference is not None:
@@ -125,6 +127,12 @@ def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
         home.set_control(lambda entries: entry(entries, "interest", tag, 0.0, home.now()))
         stores = stores if done is None else (*stores, _VETOED)
     return _signed(home, part, stores)
+
+
+def _named(home: Home) -> set[str]:
+    """Return every item that the profile names, and some tags, which no bundle takes for items."""
+    named = {event.item for event in home.events()} | {record.item for record in home.decisions()}
+    return named | {each.target for each in home.controls() if each.target is not None} | {*home.exposures(0.0)}
 
 
 def _stores(done: Forgotten) -> tuple[StoreErasure, ...]:
@@ -150,8 +158,8 @@ def _detail(rows: int, files: int, done: Forgotten, *, outside: bool) -> str:
     if outside:
         return f"{what} The keys of the old files were kept outside the folder and are destroyed, so no copy opens."
     return (
-        f"{what} The old files were overwritten and removed. Their keys were kept inside the profile, so a copy of the "
-        "whole folder made earlier still opens with the profile's key."
+        f"{what} The old files were overwritten and removed. Keys of what they held were kept inside the profile, now or "
+        "earlier, so a copy of the whole folder made then still opens with what opened the profile then."
     )
 
 
@@ -166,6 +174,15 @@ def _signed(home: Home, part: Extent, stores: tuple[StoreErasure, ...]) -> Recei
         out_of_scope=limits(home.released()),
     )
     return sign(receipt, key.sign, key.public_key, signer="fresh" if store is None else "device")
+
+
+def _date(seconds: float | None) -> str:
+    if seconds is None:
+        return "any"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g} s after 1970"
 
 
 def _is_range(between: object) -> bool:

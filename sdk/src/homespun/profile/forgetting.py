@@ -97,13 +97,29 @@ def forget(vaults: Vaults, selection: Selection) -> Forgotten:
 
 
 def rectify(vaults: Vaults, wrong: EventRow, right: EventRow) -> Forgotten:
-    """Replace every event that is ``wrong``; the old columns are gone like those of an erased one."""
+    """Replace every event that is ``wrong``; what was derived from it goes, as that of an erased one does."""
+    columns = ", ".join(SCHEMAS[VaultKind.EPOCH].columns["event"])
 
-    def revise(table: str, row: Row) -> Row | None:
-        identity, uid, recorded, *rest = row if table == "event" else (None, None, None)
-        return (identity, right[0], recorded, *right[1:]) if (uid, *rest) == wrong else row
+    def is_wrong(row: Row) -> bool:
+        _, uid, _, *rest = row
+        return (uid, *rest) == wrong
 
-    return _rewrite(vaults, lambda: revise)
+    def make_revise() -> Revise:
+        found = any(
+            is_wrong(row)
+            for epoch in vaults.epochs
+            for row in vaults.connection(epoch).execute(f"SELECT {columns} FROM event")  # noqa: S608 - our own schema
+        )
+        derived = _forgetting(Selection(events=False), frozenset({wrong[1]} if found else ()))
+
+        def revise(table: str, row: Row) -> Row | None:
+            if table != "event":
+                return derived(table, row)
+            return (row[0], right[0], row[2], *right[1:]) if is_wrong(row) else row
+
+        return revise
+
+    return _rewrite(vaults, make_revise)
 
 
 def forget_attribute(vaults: Vaults, name: str) -> Forgotten:
@@ -153,7 +169,9 @@ def _items_gone(vaults: Vaults, selection: Selection) -> frozenset[str]:
         for epoch in vaults.epochs
         for row in vaults.connection(epoch).execute(f"SELECT {columns} FROM event")  # noqa: S608 - our own schema
     )
-    return frozenset(row[3] for row in rows if selection.takes(row)) | (selection.items or frozenset())
+    gone = frozenset(row[3] for row in rows if selection.takes(row))
+    # Named with a kind or a time, an item stays known by everything else.
+    return gone if selection.kinds is not None or selection.ranged else gone | (selection.items or frozenset())
 
 
 def _forgetting(selection: Selection, gone: frozenset[str]) -> Revise:

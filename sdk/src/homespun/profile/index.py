@@ -25,7 +25,7 @@ class VaultRow:
         number: Which epoch; 0 for the state.
         state: See the module's text.
         started: When it was begun, seconds since 1970.
-        outside: Whether its key was never kept inside the profile's folder.
+        outside: Whether no key that opened what it holds was ever kept inside the profile's folder.
         key: Its key, if that is kept here.
     """
 

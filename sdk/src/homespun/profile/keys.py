@@ -111,6 +111,11 @@ class Key(Unpicklable):
         return self._source is None
 
     @property
+    def kind(self) -> str:
+        """Its kind, as its constructor is called."""
+        return "ephemeral" if self._source is None else self._source.kind
+
+    @property
     def is_recovery(self) -> bool:
         """Whether it is a recovery key, which opens and does not seal."""
         return self._source is not None and self._source.kind == "recovery"
@@ -285,7 +290,7 @@ class Key(Unpicklable):
         return self._kept()
 
     def __repr__(self) -> str:
-        return f"Key.{'ephemeral' if self._source is None else self._source.kind}(...)"
+        return f"Key.{self.kind}(...)"
 
 
 def _fault(text: object) -> str | None:

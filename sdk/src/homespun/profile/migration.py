@@ -88,11 +88,12 @@ def migrate(
     if not isinstance(file, KeyFile1):
         return
     first_key, shelf = key.unseal(file), shelf_of(file.profile)
-    for name in vault_files(folder):
-        shelf.destroy(name)
     data_key, name = Secret(entropy(KEY_SIZE)), new_name(VaultKind.PROFILE, entropy)
     first = _open_first(folder, first_key, settings)
     try:
+        # Not before the first database is known to be whole: an old key file may have been put back by itself.
+        for left in vault_files(folder):
+            shelf.destroy(left)
         _copy(first, folder / name, data_key, shelf, now, settings, entropy)
     finally:
         first.close()
@@ -158,7 +159,8 @@ def _copy(
     try:
         with vaults.writing_main() as main:
             vaults.make(VaultKind.STATE, 0, started=now, state="open", fill=lambda _: None)
-            vaults.make(VaultKind.EPOCH, 1, started=now, state="open", fill=fill)
+            # A copy from before opens with what opened the first version.
+            vaults.make(VaultKind.EPOCH, 1, started=now, state="open", fill=fill, outside=False)
             records = first.execute("SELECT record FROM consent ORDER BY id")
             main.executemany("INSERT INTO consent (record) VALUES (?)", records).fetchall()
             set_setting(main, DEVICE_KEY, DeviceKey.generate(entropy).secret.reveal())

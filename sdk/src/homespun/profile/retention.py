@@ -4,9 +4,12 @@ Age counts from the recording, because that is how long the profile keeps someth
 taken out of their epoch at once; an old copy of its file still shows them to whoever has its key, until the
 epoch ends: once nothing in a sealed epoch is kept any more, its key is destroyed and its file removed.
 
-Clocks can be wrong. One that stands earlier deletes nothing more. One that jumps ahead by more than
-``DOUBTED_DAYS`` is believed only after it has gone on for ``CONFIRMED_AFTER_DAYS``: nothing is deleted for its sake
-until then. What was recorded in a future that did not come counts as recorded now.
+Clocks can be wrong. One that stands earlier deletes nothing more, and makes nothing look older than the epoch that it
+is recorded in. One that jumps ahead by more than ``DOUBTED_DAYS`` is believed only after it has gone on for
+``CONFIRMED_AFTER_DAYS``: nothing is deleted for its sake until then, and what was recorded in a future that did not
+come counts as recorded when the clock came back. One that was behind ``EARLIEST`` was wrong, and what was recorded by
+it counts as recorded when it was set right. A smaller jump ahead is believed: what is recorded meanwhile may be kept
+for as much longer, and what is due by then goes.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +30,9 @@ from homespun.profile.vaults import Vaults, within
 DAY: Final = 86_400.0
 DOUBTED_DAYS: Final = 90.0
 CONFIRMED_AFTER_DAYS: Final = 1.0
+EARLIEST: Final = 1_672_531_200.0
+"""The beginning of 2023, before the first homespun: where clocks without a battery begin is long before."""
+
 EVERY_SECONDS: Final = 3600.0
 """Age is looked at no more often than this, beside every opening."""
 
@@ -57,6 +63,8 @@ class Clock:
 
     def told(self, now: float) -> "Clock":
         """Return what is known after the clock said ``now``."""
+        if self.seen < EARLIEST <= now:
+            return Clock(now)
         if now <= self.seen + DOUBTED_DAYS * DAY:
             return Clock(max(now, self.seen))
         if self.doubted is not None and now >= self.doubted + CONFIRMED_AFTER_DAYS * DAY:
@@ -118,8 +126,8 @@ class Retainer:
 
     def _enforced(self, main: apsw.Connection, known: Clock, now: float) -> list[VaultRow]:
         clock = known.told(now)
-        if now + DAY < max(known.seen, known.doubted or 0):
-            self._call_back_the_future(main, now)
+        if clock.doubted is None and clock.seen >= EARLIEST:
+            self._correct(main, known, clock.seen)
         set_setting(main, "clock_seen", clock.seen)
         set_setting(main, "clock_doubted", clock.doubted)
         set_setting(main, "retention", self._policy)
@@ -197,17 +205,23 @@ class Retainer:
                     touched.append(row)
         return touched
 
-    def _call_back_the_future(self, main: apsw.Connection, now: float) -> None:
-        """What was recorded in a future that did not come counts as recorded now."""
-        for row, connection in self._epochs.all():
-            if row.started > now + DAY:
-                set_started(main, row.name, now)
+    def _correct(self, main: apsw.Connection, known: Clock, now: float) -> None:
+        """Let count as of now what happened by a clock that was wrong."""
+
+        def is_wrong(time: float) -> bool:
+            return not EARLIEST <= time <= now + DAY
+
+        wrong = [row for row in self._vaults.epochs if is_wrong(row.started)]
+        if known.doubted is None and not is_wrong(known.seen) and not wrong:
+            return
+        for row in wrong:
+            set_started(main, row.name, now)
+        for _, connection in self._epochs.all():
             with within(connection):
-                connection.execute("UPDATE event SET recorded = ? WHERE recorded > ?", (now, now + DAY)).fetchall()
-                for table in ("decision", "exposure"):
+                for table, column in (("event", "recorded"), ("decision", "time"), ("exposure", "time")):
                     connection.execute(
-                        f"UPDATE {table} SET time = ? WHERE time > ?",  # noqa: S608 - our own names
-                        (now, now + DAY),
+                        f"UPDATE {table} SET {column} = ? WHERE NOT {column} BETWEEN ? AND ?",  # noqa: S608 - our own
+                        (now, EARLIEST, now + DAY),
                     ).fetchall()
 
 

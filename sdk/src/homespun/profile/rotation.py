@@ -6,8 +6,11 @@ profile alone, and the key file that is replaced at its end is the decision: bef
 profile, after it the new ones, and what is left of the others is destroyed at the next opening.
 """
 
+from contextlib import suppress
+
 import apsw
 
+from homespun.errors import ProfileError
 from homespun.profile.failures import translated
 from homespun.profile.files import KEY, write_atomically
 from homespun.profile.index import VaultRow, get_setting, set_setting
@@ -49,7 +52,7 @@ def reseal(place: Place, new: Key) -> bool:
     with translated(folder):
         file = known_key_file(folder)
         # The keyring keeps other keys beside this one, which would have to move with it.
-        if new.keyring_backend is not None or place.key.keyring_backend is not None or place.key.is_recovery:
+        if new.kind != place.key.kind or new.keyring_backend is not None or place.key.is_recovery:
             return False
         main = open_vault(folder / file.database, place.key.unseal(file), MAIN, place.settings)
         try:
@@ -89,10 +92,13 @@ def rotate(place: Place, target: Place, *, keep_recovery: bool = True) -> None:
             file = _renewed(old, target, file, keep_recovery=keep_recovery)
         finally:
             old.close()
+        # The new key opens it whatever happens now; what cannot be destroyed yet is left to the next opening.
         for name in gone:
-            place.shelf(file.profile).destroy(name)
+            with suppress(ProfileError, OSError):
+                place.shelf(file.profile).destroy(name)
         # What is pending now are entries of the keyring that was used until now.
-        forget_pending(folder, place.key, file)
+        with suppress(OSError):
+            forget_pending(folder, place.key, file)
 
 
 def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) -> KeyFile:
@@ -132,7 +138,7 @@ def _copy(old: Vaults, new: Vaults, row: VaultRow) -> None:
     def fill(connection: apsw.Connection) -> None:
         copy_rows(old.connection(row), connection, SCHEMAS[row.kind])
 
-    new.make(row.kind, row.number, started=row.started, state=row.state, fill=fill)
+    new.make(row.kind, row.number, started=row.started, state=row.state, fill=fill, outside=row.outside)
 
 
 def _without_recovery(file: KeyFile) -> KeyFile:
@@ -164,8 +170,10 @@ def export_recovery(place: Place) -> str:
             with transaction(main):
                 set_setting(main, RECOVERY, secret.reveal())
                 vaults.keep_keys_inside()
-            file = with_recovery(known_key_file(folder), data_key, secret, entropy=place.entropy)
-            write_atomically(folder / KEY, file.encode())
+            # Somebody else may be changing the passphrase.
+            with transaction(main):
+                file = with_recovery(known_key_file(folder), data_key, secret, entropy=place.entropy)
+                write_atomically(folder / KEY, file.encode())
         finally:
             vaults.close()
     return text

@@ -242,7 +242,14 @@ class Vaults:
             yield
 
     def make(
-        self, kind: VaultKind, number: int, *, started: float, state: State, fill: Callable[[apsw.Connection], None]
+        self,
+        kind: VaultKind,
+        number: int,
+        *,
+        started: float,
+        state: State,
+        fill: Callable[[apsw.Connection], None],
+        outside: bool = True,
     ) -> VaultRow:
         """Make a vault and enter it in the transaction of the main database.
 
@@ -252,6 +259,7 @@ class Vaults:
             started: When it was begun.
             state: How it is entered.
             fill: Puts the first rows into it.
+            outside: Whether no key of what it is filled with was ever kept inside the folder.
         """
         name = new_name(kind, self._entropy)
         self._made.append(name)
@@ -261,8 +269,8 @@ class Vaults:
             fill(connection)
         truncate_log(connection)
         self.shelf.settle(name, key)
-        outside = self.shelf.outside and get_setting(self.main, RECOVERY) is None
-        row = VaultRow(name, kind, number, state, started, outside, None if outside else key)
+        alone = self.shelf.outside and get_setting(self.main, RECOVERY) is None
+        row = VaultRow(name, kind, number, state, started, alone and outside, None if alone else key)
         add_vault(self.main, row)
         return row
 
@@ -280,7 +288,10 @@ class Vaults:
         def fill(new: apsw.Connection) -> None:
             copy_rows(old, new, SCHEMAS[row.kind], revise)
 
-        made = self.make(row.kind, row.number, started=row.started, state=row.state, fill=fill)
+        # Copies of the old one that opened with a key from the folder show the rows that stay for ever.
+        made = self.make(
+            row.kind, row.number, started=row.started, state=row.state, fill=fill, outside=row.outside
+        )
         set_state(self.main, row.name, "garbage")
         return made
 

@@ -75,7 +75,7 @@ def decide(
         k: How many items.
         now: Time of the request, seconds since 1970.
         exclude: Items that must not appear.
-        exclude_seen: Whether items with an event are left out.
+        exclude_seen: Whether items with an event, and those that more is wanted like of, are left out.
         steering: What the person set.
         shown: How often each item was shown in the days that the frequency cap counts.
         context: Circumstances of the request. No component of contract 1 depends on them.
@@ -86,7 +86,9 @@ def decide(
     """
     excluded, length = item_ids("exclude", exclude), list_length(k)
     basis = _basis(bundle, events, steering, shown)
-    left_out = excluded.union(event.item for event in basis.known) if exclude_seen else excluded
+    # Who wants more like an item knows it.
+    seen = (*(event.item for event in basis.known), *basis.steering.more_like) if exclude_seen else ()
+    left_out = excluded.union(seen)
     if not basis.steering.changes_lists:
         return _decision(basis, now, bundle.candidates(basis.history, length, left_out))
     capped = tuple(item for item in basis.capped if item not in left_out)
