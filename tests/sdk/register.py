@@ -17,29 +17,125 @@ STORE = "homespun.profile"
 """The package that may touch the disk and the keyring, because the gate sits in front of it."""
 
 _MODULES = frozenset(
-    """apsw asyncio ctypes dbm fcntl fileinput ftplib getpass glob http imaplib importlib keyring linecache logging mmap
-    msvcrt multiprocessing onnxruntime pickle poplib pty requests select selectors shelve shutil signal
-    smtplib socket socketserver sqlite3 ssl subprocess tarfile tempfile tuf urllib urllib3 webbrowser winreg xmlrpc
-    zipfile""".split()
+    [
+        "apsw",
+        "asyncio",
+        "ctypes",
+        "dbm",
+        "fcntl",
+        "fileinput",
+        "ftplib",
+        "getpass",
+        "glob",
+        "http",
+        "imaplib",
+        "importlib",
+        "keyring",
+        "linecache",
+        "logging",
+        "mmap",
+        "msvcrt",
+        "multiprocessing",
+        "onnxruntime",
+        "pickle",
+        "poplib",
+        "pty",
+        "requests",
+        "select",
+        "selectors",
+        "shelve",
+        "shutil",
+        "signal",
+        "smtplib",
+        "socket",
+        "socketserver",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "tarfile",
+        "tempfile",
+        "tuf",
+        "urllib",
+        "urllib3",
+        "webbrowser",
+        "winreg",
+        "xmlrpc",
+        "zipfile",
+    ]
 )
 _OF_OS = frozenset({"PathLike", "SEEK_CUR", "SEEK_END", "SEEK_SET", "fsdecode", "fsencode", "fspath", "sep", "urandom"})
 """What of ``os`` touches nothing; entropy is handed in like a clock."""
 
 _CALLS = frozenset({"open", "exec", "eval", "compile", "__import__", "input"})
 _METHODS = frozenset(
-    """absolute chmod cwd exists expanduser extract extractall glob hardlink_to home is_dir is_file is_symlink iterdir
-    lchmod lstat mkdir open read_bytes read_text readlink rename resolve rglob rmdir samefile send sendall stat
-    symlink_to touch unlink urlopen write_bytes write_text""".split()
+    [
+        "absolute",
+        "chmod",
+        "cwd",
+        "exists",
+        "expanduser",
+        "extract",
+        "extractall",
+        "glob",
+        "hardlink_to",
+        "home",
+        "is_dir",
+        "is_file",
+        "is_symlink",
+        "iterdir",
+        "lchmod",
+        "lstat",
+        "mkdir",
+        "open",
+        "read_bytes",
+        "read_text",
+        "readlink",
+        "rename",
+        "resolve",
+        "rglob",
+        "rmdir",
+        "samefile",
+        "send",
+        "sendall",
+        "stat",
+        "symlink_to",
+        "touch",
+        "unlink",
+        "urlopen",
+        "write_bytes",
+        "write_text",
+    ]
 )
 _OF_FILES = "homespun.profile.files"
 _PURE_OF_FILES = frozenset({"Entropy"})
 
 _DOORS = frozenset(
-    """create open_profile erase rotate reseal export_recovery finish_interrupted_erasure ProfileStore""".split()
+    [
+        "create",
+        "open_profile",
+        "erase",
+        "rotate",
+        "reseal",
+        "export_recovery",
+        "finish_interrupted_erasure",
+        "ProfileStore",
+    ]
 )
 _MUTATORS = frozenset(
-    """add_events_if extend_consent settle clear extend_controls keep_if add_decisions add_exposures extend_egress
-    rectify forget tend""".split()
+    [
+        "add_events_if",
+        "extend_consent",
+        "settle",
+        "clear",
+        "extend_controls",
+        "keep_if",
+        "add_decisions",
+        "add_exposures",
+        "extend_egress",
+        "rectify",
+        "forget",
+        "tend",
+    ]
 )
 
 
@@ -68,7 +164,11 @@ def wrong_exports(parts: Iterable[Part], sections: Iterable[str]) -> list[str]:
     """Parts that keep something and that no export shows, and does not say why."""
     there = frozenset(sections)
     return [
-        *(f"{part.name} is neither exported nor says why" for part in parts if not part.section and not part.unexported),
+        *(
+            f"{part.name} is neither exported nor says why"
+            for part in parts
+            if not part.section and not part.unexported
+        ),
         *(f"{part.name} is both exported and not" for part in parts if part.section and part.unexported),
         *(f"no export has the section of {part.name}" for part in parts if part.section and part.section not in there),
     ]

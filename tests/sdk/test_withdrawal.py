@@ -276,11 +276,9 @@ def test_the_proof_of_the_erasure_is_missing_or_another_profiles(machine: Machin
         assert key is not None
         public = key.device_key.public_key
         assert me._home.egress.send_pending().count("sent") == 1
-        if how == "withdraw":
-            withdrawal = me.consent.withdraw(STORAGE)
-        else:
-            withdrawal = me.consent.refuse(STORAGE, notice=NOTICE)
-        receipt = withdrawal.receipt
+        receipt = (
+            me.consent.withdraw(STORAGE) if how == "withdraw" else me.consent.refuse(STORAGE, notice=NOTICE)
+        ).receipt
         assert receipt is not None
         verify(receipt, public_key=public)
         assert (receipt.profile, receipt.signer, receipt.scope) == (profile, "device", "everything")
@@ -330,17 +328,16 @@ def test_a_cascade_that_was_interrupted_is_never_completed(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    with used(machine) as me:
-        with monkeypatch.context() as patch:
-            patch.setattr(ProfileStore, "clear", die)
-            patch.setattr(Egress, "cancel", die)
-            with pytest.raises(Killed):
-                me.consent.withdraw(purpose)
-            # It holds all the same.
-            assert not me.consent.granted(purpose)
-            # As a process that is gone: nothing is tidied up.
-            me._home.custody.store.close()  # type: ignore[union-attr]
-            me._home.is_closed = True
+    with used(machine) as me, monkeypatch.context() as patch:
+        patch.setattr(ProfileStore, "clear", die)
+        patch.setattr(Egress, "cancel", die)
+        with pytest.raises(Killed):
+            me.consent.withdraw(purpose)
+        # It holds all the same.
+        assert not me.consent.granted(purpose)
+        # As a process that is gone: nothing is tidied up.
+        me._home.custody.store.close()  # type: ignore[union-attr]
+        me._home.is_closed = True
     with machine.open() as again:
         counts = kept(again)
         for part in affected([purpose]):

@@ -82,8 +82,8 @@ def _retention_of(kinds: Mapping[str, Retention]) -> Mapping[str, Retention]:
 
 
 def _attributes(names: Iterable[str]) -> tuple[str, ...]:
-    kept = () if isinstance(names, str) else tuple(names)
-    if isinstance(names, str) or not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
+    kept = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (None,)
+    if not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
         raise MisuseError("attributes is not what it should be; use lower-case words: ('age_band', 'language').")
     return kept
 
@@ -156,7 +156,8 @@ class Settings:
         object.__setattr__(self, "attributes", _attributes(self.attributes))
         if self.strictly_necessary is not None and not _is_text(self.strictly_necessary):
             raise MisuseError("strictly_necessary is empty; say in a sentence why the profile is necessary, or None.")
-        if not isinstance(self.lifetime_epsilon, Decimal) or not 0 <= self.lifetime_epsilon <= MOST_EPSILON:
+        epsilon = self.lifetime_epsilon
+        if not isinstance(epsilon, Decimal) or epsilon.is_nan() or not 0 <= epsilon <= MOST_EPSILON:
             raise MisuseError(f"lifetime_epsilon is {self.lifetime_epsilon!r}; use a Decimal from 0 to {MOST_EPSILON}.")
 
 

@@ -165,7 +165,6 @@ class Custody:
             StorageWithdrawnError: ``grants`` is set, and the profile's storage was withdrawn.
             ProfileError: Nothing was stored.
         """
-
         due: list[str] = []
 
         def chosen(records: Records) -> Records:
@@ -231,6 +230,8 @@ class Custody:
         """Change what opens the profile, which is closed meanwhile; see ``Home.rekey``."""
         if self.store is None:
             raise MisuseError("there is no profile yet, and so nothing that a key could open.")
+        if self.place.folder is None:
+            raise MisuseError("this profile is in memory only, and no key opens it.")
         self.store.close()
         self.store = None
         try:

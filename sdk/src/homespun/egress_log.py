@@ -13,7 +13,8 @@ Entries = tuple[EgressEntry, ...]
 
 class _Keeper(Protocol):
     @property
-    def lock(self) -> AbstractContextManager[bool | None]: ...
+    def lock(self) -> AbstractContextManager[bool | None]:
+        """What is locked before the profile is."""
 
     def store(self) -> ProfileStore | None:
         """Return the open profile; None while there is none."""

@@ -29,10 +29,10 @@ from homespun.custody import Choose, Clock, Custody, Records, ended_by
 from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, LedgerError, ProfileBusyError, ProfileError
 from homespun.profile import Forgotten, Key, Place, ProfileStore, Selection, Sizes, Tombstones, View
-from homespun.protocol.consent import GPC
+from homespun.protocol.consent import GPC, permits
 from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
-from homespun.protocol.events import ContextValue, Event
+from homespun.protocol.events import MAX_TIME, ContextValue, Event
 from homespun.protocol.receipts import Receipt
 from homespun.protocol.records import ExplanationRecord
 from homespun.withdrawal import Effect, Withdrawal, cascade
@@ -100,18 +100,17 @@ class Home:
         self.entropy = place.entropy
         self._clock = clock
         self._use = _Use(self)
-        self._private = False
+        self._private = 0
         self._early = _Early()
         self._judged: tuple[tuple[object, ...], Gate] = ((), Gate(ConsentLedger(), Steering()))
         self._batch: list[Event] = []
+        self._batched_in = ("", 0)
         self._timer: threading.Timer | None = None
         self.custody = Custody(place, clock, tombstones)
         self.custody.unstored = () if choices is None else from_remembered(choices)
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
-        self.egress = Egress(
-            self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling
-        )
+        self.egress = Egress(self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling)
         self.custody.look()
         try:
             self._begin()
@@ -125,7 +124,16 @@ class Home:
         is_declared = reason is not None or (declared is not None and declared.basis is not None)
         if is_declared and not custody.place.guest:
             store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._settle)
+        self._note_lapses(custody)
         self._clear_due()
+
+    def _hand_over(self) -> None:
+        """Store what this process still knows alone, as far as there is a profile that may keep it."""
+        if self.custody.unstored or self._early.controls or self._early.attributes:
+            self.custody.look()
+        self.custody.flush()
+        self._clear_due()
+        self._keeper()
 
     def _clear_due(self) -> tuple[Effect, ...]:
         """Clear what a withdrawal has left to be cleared."""
@@ -169,13 +177,18 @@ class Home:
         added = custody.store.add_events_if(self._permitting(EVENTS), events, self.now(), durability)
         if added is None:
             custody.look()
+            self._note_lapses(custody)
         return added
 
     def _add_later(self, event: Event) -> bool:
         with self._using() as custody:
             custody.look()
+            self._forget_withdrawn()
             if not self._gate().permits(EVENTS, self.now()):
+                self._note_lapses(custody)
                 return False
+            if not self._batch:
+                self._batched_in = (custody.profile, custody.ledger().next_sequence)
             self._batch.append(event)
             if len(self._batch) >= self.settings.batch_events:
                 self._flush()
@@ -197,11 +210,24 @@ class Home:
     def _flush(self) -> None:
         if not self._batch:
             return
-        self._add_now(self.custody, tuple(self._batch), None)
+        self.custody.look()
+        self._forget_withdrawn()
+        if self._batch:
+            self._add_now(self.custody, tuple(self._batch), None)
         self._batch.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _forget_withdrawn(self) -> None:
+        """Drop what is held in memory if it was forbidden since, also where it is allowed again by now."""
+        profile, since = self._batched_in
+        if self._batch and (profile != self.custody.profile or self._forbidden_since(since)):
+            self._batch.clear()
+
+    def _forbidden_since(self, sequence: int) -> bool:
+        later = (record for record in self.custody.ledger().records if record.sequence >= sequence)
+        return any(record.purpose in EVENTS.purposes and not permits(record) for record in later)
 
     def _flush_in_background(self) -> None:
         with self.lock:
@@ -222,13 +248,17 @@ class Home:
 
     def usable_events(self) -> list[Event] | None:
         """Return the events for scoring, or None if they may not be used."""
-        return self.events() if self.permits(SCORING) else None
+        with self._using():
+            return self.events() if self.permits(SCORING) else None
 
     def permits(self, part: Part) -> bool:
         """Return whether a part may act now."""
         with self._using() as custody:
             custody.look()
-            return self._gate().permits(part, self.now())
+            permitted = self._gate().permits(part, self.now())
+            if not permitted:
+                self._note_lapses(custody)
+            return permitted
 
     def blocks(self, part: Part) -> tuple[str, ...]:
         """Return what the person set that stops a part."""
@@ -286,12 +316,13 @@ class Home:
         """Begin or end a private session, of which nothing is kept anywhere."""
         with self._using():
             self._flush()
-            self._private = private
+            # Sessions of several threads may overlap.
+            self._private += 1 if private else -1
 
     @property
     def is_private(self) -> bool:
         """Whether a private session is on."""
-        return self._private
+        return self._private > 0
 
     def set_attribute(self, name: str, value: ContextValue | None) -> None:
         """Keep what the person declares; None removes it."""
@@ -329,13 +360,26 @@ class Home:
                 return False
             return custody.store.keep_if(self._permitting(part), part.compartment, name, value)
 
-    def add_decisions(self, make: Callable[[], Sequence[ExplanationRecord]]) -> bool:
-        """Keep the explanation records that ``make`` gives, if that is allowed; return whether it is."""
+    def epochs(self) -> frozenset[str]:
+        """Return the names of the epochs that there are, for ``add_decisions``."""
+        with self._using() as custody:
+            custody.look()
+            return frozenset() if custody.store is None else custody.store.epochs()
+
+    def add_decisions(
+        self, make: Callable[[], Sequence[ExplanationRecord]], read: frozenset[str] = frozenset()
+    ) -> bool:
+        """Keep the explanation records that ``make`` gives, if that is allowed; return whether it is.
+
+        Args:
+            make: Gives them.
+            read: The ``epochs`` before what they were made from was read. Nothing is kept if one was erased since.
+        """
         with self._using() as custody:
             custody.look()
             if custody.store is None or not self._gate().permits(DECISIONS, self.now()):
                 return False
-            return custody.store.add_decisions(self._permitting(DECISIONS), make(), self.now())
+            return custody.store.add_decisions(self._permitting(DECISIONS), make(), self.now(), read)
 
     def decisions(self) -> list[ExplanationRecord]:
         """Return all explanation records."""
@@ -396,10 +440,13 @@ class Home:
             return custody.ledger().status(self.now())
 
     def _note_lapses(self, custody: Custody) -> None:
-        if custody.store is not None and custody.may_write and custody.ledger().lapsed(self.now()):
-            # Without it the terms count all the same, as long as the clock goes on.
-            with contextlib.suppress(ProfileError):
-                custody.write(custody.store, lambda ledger: ledger.lapsed(self.now()))
+        now = self.now()
+        if custody.store is None or not 0 <= now <= MAX_TIME:
+            return
+        # Without it the terms count all the same, as long as the clock goes on.
+        with contextlib.suppress(ProfileError):
+            if custody.may_write and custody.ledger().lapsed(now):
+                custody.write(custody.store, lambda ledger: ledger.lapsed(now))
                 self._clear_due()
 
     def grant(
@@ -447,9 +494,7 @@ class Home:
             ProfileError: The withdrawal holds nevertheless; the message says what is pending.
         """
         now = self.now()
-        return self._end(
-            purposes, lambda ledger: ledger.withdraw(*purposes, now=now, surface=surface, method=method)
-        )
+        return self._end(purposes, lambda ledger: ledger.withdraw(*purposes, now=now, surface=surface, method=method))
 
     def refuse(self, purposes: tuple[Purpose, ...], notice: Notice, surface: str, method: str) -> Withdrawal:
         """Record that a notice was answered with no; as ``withdraw``."""
@@ -497,6 +542,9 @@ class Home:
         with self._using() as custody:
             self._flush()
             custody.look()
+            self._early.controls = tuple(
+                each for each in self._early.controls if not selection.takes_entry(each.control, each.target)
+            )
             return None if custody.store is None else custody.store.forget(selection)
 
     def rectify(self, wrong: Event, right: Event) -> Forgotten | None:
@@ -543,10 +591,8 @@ class Home:
             if self.is_closed:
                 return
             try:
-                self.custody.try_to_flush()
                 with contextlib.suppress(ProfileError):
-                    self._clear_due()
-                    self._keeper()
+                    self._hand_over()
                 self._flush()
             finally:
                 self.is_closed = True
@@ -586,15 +632,15 @@ class Home:
     def _gate(self) -> Gate:
         custody = self.custody
         if custody.store is None:
-            return Gate(custody.ledger(), fold(self._early.controls), private=self._private)
+            return Gate(custody.ledger(), fold(self._early.controls), private=self.is_private)
         return self._gate_of(custody.store.view())
 
     def _gate_of(self, view: View) -> Gate:
         known, gate = self._judged
-        basis = (view, self.custody.unstored, self._early.controls, self._private)
+        basis = (view, self.custody.unstored, self._early.controls, self.is_private)
         if len(known) != len(basis) or any(one is not other for one, other in zip(known, basis, strict=True)):
             steering = fold(joined(view.controls, self._early.controls))
-            gate = Gate(self.custody.gate_ledger(view), steering, private=self._private)
+            gate = Gate(self.custody.gate_ledger(view), steering, private=self.is_private)
             self._judged = (basis, gate)
         return gate
 

@@ -227,6 +227,8 @@ class Personalizer:
             ClosedError, ProfileError: See the classes.
         """
         wanted = as_list("events", events)
+        for event in wanted:
+            _check_type("one of the events", event, Event, "make it an Event first")
         for kind in {event.kind for event in wanted}:
             self.bundle.check_kind(kind)
         if durability is not None:
@@ -280,6 +282,7 @@ class Personalizer:
             ClosedError, ProfileError: See the classes.
         """
         home, steering = self._home, self._steering()
+        read = home.epochs()
         decision = decide(
             self.bundle,
             home.usable_events(),
@@ -294,7 +297,7 @@ class Personalizer:
         made = recommendations(decision)
         if steering.frequency_cap is not None:
             home.add_exposures(each.item for each in made)
-        home.add_decisions(lambda: [explain(decision, each.item).record() for each in made])
+        home.add_decisions(lambda: [explain(decision, each.item).record() for each in made], read)
         return made
 
     def explain(self, item: Recommendation | str) -> Explanation:
@@ -380,11 +383,13 @@ class Personalizer:
             How many were replaced.
 
         Raises:
-            MisuseError: If one of them is no Event.
+            MisuseError: If one of them is no Event, or they have different ids.
             ClosedError, ProfileError: See the classes.
         """
         for each in (wrong, right):
             _check_type("the event", each, Event, "make it an Event first")
+        if wrong.id != right.id:
+            raise MisuseError(f"the event's id is {wrong.id!r}, and it keeps it; give the right one the same.")
         self.bundle.check_kind(right.kind)
         done = self._home.rectify(wrong, right)
         return 0 if done is None else done.rows.get("event", 0)

@@ -75,11 +75,25 @@ def cascade(store: ProfileStore, egress: Egress, names: Iterable[str]) -> tuple[
         except (ProfileError, LedgerError) as error:
             pending = f"Stopped. Clearing is pending until the next opening: {error}"
             effects.append(Effect(part.name, pending, done=False))
+    effects += _cancel(egress, wanted)
     try:
         store.settle(settled)
     except ProfileError as error:
         effects.append(Effect("index", f"The next opening clears once more what was cleared: {error}", done=False))
     return tuple(effects)
+
+
+def _cancel(egress: Egress, names: frozenset[str]) -> list[Effect]:
+    """Drop contributions that wait and serve a purpose which was withdrawn, though contributing is still allowed."""
+    if CONTRIBUTIONS.name in names:
+        return []
+    purposes = {str(each) for part in PARTS if part.name in names for each in part.purposes}
+    try:
+        effects = egress.cancel(sorted(purposes - {str(Purpose.DEVICE_STORAGE)}))
+    except (ProfileError, LedgerError) as error:
+        return [Effect(CONTRIBUTIONS.name, f"Not sent any more, and not dropped yet: {error}", done=False)]
+    ended = effects.dropped or effects.stopped
+    return [Effect(CONTRIBUTIONS.name, line) for line in effects.lines()] if ended else []
 
 
 def _stop(store: ProfileStore, egress: Egress, part: Part) -> list[Effect]:

@@ -20,6 +20,9 @@ NETWORK = {
     "multiprocessing", "nntplib", "poplib", "pty", "pycurl", "requests", "smtplib", "socket", "socketserver", "ssl",
     "subprocess", "telnetlib", "urllib", "urllib3", "webbrowser", "websockets", "wsgiref", "xmlrpc",
 }  # fmt: skip
+# Modules that are given the application's transport and pass it on to the way out.
+PASSED_ON = frozenset({"homespun/home.py", "homespun/personalizer.py"})
+
 INERT = {"urllib.parse"}
 BACK_DOORS = {"__import__", "eval", "exec", "import_module", "popen", "posix_spawn", "startfile", "system", "urlopen"}
 SENDING = {"send", "sendall", "sendfile", "sendmsg", "sendto"}
@@ -57,6 +60,26 @@ def named(tree: ast.AST, wanted: set[str]) -> list[str]:
     return sorted((attributes | names | imports | texts) & wanted)
 
 
+def kept(tree: ast.AST) -> list[str]:
+    """Return the uses of something called transport, but for handing it to the way out or to Home."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    passed = {
+        id(name)
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in {"Egress", "Home"}
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords))
+        for name in (argument.values if isinstance(argument, ast.BoolOp) else [argument])
+    }
+    return [
+        f"line {node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name)
+        and node.id == "transport"
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in passed
+    ]
+
+
 def test_a_module_has_a_way_to_the_network(repository: Path) -> None:
     found = {path: names for path, tree in modules(repository) if (names := networking(tree))}
     assert set(found) <= TRANSPORTS, found
@@ -75,7 +98,29 @@ def test_something_else_than_the_way_out_sends(repository: Path) -> None:
 def test_something_else_than_the_way_out_holds_a_transport(repository: Path) -> None:
     users = {path for path, tree in modules(repository) if named(tree, {"Transport", "_transport"})}
     # The package's front door names it, so that applications can say what they hand in.
-    assert users - TRANSPORTS == {THE_WAY_OUT, "homespun/contribute/__init__.py"}
+    assert users - TRANSPORTS == {THE_WAY_OUT, "homespun/contribute/__init__.py", *PASSED_ON}
+    keepers = {path: found for path, tree in modules(repository) if path != THE_WAY_OUT and (found := kept(tree))}
+    assert keepers == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "self.way = transport",
+        "self.way: object = transport",
+        "self.way = transport or NoTransport()",
+        "self.way = transport.send",
+        "ways = [transport]",
+        "way = Box(transport)",
+        "transport.send(b'')",
+    ],
+)
+def test_the_search_overlooks_a_keeper(code: str) -> None:
+    assert kept(ast.parse(code))
+
+
+def test_the_search_refuses_what_is_passed_on() -> None:
+    assert kept(ast.parse("Egress(log, transport or NoTransport())\nHome(place, transport=transport)")) == []
 
 
 @pytest.mark.parametrize(

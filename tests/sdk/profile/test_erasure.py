@@ -119,7 +119,7 @@ def test_a_key_of_which_a_copy_lay_inside_is_claimed_to_be_destroyed(folder: Pat
     index = {**dict.fromkeys(VAULTS[1:], True), EPOCHS[0]: False}
     receipt = erase(folder, OpenStore(folder, outside=index), key_store=store)
     assert entry(receipt, f"events in {EPOCHS[0]}").level == "logical"
-    assert "kept in the main database" in entry(receipt, f"events in {EPOCHS[0]}").detail
+    assert "kept inside the folder, now or earlier" in entry(receipt, f"events in {EPOCHS[0]}").detail
     assert entry(receipt, f"events in {EPOCHS[1]}").level == "key_destroyed"
     assert store.keys == {}
 

@@ -1,17 +1,27 @@
 """Profiles made by released versions are opened by this one, for ever.
 
 ``tests/vectors/1/profile`` was made once, with ``Key.bytes(bytes(range(32)))``, from the events and the
-consent record below. It is never made again: a failure here means that people would lose their profiles.
+consent record below, and ``tests/vectors/2/profile`` by ``tests/sdk/profile/vector.py``. They are never made again: a
+failure here means that people would lose their profiles.
 """
 
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from homespun.config import Settings
 from homespun.consent import ConsentLedger, Notice, Purpose
-from homespun.profile import Key, ProfileStore
+from homespun.profile import Key, Place, open_profile
+from homespun.profile.erasure import erase
+from homespun.protocol.controls import FrequencyCap, fold
+from homespun.protocol.egress import progress_of, verify_chain
 from homespun.protocol.events import Event
+from homespun.protocol.receipts import verify
+from tests.sdk.profile import vector
+from tests.sdk.profile.support import NOW, created, opened, raw_key, record, vault_of, vaults_of
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -24,17 +34,78 @@ RECORDS = ConsentLedger().grant(Purpose.DEVICE_STORAGE, notice=Notice("May we?",
 
 
 def copy_of(version: str, folder: Path) -> Path:
-    folder.mkdir()
-    for name in ("key.json", "profile.db"):
-        shutil.copy(VECTORS / version / "profile" / name, folder / name)
-    return folder
+    return shutil.copytree(VECTORS / version / "profile", folder)
 
 
-@pytest.mark.parametrize("version", ["1"])
-def test_a_profile_of_an_earlier_version_cannot_be_read(tmp_path: Path, version: str) -> None:
-    folder = copy_of(version, tmp_path / "profile")
-    with ProfileStore.open(folder, Key.bytes(bytes(range(32)))) as store:
+def test_a_profile_of_version_1_cannot_be_read(tmp_path: Path) -> None:
+    folder = copy_of("1", tmp_path / "profile")
+    with opened(folder) as store:
         assert store.profile_id == "9edd5bb45e241b8b905b6efd6669d9ea"
         assert store.events() == EVENTS
-        assert store.consent_records() == RECORDS
-        assert store.add_event(EVENTS[0]) == 4
+        assert store.view().consent == tuple(msgspec.structs.replace(each, schema=1) for each in RECORDS)
+        assert record(store, EVENTS[0]) == 1
+        assert store.events() == [*EVENTS, EVENTS[0]]
+
+
+@pytest.mark.parametrize("key", [raw_key(), Key.recovery(vector.RECOVERY)], ids=["bytes", "recovery"])
+def test_a_profile_of_version_2_cannot_be_read(tmp_path: Path, key: Key) -> None:
+    folder = copy_of("2", tmp_path / "profile")
+    names = [path.name for path in vaults_of(folder)]
+    with opened(folder, key, now=vector.LATER + 100) as store:
+        assert store.profile_id == vector.PROFILE
+        assert store.events() == [*vector.EARLY, *vector.LATE]
+        assert store.decisions() == [vector.DECISION]
+        assert store.exposures(vector.LATER) == {"film-5": 2, "film-6": 1}
+        assert store.kept("learning") == {"bias": bytes(range(16))}
+        assert store.kept("cache") == {"empty": b""}
+        store.check()
+        assert record(store, vector.EARLY[2], now=vector.LATER + 100) == 0
+        assert record(store, Event("new"), now=vector.LATER + 100) == 1
+    assert [path.name for path in vaults_of(folder)] == names
+    assert len(vaults_of(folder, "epoch")) == 2
+
+
+def test_the_choices_and_controls_of_version_2_cannot_be_read(tmp_path: Path) -> None:
+    folder = copy_of("2", tmp_path / "profile")
+    with opened(folder, now=vector.LATER) as store:
+        view = store.view()
+        ledger = ConsentLedger(view.consent)
+        allowed = {purpose for purpose in Purpose if ledger.granted(purpose, vector.LATER)}
+        assert allowed == set(Purpose) - {Purpose.MEASUREMENT}
+        notice = view.consent[0].notice
+        assert notice is not None
+        assert (notice.text, notice.language, notice.version) == ("May we?", "en-GB", "7")
+        steering = fold(view.controls)
+        assert steering.hidden_items == {"film-9"}
+        assert steering.interests == {"drama": 0.5}
+        assert steering.frequency_cap == FrequencyCap(3, 7)
+        assert dict(view.attributes) == {"age_band": "30-39", "language": "nb"}
+        entries = store.egress_entries()
+        verify_chain(entries)
+        waiting = [sequence for sequence, each in progress_of(entries).items() if each.waiting]
+        assert [store.payload(sequence) for sequence in waiting] == [bytes(8), bytes([1]) * 8]
+        assert [Decimal(each.epsilon_spent) for each in entries] == [Decimal("0.5"), Decimal("0.5")]
+        assert store.due() == ()
+
+
+def test_a_receipt_of_a_profile_of_version_2_is_signed_by_another_key(tmp_path: Path) -> None:
+    folder = copy_of("2", tmp_path / "profile")
+    with opened(folder, now=vector.LATER) as store:
+        key = store.device_key
+        receipt = erase(folder, store, device_key=key)
+    assert receipt.signer == "device"
+    verify(receipt, public_key="5fa521584ecb40b572798a7ba72e15f49fb42c61b4f871321c149afd4cd298eb")
+    assert receipt.profile == vector.PROFILE
+    assert not folder.exists()
+
+
+def test_this_version_writes_other_names_and_layouts_than_version_2(tmp_path: Path) -> None:
+    """Where the layout changes, a new version's vector is made, and this one is migrated."""
+    with created(tmp_path / "new") as store:
+        record(store, Event("a"))
+    place = Place(copy_of("2", tmp_path / "profile"), raw_key(), Settings())
+    open_profile(place, NOW).close()
+    for kind in ("profile", "state"):
+        ours, theirs = (vault_of(each, kind).read_bytes() for each in (tmp_path / "new", tmp_path / "profile"))
+        assert ours[16:24] == theirs[16:24]
+        assert theirs[16:24] == bytes.fromhex("0800020240402020")

@@ -131,7 +131,14 @@ class Consent:
         return remembered(self._ledger().records)
 
     def to_27560(self, controller: Controller) -> ConsentDocument:
-        """Return all choices as a consent record of ISO/IEC TS 27560 in the DPV profile."""
+        """Return all choices as a consent record of ISO/IEC TS 27560 in the DPV profile.
+
+        Raises:
+            MisuseError: There is no profile: what is in memory only is no evidence.
+            ClosedError, ProfileError: See the classes.
+        """
+        if not self._home.profile:
+            raise MisuseError("there is no profile that keeps the choices; what is in memory only is no evidence.")
         return to_27560(self.records(), profile=self._home.profile, controller=controller)
 
     def _ledger(self) -> ConsentLedger:

@@ -88,13 +88,15 @@ class Controls:
 
     @contextmanager
     def private_session(self) -> Iterator[None]:
-        """Keep nothing of what happens inside the block, not even that there was one; lists use no personal data."""
-        before = self._home.is_private
+        """Record nothing of what happens inside the block, not even that there was one; lists use no personal data.
+
+        What the person sets, declares or chooses meanwhile is kept, because they ask for that.
+        """
         self._home.set_private(private=True)
         try:
             yield
         finally:
-            self._home.set_private(private=before)
+            self._home.set_private(private=False)
 
     def current(self) -> Steering:
         """Return what is set now."""

@@ -1,5 +1,6 @@
 """Erasing a part of the profile: what a person names, as a selection, and the receipt."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,9 @@ class Extent:
             check_item(self.item)
         if self.kind is not None and not (isinstance(self.kind, str) and KIND.fullmatch(self.kind)):
             raise MisuseError(f"kind is {self.kind!r}; use a kind of event such as 'view'.")
+        for name, tag in (("tag", self.tag), ("inference", self.inference)):
+            if tag is not None and not (isinstance(tag, str) and tag):
+                raise MisuseError(f"{name} is {tag!r}; name a tag of the bundle.")
         if self.inference is not None and self.is_about_events:
             raise MisuseError("an inference is erased by itself: leave item, tag, between and kind out.")
         if self.between is not None and not _is_range(self.between):
@@ -158,8 +162,8 @@ def _detail(rows: int, files: int, done: Forgotten, *, outside: bool) -> str:
     if outside:
         return f"{what} The keys of the old files were kept outside the folder and are destroyed, so no copy opens."
     return (
-        f"{what} The old files were overwritten and removed. Keys of what they held were kept inside the profile, now or "
-        "earlier, so a copy of the whole folder made then still opens with what opened the profile then."
+        f"{what} The old files were overwritten and removed. Keys of what they held were kept inside the profile, now "
+        "or earlier, so a copy of the whole folder made then still opens with what opened the profile then."
     )
 
 
@@ -185,9 +189,13 @@ def _date(seconds: float | None) -> str:
         return f"{seconds:g} s after 1970"
 
 
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _is_range(between: object) -> bool:
     if not isinstance(between, tuple) or len(between) != 2:  # noqa: PLR2004 - a range has two ends
         return False
     start, end = between
-    numbers = all(each is None or (isinstance(each, int | float) and not isinstance(each, bool)) for each in between)
+    numbers = all(each is None or _is_time(each) for each in between)
     return numbers and (start is None or end is None or start < end)

@@ -27,7 +27,9 @@ def contents(home: Home, bundle: Bundle) -> Contents:
     """
     events, view = home.events(), home.view()
     decisions = home.decisions()
+    controls = home.controls()
     named = {event.item for event in events} | {record.item for record in decisions}
+    named |= {entry.target for entry in controls if entry.target is not None}
     return Contents(
         profile=home.profile,
         made=home.now(),
@@ -35,7 +37,7 @@ def contents(home: Home, bundle: Bundle) -> Contents:
         events=events,
         titles=_titles(bundle, named),
         attributes=home.attributes(),
-        controls=home.controls(),
+        controls=controls,
         interests=interests(bundle, events, home.steering()),
         consents=view.consent or home.ledger().records,
         decisions=decisions,

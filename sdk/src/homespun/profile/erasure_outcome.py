@@ -189,7 +189,8 @@ class Outcome:
     def _key_is_gone(self, name: str) -> bool:
         found = VAULT.fullmatch(name)
         if found is None or found["kind"] == "profile":
-            return self.destroyed.outer == "deleted"
+            # What the state's key was kept in once is an older main database.
+            return self.destroyed.outer == "deleted" and not any(vault.inside for vault in self.plan.vaults)
         return name in self.destroyed.gone and not self._was_inside(name)
 
     def _was_inside(self, name: str) -> bool:
@@ -203,7 +204,7 @@ class Outcome:
         if self.plan.keys is None:
             return "Where its key was kept is not known."
         if self._was_inside(name):
-            return "Its key, or a copy of it, was kept in the main database, and so in every copy of the folder."
+            return "A key of what it holds was kept inside the folder, now or earlier, and so in every copy made then."
         return "Its key lay outside the folder only, and may remain there."
 
     # Everything else
@@ -214,7 +215,8 @@ class Outcome:
             return StoreErasure("tombstone", "unverified", detail)
         detail = (
             f"Kept in {self.destroyed.tombstone}. It names only the profile's random id, and makes a backup that is "
-            "restored erase itself again when it is opened."
+            "restored erase itself again when it is opened by somebody who looks there; under another folder's name, "
+            "or on another computer, it may open as before."
         )
         return StoreErasure("tombstone", "logical", detail)
 

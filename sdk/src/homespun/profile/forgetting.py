@@ -59,7 +59,11 @@ class Selection:
     def takes_control(self, record: str) -> bool:
         """Return whether a record of the table ``control`` is erased."""
         entry = json.loads(record)
-        return entry["target"] in self.targets and (self.controls is None or entry["control"] in self.controls)
+        return self.takes_entry(entry["control"], entry["target"])
+
+    def takes_entry(self, control: str, target: str | None) -> bool:
+        """Return whether an entry of a control about a target is erased."""
+        return target in self.targets and (self.controls is None or control in self.controls)
 
     def at(self, time: float) -> bool:
         """Return whether a time is in the range."""
@@ -179,7 +183,7 @@ def _forgetting(selection: Selection, gone: frozenset[str]) -> Revise:
         if table == "event":
             return selection.takes(row)
         if table == "decision":
-            return _names(row[3], gone) or selection.whole_time(row[1])
+            return _names(row[3], gone, selection.targets) or selection.whole_time(row[1])
         if table == "exposure":
             return row[2] in gone or selection.whole_time(row[1])
         if table == "control":
@@ -190,6 +194,9 @@ def _forgetting(selection: Selection, gone: frozenset[str]) -> Revise:
     return lambda table, row: None if goes(table, row) else row
 
 
-def _names(record: str, items: frozenset[str]) -> bool:
+def _names(record: str, items: frozenset[str], targets: frozenset[str]) -> bool:
     entry = json.loads(record)
-    return entry["item"] in items or any(part["item"] in items for part in entry["attributions"])
+    # An interest is told by its tag.
+    return entry["item"] in items or any(
+        part["item"] in items or part.get("tag") in targets for part in entry["attributions"]
+    )

@@ -12,6 +12,7 @@ from typing import Final
 import apsw
 
 from homespun.config import Settings
+from homespun.errors import ProfileError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.failures import damaged
 from homespun.profile.files import (
@@ -24,7 +25,6 @@ from homespun.profile.files import (
     overwrite,
     present,
     sync_folder,
-    vault_files,
     write_atomically,
 )
 from homespun.profile.index import set_setting
@@ -92,21 +92,30 @@ def migrate(
     first = _open_first(folder, first_key, settings)
     try:
         # Not before the first database is known to be whole: an old key file may have been put back by itself.
-        for left in vault_files(folder):
-            shelf.destroy(left)
+        shelf.destroy_others(())
         _copy(first, folder / name, data_key, shelf, now, settings, entropy)
+        new = key.migrate(
+            file,
+            name,
+            data_key,
+            key_store="outside" if shelf.outside else "inside",
+            settings=settings,
+            entropy=entropy,
+        )
+        write_atomically(folder / KEY, new.encode())
+    except BaseException:
+        _abandon(folder, shelf)
+        raise
     finally:
         first.close()
-    new = key.migrate(
-        file,
-        name,
-        data_key,
-        key_store="outside" if shelf.outside else "inside",
-        settings=settings,
-        entropy=entropy,
-    )
-    write_atomically(folder / KEY, new.encode())
     destroy_first_version(folder, entropy)
+
+
+def _abandon(folder: Path, shelf: DiskShelf) -> None:
+    with contextlib.suppress(ProfileError, OSError, apsw.Error):
+        # Where the key file was replaced all the same, the new databases are the profile.
+        if is_first_version(folder):
+            shelf.destroy_others(())
 
 
 def destroy_first_version(folder: Path, entropy: Entropy) -> None:
@@ -115,11 +124,15 @@ def destroy_first_version(folder: Path, entropy: Entropy) -> None:
     if DATABASE in left and not has_own_header(folder / DATABASE):
         # Another program's.
         return
+    names = {stem: new_name(VaultKind.PROFILE, entropy) for stem in (DATABASE, DRAFT)}
     for name in left:
-        # Windows lets nobody remove a file that somebody has open; the next opening tries again.
-        with contextlib.suppress(PermissionError):
-            overwrite(folder / name, entropy)
-            (folder / name).unlink(missing_ok=True)
+        # One that is half overwritten looks like nobody's, so it is first given the name of a vault that is garbage.
+        # Windows lets nobody rename or remove a file that somebody has open; the next opening tries again.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            stem = DRAFT if name in DRAFT_FILES else DATABASE
+            garbage = (folder / name).rename(folder / (names[stem] + name.removeprefix(stem)))
+            overwrite(garbage, entropy)
+            garbage.unlink(missing_ok=True)
     if left:
         sync_folder(folder)
 

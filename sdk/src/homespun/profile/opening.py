@@ -31,8 +31,8 @@ from homespun.profile.files import (
     vault_files,
     write_atomically,
 )
-from homespun.profile.index import set_setting
-from homespun.profile.key_store import KeyStore, checked
+from homespun.profile.index import read_index, set_setting
+from homespun.profile.key_store import KeyringKeyStore, KeyStore, checked
 from homespun.profile.keyfile import KEY_SIZE, KeyFile, ProfileId, read_key_file
 from homespun.profile.keys import Key
 from homespun.profile.lock import FolderLock
@@ -41,6 +41,7 @@ from homespun.profile.schema import MAIN, VaultKind
 from homespun.profile.secret import Secret
 from homespun.profile.shelf import DiskShelf, MemoryShelf
 from homespun.profile.store import DEVICE_KEY, ProfileStore
+from homespun.profile.system_keyring import system_keyring
 from homespun.profile.vault import create_vault, memory_vault, new_name, open_vault, truncate_log
 from homespun.profile.vaults import Vaults, transaction
 
@@ -305,9 +306,28 @@ def _tidy(folder: Path, place: Place, main: apsw.Connection) -> None:
     """Remove what an interrupted creation, migration or change of key has left."""
     destroy_first_version(folder, place.entropy)
     (folder / PREPARING).unlink(missing_ok=True)
-    if known_key_file(folder).pending:
+    # The first is written by whoever has the folder alone, as nobody has now; the second needs the main database.
+    (folder / (ERASING + PARTIAL)).unlink(missing_ok=True)
+    if known_key_file(folder).pending or present(folder, (KEY + PARTIAL,)):
         with transaction(main):
-            forget_pending(folder, place.key, known_key_file(folder))
+            file = known_key_file(folder)
+            (folder / (KEY + PARTIAL)).unlink(missing_ok=True)
+            _delete_stray_keys(folder, place.key, file, main)
+            forget_pending(folder, place.key, file)
+
+
+def _delete_stray_keys(folder: Path, key: Key, file: KeyFile, main: apsw.Connection) -> None:
+    """Delete from keyrings that are not used any more, or not yet, the keys of vaults that are to be discarded."""
+    strays = frozenset(vault_files(folder)) - {row.name for row in read_index(main)} - {file.database}
+    # The next opening does not know their names any more; without their files the keys open nothing.
+    with contextlib.suppress(KeyringUnavailableError):
+        for entry in file.pending:
+            username = entry.username_for(file.profile)
+            if username is not None:
+                backend = key.keyring_backend or system_keyring()
+                store = KeyringKeyStore(backend, entry.service, username, file.profile)
+                for name in sorted(strays):
+                    store.delete(f"{file.profile}/{name}")
 
 
 def _open_main(folder: Path, file: KeyFile, data_key: Secret, settings: Settings) -> apsw.Connection:

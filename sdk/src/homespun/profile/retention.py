@@ -116,21 +116,24 @@ class Retainer:
     def enforce(self, now: float) -> None:
         """Take out what is too old and what is too much, unless that was done a moment ago."""
         main = self._vaults.main
-        known = Clock(get_setting(main, "clock_seen") or now, get_setting(main, "clock_doubted"))
-        done = get_setting(main, "retention") == self._policy and get_setting(main, "clock_seen") is not None
+        seen = get_setting(main, "clock_seen")
+        known = Clock(now if seen is None else seen, get_setting(main, "clock_doubted"))
+        done = get_setting(main, "retention") == self._policy and seen is not None
         if not done or known.doubted is not None or not 0 <= now - known.seen < EVERY_SECONDS:
-            self._take_out(lambda main: self._enforced(main, known, now))
+            clock = known.told(now)
+            self._take_out(lambda main: self._due(main, known, clock, now))
+            # Not with it: the open epoch is committed after the main database, and may fail then.
+            with self._vaults.writing_main() as main:
+                set_setting(main, "clock_seen", clock.seen)
+                set_setting(main, "clock_doubted", clock.doubted)
+                set_setting(main, "retention", self._policy)
         else:
             self._room = -1
         self._looked = now
 
-    def _enforced(self, main: apsw.Connection, known: Clock, now: float) -> list[VaultRow]:
-        clock = known.told(now)
+    def _due(self, main: apsw.Connection, known: Clock, clock: Clock, now: float) -> list[VaultRow]:
         if clock.doubted is None and clock.seen >= EARLIEST:
             self._correct(main, known, clock.seen)
-        set_setting(main, "clock_seen", clock.seen)
-        set_setting(main, "clock_doubted", clock.doubted)
-        set_setting(main, "retention", self._policy)
         return [*(self._drop_old(now) if clock.doubted is None else ()), *self._drop_surplus()]
 
     def _take_out(self, choose: Callable[[apsw.Connection], list[VaultRow]]) -> None:

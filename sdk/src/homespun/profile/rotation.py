@@ -88,17 +88,28 @@ def rotate(place: Place, target: Place, *, keep_recovery: bool = True) -> None:
         old = Vaults(main, file.database, place.shelf(file.profile), place.entropy)
         try:
             old.look()
-            gone = sorted(old.names)
-            file = _renewed(old, target, file, keep_recovery=keep_recovery)
+            gone = {*old.names, *(row.name for row in old.garbage)}
+            try:
+                file = _renewed(old, target, file, keep_recovery=keep_recovery)
+            except BaseException:
+                _abandon(target, file.profile, gone, old.main_name)
+                raise
         finally:
             old.close()
         # The new key opens it whatever happens now; what cannot be destroyed yet is left to the next opening.
-        for name in gone:
+        for name in sorted(gone):
             with suppress(ProfileError, OSError):
                 place.shelf(file.profile).destroy(name)
         # What is pending now are entries of the keyring that was used until now.
         with suppress(OSError):
             forget_pending(folder, place.key, file)
+
+
+def _abandon(target: Place, profile: str, kept: set[str], database: str) -> None:
+    with suppress(ProfileError, OSError, apsw.Error):
+        # Where the key file was replaced all the same, the new databases are the profile.
+        if known_key_file(required(target.folder)).database == database:
+            target.shelf(profile).destroy_others(kept)
 
 
 def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) -> KeyFile:

@@ -5,6 +5,7 @@ else by whoever made the vault, who gets it back from ``create``.
 """
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -99,8 +100,9 @@ class DiskShelf:
             self._store.delete(self._key_name(name))
         files = present(self.folder, side_files(name))
         for file in files:
-            # Windows lets nobody remove a file that somebody has open; the next opening tries again.
-            with contextlib.suppress(PermissionError):
+            # Windows lets nobody remove a file that somebody has open; the next opening tries again. And somebody else
+            # who closes the database meanwhile removes its log.
+            with contextlib.suppress(PermissionError, FileNotFoundError):
                 overwrite(self.folder / file, self._entropy)
                 (self.folder / file).unlink(missing_ok=True)
         if files:
@@ -110,6 +112,11 @@ class DiskShelf:
     def listed(self) -> frozenset[str]:
         """Return the names of all vaults that there are, wanted or not."""
         return frozenset(vault_files(self.folder))
+
+    def destroy_others(self, wanted: Collection[str]) -> None:
+        """Destroy every vault but those; raises as ``destroy``."""
+        for name in sorted(self.listed().difference(wanted)):
+            self.destroy(name)
 
     def key(self, name: str) -> Secret:
         """Return the key of a vault that is kept outside.

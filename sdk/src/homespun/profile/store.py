@@ -215,9 +215,7 @@ class ProfileStore:
         """Return what decides now; the very same object until something of it changes. Raises as ``events``."""
         return self._reading(self._viewed)
 
-    def extend_consent(
-        self, choose: Callable[[ConsentRecords], ConsentRecords], *, due: Iterable[str] = ()
-    ) -> None:
+    def extend_consent(self, choose: Callable[[ConsentRecords], ConsentRecords], *, due: Iterable[str] = ()) -> None:
         """Record choices that depend on those made before, all or none.
 
         Args:
@@ -287,10 +285,33 @@ class ProfileStore:
                 write_kept(state, compartment, name, value)
         return permitted
 
-    def add_decisions(self, allowed: Callable[[View], bool], records: Sequence[ExplanationRecord], now: float) -> bool:
-        """Keep explanation records if the view of this very moment allows it; return whether it did."""
+    def epochs(self) -> frozenset[str]:
+        """Return the epochs' names; one is gone as soon as something of it was erased. Raises as ``events``."""
+        return self._reading(lambda: frozenset(row.name for row in self.vaults.epochs))
+
+    def add_decisions(
+        self,
+        allowed: Callable[[View], bool],
+        records: Sequence[ExplanationRecord],
+        now: float,
+        read: Collection[str] = (),
+    ) -> bool:
+        """Keep explanation records if the view of this very moment allows it; return whether it did.
+
+        Args:
+            allowed: Decides.
+            records: What is kept.
+            now: Seconds since 1970.
+            read: The epochs that they were made from: nothing is kept that was made from what is erased by now.
+        """
+        wanted = frozenset(read)
         rows = [(now, record.item, msgspec.json.encode(record).decode()) for record in records]
-        return self._add_to_epoch("INSERT INTO decision (time, item, record) VALUES (?, ?, ?)", allowed, rows, now)
+        return self._add_to_epoch(
+            "INSERT INTO decision (time, item, record) VALUES (?, ?, ?)",
+            lambda view: wanted <= self.vaults.names and allowed(view),
+            rows,
+            now,
+        )
 
     def decisions(self) -> list[ExplanationRecord]:
         """Return all explanation records in the order of keeping. Raises as ``events``."""

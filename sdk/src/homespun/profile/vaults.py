@@ -289,9 +289,7 @@ class Vaults:
             copy_rows(old, new, SCHEMAS[row.kind], revise)
 
         # Copies of the old one that opened with a key from the folder show the rows that stay for ever.
-        made = self.make(
-            row.kind, row.number, started=row.started, state=row.state, fill=fill, outside=row.outside
-        )
+        made = self.make(row.kind, row.number, started=row.started, state=row.state, fill=fill, outside=row.outside)
         set_state(self.main, row.name, "garbage")
         return made
 

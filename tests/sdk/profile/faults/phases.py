@@ -17,7 +17,7 @@ from homespun.config import Retention, Settings
 from homespun.consent import Notice, Purpose
 from homespun.home import Home
 from homespun.person.keys import Keys
-from homespun.profile import Key, KeyStore, Place, Selection, erasure_keys, keys, sealing
+from homespun.profile import Key, KeyStore, Place, Selection, erasure_keys, keys, opening, sealing
 from homespun.profile.files import Entropy
 from homespun.protocol.controls import entry
 from homespun.protocol.events import Event
@@ -133,7 +133,7 @@ class Step:
 
 def use_keyring(keyring: FileKeyring, replace: Callable[[ModuleType, str, Any], object]) -> None:
     """Make it the operating system's."""
-    for module in (erasure_keys, keys, sealing):
+    for module in (erasure_keys, keys, opening, sealing):
         replace(module, "system_keyring", lambda: keyring)
 
 
