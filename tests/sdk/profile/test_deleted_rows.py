@@ -1,7 +1,6 @@
 """What was erased is looked for in everything that the keys of today decrypt: pages, free pages and every old state of
 a log, of the files that there are and of copies that somebody took before."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -179,7 +178,7 @@ def assert_gone_and_the_rest_there(person: Person, copy: Path, tmp_path: Path, g
     before = revealed(copy, keys, tmp_path)
     assert found(gone, before) == set()
     assert traces(person.folder, [*GONE, *STAYS]) == []
-    assert not [name for name in os.listdir(person.folder) if name.endswith("-journal")]
+    assert not [name for name in listed(person.folder) if name.endswith("-journal")]
 
 
 @pytest.mark.parametrize("how", ERASURES)
@@ -235,7 +234,7 @@ def held(process: int, keys: Sequence[Secret], tmp_path: Path) -> bytes:
     """What keys decrypt of the files that a process has open and that no folder lists any more."""
     opened_files = {}
     for link in Path(f"/proc/{process}/fd").iterdir():
-        name = os.readlink(link)
+        name = str(link.readlink())
         if name.endswith(" (deleted)"):
             opened_files[Path(name.removesuffix(" (deleted)")).name] = link.read_bytes()
     assert any(name.endswith(".db") for name in opened_files)

@@ -54,7 +54,8 @@ def test_a_full_disk_loses_what_was_acknowledged_or_leaves_a_profile_that_does_n
     disk: str,
     prepare: Callable[[Path, list[str]], list[str]],
 ) -> None:
-    rooms = [str(number) for number in runs(f"full disk ({disk})", len(ROOM))]
+    # No room at all and a little, in any case.
+    rooms = [str(number) for number in sorted({0, 4, *runs(f"full disk ({disk})", len(ROOM))})]
     command = [sys.executable, "-m", "tests.sdk.profile.full_disk", str(tmp_path), disk, phase, *rooms]
     done = subprocess.run(
         prepare(tmp_path, command), cwd=repository, capture_output=True, text=True, timeout=300, check=False
@@ -62,5 +63,4 @@ def test_a_full_disk_loses_what_was_acknowledged_or_leaves_a_profile_that_does_n
     assert done.returncode == 0, done.stderr
     failed, succeeded = json.loads(done.stdout)
     assert failed + succeeded >= len(rooms)
-    # With no room at all something must have failed.
-    assert failed or "0" not in rooms
+    assert failed > 0

@@ -4,12 +4,12 @@ import apsw
 import pytest
 
 from homespun.errors import ProfileBusyError
-from homespun.profile import Key, ProfileStore, erase
+from homespun.profile import Key, Place, create, erase, open_profile
 from homespun.profile import lock as lock_module
-from homespun.profile.keyfile import KeyFile
+from homespun.profile.keyfile import KeyFile, KeyFile1
 from homespun.profile.lock import FolderLock
 from homespun.profile.secret import Secret
-from tests.sdk.profile.support import EVENTS, QUICK, RAW, raw_key
+from tests.sdk.profile.support import EVENTS, NOW, QUICK, RAW, raw_key
 
 
 def test_many_share_and_one_excludes(tmp_path: Path) -> None:
@@ -62,16 +62,17 @@ def test_a_lock_file_that_keeps_disappearing_ends_in_an_error_and_not_in_a_loop(
 
 def test_a_profile_that_was_replaced_while_its_key_was_derived_is_not_called_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "profile"
+    place = Place(folder, raw_key(), QUICK)
 
     class Overtaken(Key):
-        def unseal(self, file: KeyFile) -> Secret:
+        def unseal(self, file: KeyFile | KeyFile1) -> Secret:
             erase(folder, None)
-            ProfileStore.create(folder, raw_key()).close()
+            create(place, NOW).close()
             return super().unseal(file)
 
-    with ProfileStore.create(folder, raw_key(), settings=QUICK) as store:
-        store.add_events(EVENTS)
+    with create(place, NOW) as store:
+        store.add_events_if(lambda _: True, EVENTS, NOW)
     with pytest.raises(ProfileBusyError, match="try again"):
-        ProfileStore.open(folder, Overtaken.bytes(RAW))
-    with ProfileStore.open(folder, raw_key()) as store:
+        open_profile(Place(folder, Overtaken.bytes(RAW), QUICK), NOW)
+    with open_profile(place, NOW) as store:
         assert store.events() == []

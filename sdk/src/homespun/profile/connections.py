@@ -39,7 +39,7 @@ def connect(path: Path | str, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQL
         apsw.Error: It cannot be opened.
     """
     with _without_hooks():
-        return apsw.Connection(os.fspath(path), flags=flags, vfs=_file_layer())
+        return apsw.Connection(os.fspath(path), flags=flags, vfs=_file_layer() or None)
 
 
 def open_file(path: Path, flags: int = apsw.SQLITE_OPEN_READONLY) -> apsw.VFSFile:

@@ -1,5 +1,7 @@
 """The one place where failures of the database and the disk become homespun's errors."""
 
+import errno
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -8,6 +10,7 @@ import apsw
 from homespun.errors import DamagedProfileError, ProfileBusyError, ProfileError, ProfileStorageError
 
 _BUSY = (apsw.BusyError, apsw.LockedError)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _DAMAGED = (
     apsw.NotADBError,
     apsw.CorruptError,
@@ -54,10 +57,22 @@ def _translation(error: apsw.Error | OSError, folder: Path | None) -> ProfileErr
         return busy(folder)
     if isinstance(error, _DAMAGED):
         return damaged(folder, f"the encrypted database failed its checks ({error})")
+    if _is_read_only(error, folder):
+        return ProfileStorageError(
+            f"The profile in {_place(folder)} is read-only here, or this program may not use it: {error}. Reading needs "
+            "to write too, because those who use it share locks and a log. Make the folder writable for this program, "
+            "or copy it to where it is."
+        )
     return ProfileStorageError(
         f"The disk refused the profile in {_place(folder)}: {error}. It may be full, read-only, absent or "
         "failing; what was acknowledged before is not affected. Make room or check permissions, then retry."
     )
+
+
+def _is_read_only(error: apsw.Error | OSError, folder: Path | None) -> bool:
+    if isinstance(error, apsw.ReadOnlyError) or (isinstance(error, OSError) and error.errno in _FORBIDDEN):
+        return True
+    return folder is not None and folder.is_dir() and not os.access(folder, os.W_OK)
 
 
 def busy(folder: Path | None) -> ProfileBusyError:

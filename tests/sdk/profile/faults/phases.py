@@ -180,7 +180,7 @@ def grant() -> Step:
 
 def hide(item: str, advance: float = 0.0) -> Step:
     def do(stage: Stage, home: Home) -> None:
-        home.set_control(lambda entries: entry(entries, "hide_item", item, True, stage.clock()))
+        home.set_control(lambda entries: entry(entries, "hide_item", item, value=True, now=stage.clock()))
 
     return Step(do, lambda model: model.hidden.add(item), advance)
 

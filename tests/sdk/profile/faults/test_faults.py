@@ -17,7 +17,7 @@ import pytest
 
 from homespun.errors import WrongKeyError
 from homespun.home import Home
-from homespun.profile.files import KEY, LOCK, side_files
+from homespun.profile.files import KEY, LOCK, listed, side_files
 from homespun.profile.keyfile import KeyFile, read_key_file
 from homespun.testing import FakeClock
 from tests.sdk.profile.faults.interposing import HOWS, How, is_possible
@@ -68,17 +68,18 @@ class Zygote:
         outside: bool,
         fatal: int | None = None,
         how: How = "before",
-        round: int = 0,
+        opening: bool = False,
         key: str = "first",
     ) -> Died:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         request = {
             "phase": phase.name,
             "root": str(root),
             "outside": outside,
             "fatal": fatal,
             "how": how,
-            "round": round,
+            "opening": opening,
             "key": key,
         }
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -175,14 +176,14 @@ def test_there_are_at_least_two_hundred_fault_points(sets: Sets) -> None:
 
 def kill_the_next_opening(zygote: Zygote, phase: Phase, root: Path, number: int, *, outside: bool) -> None:
     for key in dict.fromkeys(model.key for model in phase.models()):
-        zygote.run(phase, root, outside=outside, fatal=1 + number % 17, how=HOWS[number % 3], round=1, key=key)
+        zygote.run(phase, root, outside=outside, fatal=1 + number % 17, how=HOWS[number % 3], opening=True, key=key)
 
 
 def assert_nothing_is_lost(phase: Phase, root: Path, done: int, *, outside: bool) -> None:
     assert traces(root, WORDS) == []
     possible = phase.models()[done : done + 2]
     stage = Stage(root, outside, os.urandom, FakeClock(possible[-1].now))
-    for again in range(2):
+    for _ in range(2):
         with reopened(stage, possible) as (key, home):
             found = seen(home)
             possible = [model for model in possible if model.key == key and fits(model, found)]
@@ -228,7 +229,7 @@ def assert_nothing_else_is_kept(stage: Stage, home: Home, key: str) -> None:
     tombstones = {entry for entry in keyring if entry.endswith("/erased")}
     kept = FileKeyStore(stage.root / "keys").names()
     if store is None:
-        assert not stage.folder.exists() or set(os.listdir(stage.folder)) <= {LOCK}
+        assert not stage.folder.exists() or set(listed(stage.folder)) <= {LOCK}
         assert kept == set()
         assert keyring == tombstones
         return
@@ -237,7 +238,7 @@ def assert_nothing_else_is_kept(stage: Stage, home: Home, key: str) -> None:
     assert file.pending == ()
     vaults = store.vault_keys()
     databases = {name for vault in (file.database, *vaults) for name in side_files(vault)}
-    found = set(os.listdir(stage.folder))
+    found = set(listed(stage.folder))
     assert found - databases == {KEY, LOCK}
     assert {file.database, *vaults} <= found
     names = {f"{file.profile}/{name}" for name in vaults}

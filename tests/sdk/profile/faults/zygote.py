@@ -22,7 +22,7 @@ from tests.sdk.profile.faults.phases import PHASES, Stage, use_keyring
 def play(request: dict[str, Any], out: int) -> None:
     phase = PHASES[request["phase"]]
     # The same names and keys in every process, so that the calls have the same numbers.
-    entropy = random.Random(f"{phase.name} {request['round']}").randbytes
+    entropy = random.Random(f"{phase.name} {request['opening']}").randbytes
     stage = Stage(Path(request["root"]), request["outside"], entropy, FakeClock(phase.model().now))
     use_keyring(stage.keyring, setattr)
     faults = Faults(request["fatal"], request["how"])
@@ -31,7 +31,7 @@ def play(request: dict[str, Any], out: int) -> None:
     def acknowledge() -> None:
         os.write(out, b"done\n")
 
-    if request["round"]:
+    if request["opening"]:
         with contextlib.suppress(WrongKeyError):
             stage.home(request["key"]).close()
     else:
