@@ -6,11 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import homespun as hs
 from homespun.errors import ClosedError, MisuseError, ProfileStorageError
 from homespun.profile import ProfileStore
-from homespun.protocol.controls import NEUTRAL, FrequencyCap, Steering
+from homespun.protocol.controls import (
+    NEUTRAL,
+    ControlEntry,
+    FrequencyCap,
+    Steering,
+    entry,
+    fold,
+    history,
+    joined,
+    undo,
+)
 from tests.sdk.people import (
     BOTH,
     EVERY,
@@ -443,6 +455,28 @@ def test_what_the_person_wants_more_of_goes_unnoticed_or_is_not_explained(machin
         assert sum(part.value for part in me.explain(recommended[0]).attributions) == pytest.approx(
             recommended[0].score, rel=1e-5
         )
+
+
+@given(st.lists(st.sampled_from(["hide", "pause", "undo"]), max_size=8), st.integers(0, 8), st.integers(0, 3))
+def test_entries_that_join_a_log_mean_something_else_there(steps: list[str], apart: int, added: int) -> None:
+    """Some were made apart from the log, which grew by others' entries meanwhile."""
+    made: list[ControlEntry] = []
+    for number, step in enumerate(steps):
+        if step == "hide":
+            made.append(entry(made, "hide_item", f"item-{number}", value=True, now=1.0))
+        elif step == "pause":
+            made.append(entry(made, "pause", None, value=True, now=1.0))
+        elif any(not change.undone and change.entry.undoes is None for change in history(made)):
+            made.append(undo(made, 1.0))
+    before, later = made[:apart], made[apart:]
+    grown = list(before)
+    for number in range(added):
+        grown.append(entry(grown, "hide_item", f"other-{number}", value=True, now=1.0))
+    log = joined(grown, later)
+    assert [each.sequence for each in log] == list(range(1, len(log) + 1))
+    expected = fold(made)
+    others = {f"other-{number}" for number in range(added)}
+    assert fold(log) == dataclasses.replace(expected, hidden_items=expected.hidden_items | others)
 
 
 def test_a_title_is_not_told_in_the_history(machine: Machine) -> None:

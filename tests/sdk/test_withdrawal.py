@@ -204,6 +204,27 @@ class _Late(people.Wire):
         self.withdraw()
 
 
+def test_what_waits_for_another_purpose_leaves_after_its_withdrawal(machine: Machine) -> None:
+    with machine.allowed(*EVERY) as me:
+        me._home.egress.queue("outcomes/week-1", b"measured", purpose="measurement", destination=DESTINATION, epsilon=1)
+        queue(me, b"counted")
+        withdrawal = me.consent.withdraw(MEASUREMENT)
+        assert any("outcomes/week-1" in effect.text and "dropped" in effect.text for effect in withdrawal.effects)
+        assert me._home.egress.send_pending().count("sent") == 1
+        assert machine.wire.delivered == [b"counted"]
+
+
+def test_an_application_without_a_transport_sends(machine: Machine) -> None:
+    key = support.raw_key()
+    with hs.Personalizer.open(machine.folder, key=key, bundle=machine.bundle, settings=QUICK) as me:
+        me.consent.grant(*EVERY, notice=NOTICE)
+        queue(me)
+        outcome = me._home.egress.send_pending()
+        assert outcome.count("kept") == 1
+        assert "sends nothing" in outcome.results[0].detail
+        assert me.ledger.entries()[-1].state == "unsent"
+
+
 def test_nothing_can_be_sent_and_the_withdrawal_fails_for_it(machine: Machine) -> None:
     class Dead:
         def send(self, destination: str, payload: bytes) -> None:
@@ -364,6 +385,17 @@ def test_a_disk_that_refuses_to_clear_stops_the_withdrawal(machine: Machine, mon
     with machine.open() as again:
         assert again.decisions() == []
         assert kept_by(EXPERIMENTS, kept(again)) == 0
+
+
+def test_what_was_cleared_is_not_known_to_be(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with used(machine) as me:
+        with monkeypatch.context() as patch:
+            patch.setattr(ProfileStore, "settle", refusing)
+            withdrawal = me.consent.withdraw(EXPLANATION_LOG)
+        assert [(effect.part, effect.done) for effect in withdrawal.effects] == [("decisions", True), ("index", False)]
+        assert me.decisions() == []
+    with machine.open() as again:
+        assert again._home.store().due() == ()  # type: ignore[union-attr]
 
 
 def test_what_is_kept_after_a_new_yes_is_cleared_for_the_old_no(

@@ -82,8 +82,9 @@ def _retention_of(kinds: Mapping[str, Retention]) -> Mapping[str, Retention]:
 
 
 def _attributes(names: Iterable[str]) -> tuple[str, ...]:
-    kept = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (None,)
-    if not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
+    is_listed = isinstance(names, Iterable) and not isinstance(names, str)
+    kept = tuple(names) if is_listed else ()
+    if not is_listed or not all(isinstance(name, str) and KIND.fullmatch(name) for name in kept):
         raise MisuseError("attributes is not what it should be; use lower-case words: ('age_band', 'language').")
     return kept
 

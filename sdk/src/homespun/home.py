@@ -27,8 +27,9 @@ from homespun.contribute.egress import Egress
 from homespun.contribute.log import Transport
 from homespun.custody import Choose, Clock, Custody, Records, ended_by
 from homespun.egress_log import HomeLog, NoTransport
-from homespun.errors import ClosedError, LedgerError, ProfileBusyError, ProfileError
+from homespun.errors import ClosedError, LedgerError, NotPermittedError, ProfileBusyError, ProfileError
 from homespun.profile import Forgotten, Key, Place, ProfileStore, Selection, Sizes, Tombstones, View
+from homespun.profile.records import event_to_row
 from homespun.protocol.consent import GPC, permits
 from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
@@ -181,6 +182,8 @@ class Home:
         return added
 
     def _add_later(self, event: Event) -> bool:
+        # One that cannot be written would keep all others from being written.
+        event_to_row(event)
         with self._using() as custody:
             custody.look()
             self._forget_withdrawn()
@@ -191,12 +194,20 @@ class Home:
                 self._batched_in = (custody.profile, custody.ledger().next_sequence)
             self._batch.append(event)
             if len(self._batch) >= self.settings.batch_events:
-                self._flush()
+                try:
+                    self._flush()
+                except BaseException:
+                    # Who was told that it was not recorded may try again.
+                    self._batch[:] = [each for each in self._batch if each is not event]
+                    raise
             elif self._timer is None:
-                self._timer = threading.Timer(self.settings.batch_seconds, self._flush_in_background)
-                self._timer.daemon = True
-                self._timer.start()
+                self._start_timer()
             return True
+
+    def _start_timer(self) -> None:
+        self._timer = threading.Timer(self.settings.batch_seconds, self._flush_in_background)
+        self._timer.daemon = True
+        self._timer.start()
 
     def flush(self) -> None:
         """Write the events that are held in memory.
@@ -233,9 +244,11 @@ class Home:
         with self.lock:
             self._timer = None
             if not self.is_closed:
-                # The next use tries again, and tells.
+                # Tried again a little later, and at the next use, which tells.
                 with contextlib.suppress(ProfileError):
                     self._flush()
+                if self._batch:
+                    self._start_timer()
 
     def events(self, last: int | None = None) -> list[Event]:
         """Return what was recorded, for the person to read; with ``last`` only the latest so many."""
@@ -648,8 +661,14 @@ class Home:
         return lambda view: self._gate_of(view).permits(part, self.now())
 
     def _allowing(self, purpose: str) -> int | None:
-        """Return the consent record that allows a contribution to a purpose now."""
+        """Return the consent record that allows a contribution to a purpose now.
+
+        Raises:
+            NotPermittedError: A private session is on, which is no answer to what waits.
+        """
         with self._using():
+            if self._private:
+                raise NotPermittedError("a private session keeps nothing, so nothing is queued or sent meanwhile.")
             gate, now = self._gate(), self.now()
             status = gate.ledger.status_of(purpose, now)
             if not status.granted or status.decided_by is None or not gate.permits(CONTRIBUTIONS, now):

@@ -11,6 +11,7 @@ import pytest
 import homespun as hs
 from homespun.consent.parts import CACHE, EXPERIMENTS, LEARNING
 from homespun.errors import InvalidEventError, MisuseError, ProfileBusyError, ReceiptError
+from homespun.profile.shelf import DiskShelf
 from homespun.protocol.receipts import OUT_OF_SCOPE, decode, encode, verify
 from tests.sdk.people import (
     BOTH,
@@ -311,6 +312,29 @@ def test_a_key_outside_the_folder_survives_what_was_under_it(machine: Machine, w
         assert len(keys.keys) == 2
         assert not set(before) & set(keys.keys)
         assert not set(before.values()) & set(keys.keys.values())
+
+
+def test_a_file_that_cannot_be_removed_passes_for_destroyed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, where somebody else has it open."""
+    with used(machine) as me:
+        files = {path.name for path in machine.folder.glob("epoch-*.db")}
+        with monkeypatch.context() as patch:
+            patch.setattr(DiskShelf, "destroy", lambda *_: False)
+            receipt = me.erase(item="item-2")
+        assert {store.level for store in receipt.stores} == {"unverified"}
+        assert all(name in str(receipt) for name in files)
+        assert len(me.events()) == 5
+        assert files < {path.name for path in machine.folder.glob("epoch-*.db")}
+    with machine.open() as again:
+        assert files.isdisjoint(path.name for path in machine.folder.glob("epoch-*.db"))
+        assert len(again.events()) == 5
+
+
+def test_a_time_that_no_calendar_has_breaks_the_receipt(machine: Machine) -> None:
+    with used(machine) as me:
+        receipt = me.erase(between=(-1e300, 1e300))
+        verify(receipt)
+        assert me.events() == []
 
 
 def test_a_reader_keeps_the_old_file_and_the_receipt_does_not_say_so(machine: Machine) -> None:

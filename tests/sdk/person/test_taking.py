@@ -1,6 +1,7 @@
 """Taking the profile along at the façade: an export that leaves something out, and one that is restored wrongly."""
 
 import base64
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import homespun as hs
 from homespun.consent.parts import CACHE, EXPERIMENTS, LEARNING
 from homespun.errors import ExportError, ExportKeyError, MisuseError, ProfileStorageError
 from homespun.person.export import Recipient, read_export
+from homespun.person.taking import restore
 from homespun.profile import ProfileStore
 from homespun.protocol.export import PORTABLE
 from tests.sdk import people
@@ -237,6 +239,19 @@ def test_a_restoring_that_fails_leaves_half_a_profile(
         assert elsewhere.on_disk() <= people.AFTERMATH
     with restored(elsewhere, machine.root / "export.zip") as again:
         assert len(again.events()) == 3
+
+
+def test_what_no_profile_may_hold_is_restored(machine: Machine, elsewhere: Machine) -> None:
+    with used(machine) as me:
+        me.export(machine.root / "export.zip")
+    imported = read_export(machine.root / "export.zip")
+    with elsewhere.open() as again:
+        with pytest.raises(ExportError, match="attribute"):
+            restore(again._home, dataclasses.replace(imported, attributes={"language": None}), NOTICE)
+        with again.controls.private_session(), pytest.raises(MisuseError, match="private session"):
+            restore(again._home, imported, NOTICE)
+        assert again.sizes() is None
+        assert elsewhere.on_disk() <= people.AFTERMATH
 
 
 def test_a_changed_export_is_restored(machine: Machine, elsewhere: Machine) -> None:

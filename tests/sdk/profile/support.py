@@ -59,9 +59,7 @@ def opened(
     return store
 
 
-def record(
-    store: ProfileStore, *events: Event, now: float = NOW, durability: Durability | None = None
-) -> int | None:
+def record(store: ProfileStore, *events: Event, now: float = NOW, durability: Durability | None = None) -> int | None:
     """Record events that the person allows."""
     return store.add_events_if(lambda _: True, events, now, durability)
 
@@ -94,6 +92,17 @@ def vault_of(folder: Path, kind: str) -> Path:
     """The only database of its kind."""
     (path,) = vaults_of(folder, kind)
     return path
+
+
+def look(folder: Path, *, now: float = NOW) -> None:
+    """Open a profile and read whatever there is."""
+    with opened(folder, now=now) as store:
+        store.view()
+        store.events()
+        store.decisions()
+        store.exposures(0)
+        store.kept("cache")
+        store.egress_entries()
 
 
 def log_of(path: Path) -> Path:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.config import Retention
+from homespun.profile import create
 from homespun.profile.retention import CONFIRMED_AFTER_DAYS, DAY, DOUBTED_DAYS, EARLIEST, Clock
 from homespun.protocol.events import Event
-from homespun.profile import create
 from tests.sdk.profile.support import NOW, QUICK, created, items_of, opened, place_at, record, vaults_of
 
 YEAR = 365 * DAY

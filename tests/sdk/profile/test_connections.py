@@ -143,7 +143,7 @@ def test_a_sync_stops_at_the_disks_own_cache(tmp_path: Path, kind: str, durabili
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells which locks are held")
 def test_a_new_epoch_is_held_by_nobody_who_has_it_open(tmp_path: Path) -> None:
-    """Closing any other handle on its file would drop the lock, and whoever closes it elsewhere would remove its log."""
+    """Closing any other handle on its file would drop the lock, and whoever closes it elsewhere would take its log."""
     with created(tmp_path / "profile") as store:
         record(store, EVENTS[0])
         connection_of(store, "state").execute("SELECT * FROM control").fetchall()

@@ -44,7 +44,7 @@ KINDS = ["profile", "state", "epoch"]
 def fill(store: ProfileStore) -> None:
     consent(store, *RECORDS)
     for number in range(60):
-        store.extend_controls(lambda entries: (entry(entries, "hide_item", f"hidden-{number}", True, NOW),))  # noqa: B023
+        store.extend_controls(lambda entries: (entry(entries, "hide_item", f"hidden-{number}", value=True, now=NOW),))  # noqa: B023
     store.keep_if(lambda _: True, "cache", "large", b"cached" * 2000)
     record(store, *MANY)
     store.add_exposures(lambda _: True, ["item-0001"] * 100, NOW)
@@ -156,9 +156,7 @@ def test_every_byte_of_the_layout_in_the_clear_is_checked(copy: Path, expected: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(share=st.floats(0, 1, exclude_max=True))
-def test_a_database_that_was_cut_short_is_believed(
-    copy: Path, expected: Everything, kind: str, share: float
-) -> None:
+def test_a_database_that_was_cut_short_is_believed(copy: Path, expected: Everything, kind: str, share: float) -> None:
     path = vault_of(copy, kind)
     good = path.read_bytes()
     with replaced(path, good[: int(share * len(good))]), pytest.raises(DamagedProfileError):
@@ -166,9 +164,7 @@ def test_a_database_that_was_cut_short_is_believed(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_database_that_lost_whole_pages_at_its_end_is_believed(
-    copy: Path, expected: Everything, kind: str
-) -> None:
+def test_a_database_that_lost_whole_pages_at_its_end_is_believed(copy: Path, expected: Everything, kind: str) -> None:
     path = vault_of(copy, kind)
     good = path.read_bytes()
     for pages in range(len(good) // PAGE):
@@ -307,18 +303,16 @@ def test_the_state_in_the_place_of_an_epoch_is_believed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_older_copy_of_a_database_under_the_same_key_is_what_it_was(
-    tmp_path: Path, kind: str
-) -> None:
+def test_an_older_copy_of_a_database_under_the_same_key_is_what_it_was(tmp_path: Path, kind: str) -> None:
     """A replay is not detected, as long as the database was not rewritten: it shows an older state, never a mixture."""
     folder = tmp_path / "profile"
     with created(folder) as store:
         record(store, Event("early"))
-        store.extend_controls(lambda _: (entry((), "hide_item", "early", True, NOW),))
+        store.extend_controls(lambda _: (entry((), "hide_item", "early", value=True, now=NOW),))
     older = {path.name: path.read_bytes() for path in vaults_of(folder)}
     with opened(folder) as store:
         record(store, Event("late"))
-        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", True, NOW),))
+        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", value=True, now=NOW),))
         consent(store, *RECORDS)
     path = vault_of(folder, kind)
     path.write_bytes(older[path.name])
@@ -334,7 +328,7 @@ def test_an_older_copy_of_a_database_brings_back_what_was_erased(tmp_path: Path,
     folder = tmp_path / "profile"
     with created(folder) as store:
         record(store, Event("erased"), Event("stays"))
-        store.extend_controls(lambda _: (entry((), "hide_item", "erased", True, NOW),))
+        store.extend_controls(lambda _: (entry((), "hide_item", "erased", value=True, now=NOW),))
     older = {each: vault_of(folder, each).read_bytes() for each in KINDS}
     names = {each: vault_of(folder, each).name for each in KINDS}
     with opened(folder) as store:
@@ -390,7 +384,7 @@ def test_a_lost_log_takes_what_was_merged_before_with_it(folder: Path, kind: str
 
     def act(store: ProfileStore) -> None:
         record(store, Event("late"))
-        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", True, NOW),))
+        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", value=True, now=NOW),))
         consent(store, *RECORDS)
 
     unmerged(folder, act)
@@ -431,7 +425,7 @@ def test_a_log_of_another_time_is_merged(folder: Path, kind: str) -> None:
 
     def act(store: ProfileStore) -> None:
         record(store, *[Event(f"late-{number}") for number in range(30)])
-        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", True, NOW),))
+        store.extend_controls(lambda entries: (entry(entries, "hide_item", "late", value=True, now=NOW),))
         consent(store, *RECORDS)
 
     unmerged(folder, act)

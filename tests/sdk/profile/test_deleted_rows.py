@@ -16,6 +16,7 @@ import homespun as hs
 from homespun.config import Settings
 from homespun.errors import LostKeyError
 from homespun.profile import KeyStore
+from homespun.profile.files import listed
 from homespun.profile.index import read_index
 from homespun.profile.keyfile import KeyFile, read_key_file
 from homespun.profile.schema import MAIN
@@ -48,7 +49,7 @@ ERASURES: dict[str, Erase] = {
     "tag": lambda me: me.erase(tag="tag-1"),
     "kind": lambda me: me.erase(kind="rate"),
     "time": lambda me: me.erase(between=(START + 100, START + 200)),
-    "rectification": lambda me: me.rectify(goes(), Event("item-8", "rate", START + 150)),
+    "rectification": lambda me: me.rectify(goes(), Event("item-8", "rate", START + 150, id="id-of-it")),
 }
 
 
@@ -187,7 +188,7 @@ def test_erased_rows_are_found_in_a_file_or_with_the_keys_of_today_in_an_old_cop
 ) -> None:
     copy = copied(person.folder, tmp_path / "copy")
     # What the person set about the item is about all of it.
-    gone = (*GONE, "item-7") if how in ("item", "tag") else GONE
+    gone = {"item": (*GONE, "item-7"), "tag": (*GONE, "item-7"), "rectification": GONE[:1]}.get(how, GONE)
     assert found(gone, revealed(copy, keys_of(person), tmp_path)) == set(gone)
     with person.open() as me:
         open_copy = copied(person.folder, tmp_path / "copy while open")
@@ -285,3 +286,26 @@ def test_the_search_misses_a_free_page_or_an_old_state_of_a_log(person: Person, 
         connection.execute("DELETE FROM event").fetchall()
         now = copied(person.folder, tmp_path / "now")
         assert found(GONE, revealed(now, keys_of(person), tmp_path)) == set(GONE)
+
+
+def test_decisions_about_an_item_go_although_none_of_its_events_went(person: Person) -> None:
+    with person.open() as me:
+        before = me.decisions()
+        named = {part.item for record in before for part in record.attributions}
+        assert "item-7" in named
+        me.erase(item="item-7", between=(START + 300, START + 400))
+        assert me.decisions() == before
+        me.erase(item="item-7", kind="view")
+        assert me.decisions() == before
+        me.erase(item="item-7", kind="rate")
+        assert not [record for record in me.decisions() if "item-7" in {part.item for part in record.attributions}]
+
+
+def test_what_was_set_or_decided_about_items_without_events_stays_when_their_tag_is_erased(person: Person) -> None:
+    with person.open() as me:
+        me.controls.hide_item("item-10")
+        me.controls.hide_item("item-11")
+        assert me.bundle.tags("item-10") == me.bundle.tags("item-7") != me.bundle.tags("item-11")
+        me.erase(tag="tag-1")
+        assert me.controls.current().hidden_items == {"item-11"}
+        assert not [record for record in me.decisions() if "tag-1" in me.bundle.tags(record.item)]

@@ -86,9 +86,7 @@ def test_the_layer_sees_nothing(layer: Layer, folder: Path) -> None:
 
 @pytest.mark.parametrize("way", ["settings", "argument"])
 @pytest.mark.parametrize("many", [1, 3], ids=["one", "several"])
-def test_an_event_that_must_survive_a_power_cut_is_not_synced(
-    layer: Layer, folder: Path, way: str, many: int
-) -> None:
+def test_an_event_that_must_survive_a_power_cut_is_not_synced(layer: Layer, folder: Path, way: str, many: int) -> None:
     settings = replace(QUICK, durability="power" if way == "settings" else "process")
     asked: Durability | None = "power" if way == "argument" else None
     with created(folder, settings=settings) as store:
@@ -121,7 +119,7 @@ def test_an_epoch_is_entered_although_it_is_not_synced(layer: Layer, folder: Pat
 
 ACTS: dict[str, Callable[[ProfileStore], object]] = {
     "consent": lambda store: consent(store, *RECORDS),
-    "control": lambda store: store.extend_controls(lambda _: (entry((), "hide_item", "a", True, NOW),)),
+    "control": lambda store: store.extend_controls(lambda _: (entry((), "hide_item", "a", value=True, now=NOW),)),
     "attribute": lambda store: store.set_attribute("language", "nb"),
     "attribute removed": lambda store: store.set_attribute("language", None),
     "kept": lambda store: store.keep_if(lambda _: True, "cache", "a", b"b"),

@@ -30,7 +30,7 @@ def has_small_disks() -> bool:
     """Whether this system lets anybody mount a file system that only they see."""
     if not sys.platform.startswith("linux") or shutil.which("unshare") is None:
         return False
-    probe = small_disk(Path("/tmp"), ["sh", "-c", 'test "$(stat -f -c %b /tmp)" -lt 1000'])  # noqa: S108 - mounted over
+    probe = small_disk(Path("/tmp"), ["sh", "-c", 'test "$(stat -f -c %b /tmp)" -lt 1000'])
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 

@@ -256,4 +256,3 @@ def test_an_old_database_that_another_program_put_there_is_destroyed(folder: Pat
     with opened(folder) as store:
         assert store.events() == EVENTS
     assert (folder / DATABASE).read_bytes().endswith(b"somebody's own")
-

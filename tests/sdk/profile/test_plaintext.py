@@ -1,6 +1,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_word_of_the_profile_is_on_the_disk_open_closed_rewritten_or_erased(tm
     for _ in range(50):
         record(store, *EVENTS)
     record(store, Event("film-of-secrets", id="secret-id"))
-    store.extend_controls(lambda _: (entry((), "hide_item", "hidden-film", True, NOW),))
+    store.extend_controls(lambda _: (entry((), "hide_item", "hidden-film", value=True, now=NOW),))
     store.set_attribute("language", "secret-language")
     store.keep_if(lambda _: True, "experiments", "kept-by-an-experiment", b"kept-by-an-experiment")
     store.add_decisions(lambda _: True, [decision_about("explained-film")], NOW)
@@ -101,7 +102,7 @@ def test_a_key_of_the_profile_is_on_the_disk(tmp_path: Path, *, outside: bool) -
         return drawn[-1]
 
     keys = MemoryKeyStore()
-    options = {"key_store": keys} if outside else {}
+    options: dict[str, Any] = {"key_store": keys} if outside else {}
     with created(tmp_path / "profile", entropy=watched, **options) as store:
         record(store, *EVENTS)
         record(store, *EVENTS, now=NOW + 40 * 86_400)

@@ -16,9 +16,7 @@ from tests.sdk.profile.test_full_disk import has_small_disks, small_disk
 
 @pytest.mark.skipif(os.name != "posix", reason="folders are not made read-only in this way")
 @pytest.mark.parametrize("end", ["closed", "killed"])
-def test_a_read_only_medium_is_changed_or_refused_without_saying_so(
-    tmp_path: Path, repository: Path, end: str
-) -> None:
+def test_a_read_only_medium_is_changed_or_refused_without_saying_so(tmp_path: Path, repository: Path, end: str) -> None:
     how = "mount" if has_small_disks() else "modes"
     if how == "modes" and os.geteuid() == 0:
         pytest.skip("root may write whatever the modes say, and may not mount here")

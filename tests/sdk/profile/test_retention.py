@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -103,7 +104,7 @@ def test_without_limits_something_goes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outside", [False, True], ids=["keys inside", "keys outside"])
 def test_an_epoch_that_expired_can_still_be_read_from_an_old_copy(tmp_path: Path, *, outside: bool) -> None:
     folder, settings, keys = tmp_path / "profile", keeping(days=30), MemoryKeyStore()
-    options = {"key_store": keys} if outside else {}
+    options: dict[str, Any] = {"key_store": keys} if outside else {}
     with created(folder, settings=settings, **options) as store:
         record(store, Event("secret"))
     expiring = vault_of(folder, "epoch")
@@ -235,7 +236,9 @@ def test_two_programs_together_keep_more_than_one_may(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stricter", [keeping(days=1, events=100), keeping(events=3), keeping(view=Retention(days=1))], ids=["days", "number", "kind"]
+    "stricter",
+    [keeping(days=1, events=100), keeping(events=3), keeping(view=Retention(days=1))],
+    ids=["days", "number", "kind"],
 )
 def test_stricter_settings_count_only_for_what_comes(tmp_path: Path, stricter: Settings) -> None:
     folder = tmp_path / "profile"
@@ -386,9 +389,7 @@ def check_model(kept: list[Event], model: list[tuple[Event, float]], settings: S
     for kind, rule in rules.items():
         assert rule.events is None or (counts[kind] if kind else len(kept)) <= rule.events
     for event, recorded in model:
-        days = [
-            rule.days for kind, rule in rules.items() if rule.days is not None and kind in (event.kind, "")
-        ]
+        days = [rule.days for kind, rule in rules.items() if rule.days is not None and kind in (event.kind, "")]
         # Age is looked at once an hour.
         if any(recorded + each * DAY + HOUR < now for each in days):
             assert event not in order or event not in kept
@@ -405,4 +406,3 @@ def is_surplus(event: Event, model: list[tuple[Event, float]], rules: dict[str, 
         and sum(later.kind == kind or not kind for later in after) >= rule.events - rule.events // 32
         for kind, rule in rules.items()
     )
-

@@ -1,17 +1,18 @@
 """Changing what opens a profile, and its keys: nothing is lost, and the old key opens nothing new."""
 
+import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from homespun.consent import ConsentLedger, Notice, Purpose
 from homespun.errors import LostKeyError, MisuseError, ProfileBusyError, ProfileStorageError, WrongKeyError
-from homespun.profile import Key, Place, ProfileStore, export_recovery, reseal, rotate
-from homespun.profile import rotation as rotation_module
+from homespun.profile import Key, Place, ProfileStore, export_recovery, reseal, rotate, rotation
 from homespun.profile.files import listed
 from homespun.profile.keyfile import KeyFile, read_key_file
 from homespun.protocol.controls import entry
@@ -42,7 +43,7 @@ def fill(store: ProfileStore) -> None:
     consent(store, *RECORDS)
     record(store, Event("first", id="one"), Event("second"))
     record(store, Event("third"), now=NOW + 40 * 86_400)
-    store.extend_controls(lambda _: (entry((), "hide_item", "hidden", True, NOW),))
+    store.extend_controls(lambda _: (entry((), "hide_item", "hidden", value=True, now=NOW),))
     store.set_attribute("language", "nb")
     store.keep_if(lambda _: True, "cache", "a", b"b")
     store.add_decisions(lambda _: True, [decision_about("first")], NOW + 40 * 86_400)
@@ -72,7 +73,7 @@ def before(folder: Path) -> list[object]:
         return everything(store)
 
 
-def after(folder: Path, key: Key | None = None, **options: object) -> list[object]:
+def after(folder: Path, key: Key | None = None, **options: Any) -> list[object]:
     with opened(folder, key, now=NOW + 40 * 86_400, **options) as store:
         store.check()
         shown = everything(store)
@@ -84,7 +85,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in vaults_of(folder)}
 
 
-def rotated(folder: Path, old: Key, new: Key, **options: object) -> None:
+def rotated(folder: Path, old: Key, new: Key, **options: Any) -> None:
     rotate(place_at(folder, old), place_at(folder, new, **options))
 
 
@@ -127,9 +128,7 @@ def test_a_wrong_key_rotates(folder: Path, before: list[object]) -> None:
 
 
 @pytest.mark.parametrize("new", [Key.ephemeral(), None], ids=["ephemeral", "recovery"])
-def test_a_key_that_does_not_last_becomes_the_only_one(
-    folder: Path, before: list[object], new: Key | None
-) -> None:
+def test_a_key_that_does_not_last_becomes_the_only_one(folder: Path, before: list[object], new: Key | None) -> None:
     key = new or Key.recovery(export_recovery(place_at(folder)))
     with pytest.raises(MisuseError):
         rotated(folder, raw_key(), key)
@@ -279,7 +278,8 @@ def test_a_rotation_that_fails_leaves_a_profile_that_nobody_can_open(
     keys = MemoryKeyStore()
     old = names(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(rotation_module, "write_atomically" if point == "key file" else "copy_rows", failing(point))
+        name = "write_atomically" if point == "key file" else "copy_rows"
+        patch.setattr(rotation, name, failing(point, getattr(rotation, name)))
         with pytest.raises(ProfileStorageError, match="full"):
             rotate(place_at(folder), place_at(folder, OTHER, key_store=keys))
     assert after(folder) == before
@@ -290,19 +290,15 @@ def test_a_rotation_that_fails_leaves_a_profile_that_nobody_can_open(
     assert after(folder, OTHER, key_store=keys) == before
 
 
-def failing(point: str) -> object:
-    copy_rows, write_atomically = rotation_module.copy_rows, rotation_module.write_atomically
-    made: Iterator[int] = iter(range(100))
+def failing(point: str, right: Callable[..., None]) -> Callable[..., None]:
+    """Do what is right, but for the call that a point means."""
+    place = {"first copy": 0, "last copy": 3, "key file": 1}[point]
+    made = itertools.count()
 
-    def fail(*arguments: object) -> None:
-        if point == "key file":
-            if next(made) == 1:
-                raise OSError(28, "the disk is full")
-            write_atomically(*arguments)  # type: ignore[arg-type]
-        elif next(made) == (0 if point == "first copy" else 3):
-            raise apsw.FullError("database or disk is full")
-        else:
-            copy_rows(*arguments)  # type: ignore[arg-type]
+    def fail(*arguments: Any) -> None:
+        if next(made) == place:
+            raise OSError(28, "the disk is full") if point == "key file" else apsw.FullError("the disk is full")
+        right(*arguments)
 
     return fail
 

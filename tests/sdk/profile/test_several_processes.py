@@ -38,6 +38,7 @@ from tests.sdk.profile.support import (
 )
 
 RECORDS = ConsentLedger().grant(Purpose.DEVICE_STORAGE, notice=Notice("May we?"), now=7)
+PAUSED = (entry((), "pause", None, value=True, now=NOW),)
 PATIENT = replace(QUICK, busy_timeout_ms=10_000)
 DAY = 86_400
 
@@ -236,7 +237,10 @@ ACTS: dict[str, tuple[str, Callable[[ProfileStore], object]]] = {
     "exposures": ("epoch", lambda store: store.add_exposures(lambda _: True, ["a"], NOW)),
     "begin an epoch": ("profile", lambda store: record(store, Event("a"), now=NOW + 40 * DAY)),
     "consent": ("profile", lambda store: consent(store, *RECORDS)),
-    "control": ("profile", lambda store: store.extend_controls(lambda _: (entry((), "pause", None, True, NOW),))),
+    "control": (
+        "profile",
+        lambda store: store.extend_controls(lambda _: (entry((), "pause", None, value=True, now=NOW),)),
+    ),
     "attribute": ("state", lambda store: store.set_attribute("language", "nb")),
     "keep": ("state", lambda store: store.keep_if(lambda _: True, "cache", "a", b"b")),
     "erase a part": ("profile", lambda store: store.forget(Selection(items=frozenset({"first"})))),

@@ -37,6 +37,7 @@ from tests.sdk.profile.support import (
     created,
     items_of,
     log_of,
+    look,
     opened,
     place_at,
     raw_key,
@@ -118,7 +119,7 @@ def test_consent_records_come_back_as_they_were_recorded(store: ProfileStore, fo
 
 
 def test_what_was_set_declared_kept_decided_and_shown_comes_back(store: ProfileStore, folder: Path) -> None:
-    control = entry((), "hide_item", "item-1", True, NOW)
+    control = entry((), "hide_item", "item-1", value=True, now=NOW)
     decision = decision_about("item-2")
     store.extend_controls(lambda _: (control,))
     store.set_attribute("age_band", "30-39")
@@ -217,7 +218,7 @@ def test_something_else_is_set_between_the_decision_and_the_recording(
     record(store, Event("before"))
     with opened(folder) as other:
         changes = {
-            "control": lambda: other.extend_controls(lambda _: (entry((), "pause", None, True, NOW),)),
+            "control": lambda: other.extend_controls(lambda _: (entry((), "pause", None, value=True, now=NOW),)),
             "attribute": lambda: other.set_attribute("language", "nb"),
             "kept": lambda: other.keep_if(lambda _: True, "cache", "a", b"b"),
             "epoch": lambda: record(other, Event("later"), now=NOW + 100 * 86_400),
@@ -243,7 +244,7 @@ def test_the_view_is_the_same_object_until_something_of_it_changes(store: Profil
     record(store, EVENTS[0])
     assert store.view() is changed
     with opened(folder) as other:
-        other.extend_controls(lambda _: (entry((), "hide_item", "item", True, NOW),))
+        other.extend_controls(lambda _: (entry((), "hide_item", "item", value=True, now=NOW),))
         assert store.view().controls == other.view().controls != changed.controls
 
 
@@ -365,7 +366,7 @@ def test_an_ephemeral_profile_writes_nothing_anywhere(tmp_path: Path, monkeypatc
         record(store, *EVENTS)
         record(store, EVENTS[0], now=NOW + 100 * 86_400)
         consent(store, *RECORDS)
-        store.extend_controls(lambda _: (entry((), "hide_item", "item", True, NOW),))
+        store.extend_controls(lambda _: (entry((), "hide_item", "item", value=True, now=NOW),))
         store.forget(Selection(items=frozenset({EVENTS[0].item})))
         assert store.events() == EVENTS[2:]
         assert store.view().consent == RECORDS
@@ -430,9 +431,8 @@ def test_a_database_that_no_homespun_wrote_is_damaged(
     store.close()
     table = {"profile": "consent", "state": "control", "epoch": "event"}[kind]
     change_inside(folder, statement.format(table), kind)
-    with pytest.raises(DamagedProfileError), opened(folder) as again:
-        again.view()
-        again.events()
+    with pytest.raises(DamagedProfileError):
+        look(folder)
 
 
 @pytest.mark.parametrize(
@@ -479,10 +479,8 @@ def test_an_impossible_row_of_another_part_is_reported_rather_than_ignored(
     record(store, EVENTS[0])
     store.close()
     change_inside(folder, statement, kind)
-    with open_profile(place_at(folder), NOW) as again, pytest.raises(DamagedProfileError, match=what):
-        again.view()
-        again.decisions()
-        again.egress_entries()
+    with pytest.raises(DamagedProfileError, match=what):
+        look(folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -533,9 +531,8 @@ def test_a_database_in_the_clear_put_in_its_place_is_refused(store: ProfileStore
     plain = sqlite3.connect(path)
     plain.execute("CREATE TABLE event (id)")
     plain.close()
-    with pytest.raises(DamagedProfileError, match="not encrypted"), opened(folder) as again:
-        again.view()
-        again.events()
+    with pytest.raises(DamagedProfileError, match="not encrypted"):
+        look(folder)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")

@@ -43,7 +43,7 @@ def disobeying(name: str, answer: Any) -> type[apsw.Connection]:
     """A connection on which a pragma answers otherwise."""
 
     class Disobeying(apsw.Connection):
-        def pragma(self, asked: str, *values: Any, **options: Any) -> Any:
+        def pragma(self, asked: str, *values: Any, **options: Any) -> Any:  # type: ignore[override]
             found = super().pragma(asked, *values, **options)
             return answer if asked == name else found
 
@@ -85,7 +85,7 @@ def opened_files() -> set[str]:
     folder = Path("/proc/self/fd")
     if not folder.exists():
         return set()
-    return {os.readlink(each) for each in folder.iterdir() if each.is_symlink() and "deleted" not in each.name}
+    return {str(each.readlink()) for each in folder.iterdir() if each.is_symlink() and "deleted" not in each.name}
 
 
 @pytest.mark.parametrize("schema", [MAIN, STATE, EPOCH], ids=lambda schema: str(schema.kind))

@@ -70,7 +70,7 @@ def make(folder: Path) -> str:
     home = Home(place, clock=clock)
     home.grant(tuple(Purpose), NOTICE, "first run", "explicit")
     home.add_all(EARLY)
-    home.set_control(lambda entries: entry(entries, "hide_item", "film-9", True, home.now()))
+    home.set_control(lambda entries: entry(entries, "hide_item", "film-9", value=True, now=home.now()))
     home.set_control(lambda entries: entry(entries, "interest", "drama", 0.5, home.now()))
     home.set_control(lambda entries: entry(entries, "frequency_cap", None, FrequencyCap(3, 7), home.now()))
     home.set_attribute("age_band", "30-39")

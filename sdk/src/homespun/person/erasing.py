@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from homespun.consent import Purpose
 from homespun.errors import MisuseError
 from homespun.home import Home
 from homespun.model.bundle import Bundle
@@ -126,6 +127,9 @@ def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
     selection = part.selection(bundle, _named(home))
     done = home.forget(selection)
     stores = () if done is None else _stores(done)
+    if done is not None and done.rows.get("event"):
+        # What waits to leave was made from events that are gone now.
+        home.egress.cancel([str(Purpose.CONTRIBUTION), str(Purpose.MEASUREMENT)], note="a part was erased")
     if part.inference is not None:
         tag = part.inference
         home.set_control(lambda entries: entry(entries, "interest", tag, 0.0, home.now()))

@@ -170,7 +170,7 @@ class Epochs:
         return hash((connection.pragma("data_version"), self._written))
 
     def grown(self) -> float:
-        """Return how many events the open epoch got since this was asked before; infinity if more than that happened."""
+        """Return how many events the open epoch got since this was asked before; infinity if more happened."""
         row = self._vaults.epoch
         if row is None:
             return 0

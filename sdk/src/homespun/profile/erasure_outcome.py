@@ -112,7 +112,7 @@ class Outcome:
         return f"The wrapped data key was found under another name, and left alone: {copies}." if copies else ""
 
     def _vault_keys(self) -> tuple[StoreErasure, ...]:
-        if self.plan.keys != "outside" or not self.plan.vaults:
+        if self.plan.keys in (None, "inside") or not self.plan.vaults:
             return ()
         kept = self.destroyed.kept
         if not kept:
@@ -190,12 +190,20 @@ class Outcome:
         found = VAULT.fullmatch(name)
         if found is None or found["kind"] == "profile":
             # What the state's key was kept in once is an older main database.
-            return self.destroyed.outer == "deleted" and not any(vault.inside for vault in self.plan.vaults)
+            mixed = any(vault.inside for vault in self.plan.vaults) or self._mixed
+            return self.destroyed.outer == "deleted" and not mixed
         return name in self.destroyed.gone and not self._was_inside(name)
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether some keys were inside earlier, and which ones is in an index that was not read."""
+        return self.plan.keys == "mixed" and not self.plan.indexed
 
     def _was_inside(self, name: str) -> bool:
         recovery = any(slot.source == "recovery" for slot in self.plan.slots)
-        return self.plan.keys != "outside" or recovery or any(v.inside for v in self.plan.vaults if v.name == name)
+        if recovery or self.plan.keys in (None, "inside") or self._mixed:
+            return True
+        return any(vault.inside for vault in self.plan.vaults if vault.name == name)
 
     def _whose_key(self, name: str) -> str:
         found = VAULT.fullmatch(name)

@@ -11,7 +11,6 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -42,6 +41,7 @@ from homespun.profile.keyfile import (
     KeyFile1,
     KeyringEntry,
     KeySource,
+    KeyStorePlace,
     ProfileId,
     is_key_file,
     read_key_file,
@@ -107,7 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[SlotPlan, ...] = ()
     pending: tuple[KeyringEntry, ...] = ()
     main: str = ""
-    keys: Literal["inside", "outside"] | None = None
+    keys: KeyStorePlace | None = None
     vaults: tuple[VaultPlan, ...] = ()
     indexed: bool = False
     tombstone: bytes | None = None

@@ -59,9 +59,9 @@ def _translation(error: apsw.Error | OSError, folder: Path | None) -> ProfileErr
         return damaged(folder, f"the encrypted database failed its checks ({error})")
     if _is_read_only(error, folder):
         return ProfileStorageError(
-            f"The profile in {_place(folder)} is read-only here, or this program may not use it: {error}. Reading needs "
-            "to write too, because those who use it share locks and a log. Make the folder writable for this program, "
-            "or copy it to where it is."
+            f"The profile in {_place(folder)} is read-only here, or this program may not use it: {error}. Reading "
+            "needs to write too, because those who use it share locks and a log. Make the folder writable for this "
+            "program, or copy it to where it is."
         )
     return ProfileStorageError(
         f"The disk refused the profile in {_place(folder)}: {error}. It may be full, read-only, absent or "

@@ -47,7 +47,7 @@ MAX_PENDING = 8
 """Most keyring entries that wait to be deleted."""
 
 KeySource = Literal["passphrase", "bytes", "keyring", "recovery"]
-KeyStorePlace = Literal["inside", "outside"]
+KeyStorePlace = Literal["inside", "outside", "mixed"]
 
 Salt = Annotated[bytes, msgspec.Meta(min_length=SALT_SIZE, max_length=SALT_SIZE)]
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_SIZE, max_length=NONCE_SIZE)]
@@ -119,7 +119,8 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         profile: The profile's random id, 32 hexadecimal digits.
         database: The name of the main database's file.
         token: 32 bytes, the key of the MAC of the profile's tombstone; see ``tombstones``.
-        key_store: Whether the other databases' keys are in the main database or outside the folder.
+        key_store: Where the other databases' keys are: in the main database (``inside``) or outside the folder;
+            ``mixed`` if outside, and what some of them hold was under a key that was kept inside before.
         slots: The wrapped data key, at most once for each kind of key.
         pending: Entries of the keyring that are not used yet or not any more; see ``keys``. Not authenticated,
             and believed only where it names entries of this very profile.

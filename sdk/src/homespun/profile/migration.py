@@ -98,7 +98,7 @@ def migrate(
             file,
             name,
             data_key,
-            key_store="outside" if shelf.outside else "inside",
+            key_store="mixed" if shelf.outside else "inside",
             settings=settings,
             entropy=entropy,
         )

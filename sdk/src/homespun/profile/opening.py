@@ -271,7 +271,7 @@ def _in_memory(place: Place, now: float) -> ProfileStore:
 
 
 def _opened(place: Place, folder: Path, file: KeyFile, data_key: Secret) -> ProfileStore:
-    if file.key_store == "outside" and place.store_of(file.profile) is None and not place.key.is_recovery:
+    if file.key_store != "inside" and place.store_of(file.profile) is None and not place.key.is_recovery:
         raise MisuseError(
             f"The profile in '{folder}' keeps the keys of its events in a key store of the application's; open it "
             "with that: key_store=..."

@@ -14,7 +14,7 @@ from homespun.errors import ProfileError
 from homespun.profile.failures import translated
 from homespun.profile.files import KEY, write_atomically
 from homespun.profile.index import VaultRow, get_setting, set_setting
-from homespun.profile.keyfile import KEY_SIZE, KeyFile
+from homespun.profile.keyfile import KEY_SIZE, KeyFile, KeyStorePlace
 from homespun.profile.keys import Key
 from homespun.profile.lock import FolderLock
 from homespun.profile.opening import Place, forget_pending, known_key_file, required
@@ -126,6 +126,7 @@ def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) 
             for row in (old.state, *old.epochs):
                 _copy(old, new, row)
         recovery = get_setting(new.main, RECOVERY)
+        never_inside = all(row.outside for row in (new.state, *new.epochs))
         truncate_log(new.main)
     finally:
         new.close()
@@ -136,13 +137,19 @@ def _renewed(old: Vaults, target: Place, file: KeyFile, *, keep_recovery: bool) 
         file,
         data_key,
         database=name,
-        key_store="outside" if shelf.outside else "inside",
+        key_store=_where(outside=shelf.outside, never_inside=never_inside),
         settings=target.settings,
         entropy=entropy,
         recovery=None if recovery is None else Secret(recovery),
     )
     write_atomically(folder / KEY, file.encode())
     return file
+
+
+def _where(*, outside: bool, never_inside: bool) -> KeyStorePlace:
+    if not outside:
+        return "inside"
+    return "outside" if never_inside else "mixed"
 
 
 def _copy(old: Vaults, new: Vaults, row: VaultRow) -> None:

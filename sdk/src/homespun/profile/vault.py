@@ -221,7 +221,7 @@ def _create_tables(connection: apsw.Connection, schema: Schema) -> None:
 
 
 def _check_whole(connection: apsw.Connection, path: Path) -> None:
-    # Of a page that is there in part only, SQLite would take the bytes as they are: neither authenticated nor decrypted.
+    # Of a page that is there in part only, SQLite would take the bytes as they are, neither checked nor decrypted.
     if path.stat().st_size % _PAGE_SIZE and merge_log(connection) and path.stat().st_size % _PAGE_SIZE:
         raise damaged(path.parent, f"{path.name} was cut short")
 
