@@ -1,9 +1,9 @@
 """A program on a disk that is full: run as ``full_disk.py FOLDER DISK PHASE ROOM...``, on a small disk of its own.
 
 DISK says how the disk is filled: ``tmpfs`` (FOLDER is a small file system, which a ballast fills) or ``limit`` (no file
-may become longer than a limit, see RLIMIT_FSIZE). For each ROOM, a place in the list of what is left, it does what PHASE
-names, checks that what fails does so with a ProfileStorageError, that all that was acknowledged is there, and that it
-goes on once there is room again. At the end it prints how often it failed, and how often it succeeded.
+may become longer than a limit, see RLIMIT_FSIZE). For each ROOM, a place in the list of what is left, it does what
+PHASE names. It checks that what fails does so with a ProfileStorageError, that all that was acknowledged is there, and
+that it goes on once there is room again. At the end it prints how often it failed, and how often it succeeded.
 """
 
 import json
@@ -197,8 +197,12 @@ class Phases:
             record(store, *[Event("erased")] * 30)
             store.check()
             self.disk.fill(left)
+            before = {path.name for path in vaults_of(self.folder)}
             done = not self.refused(lambda: store.forget(Selection(items=frozenset({"erased"}))))
             left_over = items_of(store)
+            if len(left_over) > len(items):
+                # What it had begun is gone, so that there is as much room as before.
+                assert {path.name for path in vaults_of(self.folder)} == before
             assert left_over in ([items] if done else [items, [*items, *["erased"] * 30]])
         self.is_there(left_over)
         self.has_only_its_own_files()

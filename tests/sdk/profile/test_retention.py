@@ -119,7 +119,8 @@ def test_an_epoch_that_expired_can_still_be_read_from_an_old_copy(tmp_path: Path
         record(store, Event("newer"), now=NOW + 40 * DAY)
         assert items_of(store) == ["new", "newer"]
         assert not expiring.exists()
-        assert log_of(vault_of(folder, "profile")).stat().st_size == 0
+        # At most one page was written since the key went, that of the settings.
+        assert log_of(vault_of(folder, "profile")).stat().st_size <= 32 + 24 + 2048
         plain = connection_of(store).serialize("main")
     assert b"epoch-" in plain
     assert key not in plain
@@ -346,7 +347,7 @@ limits = st.builds(Retention, days=st.none() | st.integers(1, 30), events=st.non
 
 
 @given(
-    writes=st.lists(events, max_size=25),
+    writes=st.lists(events, max_size=10),
     overall=limits,
     of=st.dictionaries(st.sampled_from(["view", "rate"]), limits, max_size=2),
     reopen=st.integers(1, 9),
