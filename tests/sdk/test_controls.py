@@ -318,6 +318,8 @@ def test_a_private_session_leaves_a_trace(machine: Machine) -> None:
             assert me.record_many([hs.Event("item-28")]) is None
             listed = me.recommend(5)
             assert not any(entry.personalized for entry in listed)
+            # They allowed it, and said for now that it is not to be.
+            assert "did not allow" not in listed[0].reason
             assert not me.explain("item-28").personalized
             assert me.interests() == []
         assert kept(me) == before

@@ -45,7 +45,10 @@ DOORS: Final = frozenset(
         "homespun.choosing",
         "homespun.custody",
         "homespun.egress_log",
-        "homespun.home",
+        "homespun.home.gated",
+        "homespun.home.recording",
+        "homespun.home.steered",
+        "homespun.home.whole",
         "homespun.person.keys",
         "homespun.withdrawal",
     }

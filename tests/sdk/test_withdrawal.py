@@ -527,6 +527,20 @@ def test_a_remembered_no_overrules_a_later_yes(machine: Machine) -> None:
         assert [again.consent.granted(purpose) for purpose in EVERY] == [purpose in BOTH for purpose in EVERY]
 
 
+def test_a_remembered_no_clears_what_was_kept_after_a_yes(machine: Machine) -> None:
+    with machine.open() as me:
+        me.consent.refuse(*EVERY, notice=NOTICE)
+        choices = me.consent.choices()
+    with machine.open(choices=choices) as me:
+        me.consent.grant(*EVERY, notice=NOTICE)
+        me.recommend(3)
+        assert me._home.keep(LEARNING, "state", b"learnt")
+        queue(me)
+    with machine.open() as again:
+        counts = kept(again)
+        assert [kept_by(part, counts) for part in (DECISIONS, LEARNING, CONTRIBUTIONS)] == [3, 1, 1]
+
+
 def test_a_remembered_no_is_lost_where_there_is_a_profile(machine: Machine) -> None:
     """It was said while the profile was elsewhere, for instance on a disk that was not plugged in."""
     with machine.open() as me:

@@ -137,6 +137,19 @@ def test_what_was_recorded_by_a_clock_set_back_is_gone_once_it_is_right(tmp_path
         assert store.events() == []
 
 
+def test_a_short_rule_for_one_kind_takes_others_that_were_recorded_by_a_clock_set_back(tmp_path: Path) -> None:
+    settings = replace(QUICK, retention=Retention(days=10), retention_of={"view": Retention(days=1)})
+    folder = tmp_path / "profile"
+    with created(folder, settings=settings) as store:
+        record(store, Event("viewed"))
+        record(store, Event("by a clock without a battery", "rate"), now=0.0)
+        record(store, Event("right again", "rate"), now=NOW + HOUR)
+    with opened(folder, settings=settings, now=NOW + 1.5 * DAY) as store:
+        assert items_of(store) == ["by a clock without a battery", "right again"]
+    with opened(folder, settings=settings, now=NOW + 10.5 * DAY) as store:
+        assert store.events() == []
+
+
 def test_what_was_recorded_before_a_first_clock_was_set_is_gone_once_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "profile"
     place = place_at(folder, settings=KEPT)

@@ -32,7 +32,7 @@ from tests.sdk.profile.support import DRIVER, QUICK, log_of, opened, raw_key, tr
 DAY = 86_400.0
 START = 1_700_000_000.0
 SETTINGS = Settings(
-    busy_timeout_ms=200, epoch_days=1.0, retention=hs.Retention(days=60), retention_of={"hide": hs.Retention(events=1)}
+    busy_timeout_ms=200, epoch_days=1.0, retention=hs.Retention(days=60), retention_of={"rate": hs.Retention(days=30)}
 )
 NOTICE = hs.Notice("May we?")
 PURPOSES = (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, hs.Purpose.EXPLANATION_LOG)
@@ -218,8 +218,12 @@ def test_erased_rows_are_found_while_another_process_is_reading_them(person: Per
         before = keys_of(person)
         with reading(person.folder) as process:
             copy = copied(person.folder, tmp_path / "copy")
-            ERASURES[how](me)
+            receipt = ERASURES[how](me)
             assert_gone_and_the_rest_there(person, copy, tmp_path)
+            # What the other one reads has the old keys in it, and the receipt does not claim that they are gone.
+            assert isinstance(receipt, Receipt)
+            assert {store.level for store in receipt.stores} == {"unverified"}
+            assert all(".db-wal" in store.detail for store in receipt.stores)
             shutil.rmtree(tmp_path / "now")
             if Path("/proc/self/fd").exists():
                 assert found(GONE, held(process.pid, before, tmp_path)) == set()
@@ -275,6 +279,17 @@ def test_rows_that_were_too_old_are_found_with_the_keys_of_today(person: Person,
         now = revealed(copied(person.folder, tmp_path / "now"), keys_of(person), tmp_path)
         assert found(GONE, now) == set()
     assert len(vaults_of(person.folder, "epoch")) == 1
+
+
+def test_rows_that_were_too_old_are_found_in_a_file_that_others_stay_in(person: Person, tmp_path: Path) -> None:
+    before = vaults_of(person.folder, "epoch")
+    person.clock.advance(30 * DAY)
+    with person.open() as me:
+        assert goes() not in me.events()
+        now = revealed(copied(person.folder, tmp_path / "now"), keys_of(person), tmp_path)
+        assert found(GONE, now) == set()
+        assert found(STAYS, now) == set(STAYS)
+    assert vaults_of(person.folder, "epoch") == before
 
 
 def test_the_search_misses_a_free_page_or_an_old_state_of_a_log(person: Person, tmp_path: Path) -> None:

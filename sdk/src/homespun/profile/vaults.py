@@ -302,13 +302,15 @@ class Vaults:
         left: list[str] = []
         with transaction(self.main):
             self.reload()
-            for name in sorted(self.shelf.listed() - self.names | {row.name for row in self.garbage}):
+            names = sorted(self.shelf.listed() - self.names | {row.name for row in self.garbage})
+            for name in names:
                 if self._destroyed(name):
                     remove_vault(self.main, name)
                 else:
                     left.append(name)
-        # The keys that were in it are in its log too.
-        truncate_log(self.main)
+        # The keys that were in it are in its log too, for as long as somebody reads what it was before.
+        if not truncate_log(self.main) and names and not self.shelf.outside:
+            left.append(f"{self.main_name}-wal")
         self.reload()
         return tuple(left)
 
