@@ -203,7 +203,7 @@ def wrong_doors(source: Path, doors: frozenset[str]) -> list[str]:
     return [
         f"{module} uses {', '.join(sorted(found))}"
         for module, tree in modules(source)
-        if not _within(module, STORE) and module not in doors and (found := _entered(tree))
+        if not any(_within(module, door) for door in (STORE, *doors)) and (found := _entered(tree))
     ]
 
 

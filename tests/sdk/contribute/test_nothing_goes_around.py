@@ -62,11 +62,11 @@ def named(tree: ast.AST, wanted: set[str]) -> list[str]:
 
 def kept(tree: ast.AST) -> list[str]:
     """Return the uses of something called transport, but for handing it to the way out or to Home."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     passed = {
         id(name)
         for call in calls
-        if isinstance(call.func, ast.Name) and call.func.id in {"Egress", "Home"}
+        if ast.unparse(call.func) in {"Egress", "Home", "super().__init__"}
         for argument in (*call.args, *(keyword.value for keyword in call.keywords))
         for name in (argument.values if isinstance(argument, ast.BoolOp) else [argument])
     }
