@@ -63,6 +63,7 @@ class Epochs:
         self._read: dict[str, _Read] = {}
         self._written = 0
         self._asked: tuple[str, int, int] = ("", 0, 0)
+        self._inserted: int | None = None
 
     def prepare(self, now: float, permitted: Callable[[], bool]) -> bool:
         """Make sure that an epoch is open for what is kept now, if anything may be; return whether it may be.
@@ -112,7 +113,9 @@ class Epochs:
         recorded = max(recorded, 0 if self._vaults.epoch is None else self._vaults.epoch.started)
         if len(rows) == 1 and rows[0][0] is None:
             uid, *rest = rows[0]
-            return self._vaults.insert_if(_INSERT_IF, (uid, recorded, *rest), permitted, durability)
+            added = self._vaults.insert_if(_INSERT_IF, (uid, recorded, *rest), permitted, durability)
+            self._inserted = self._last_row() if added else None
+            return added
         with self._vaults.writing_epoch(durability) as (row, connection):
             if not permitted():
                 return None
@@ -169,19 +172,33 @@ class Epochs:
         # Others' commits change the one, our own the other.
         return hash((connection.pragma("data_version"), self._written))
 
+    def _last_row(self) -> int | None:
+        row = self._vaults.epoch
+        return None if row is None else int(self._vaults.connection(row).last_insert_rowid())
+
     def grown(self) -> float:
         """Return how many events the open epoch got since this was asked before; infinity if more happened."""
         row = self._vaults.epoch
         if row is None:
             return 0
         highest: Any
-        highest, deletions = self._vaults.connection(row).execute(_HIGHEST).get
+        deletions: Any
+        highest, deletions = self._inserted, self._asked[1]
+        if highest is None:
+            highest, deletions = self._vaults.connection(row).execute(_HIGHEST).get
+        # What others took out meanwhile only makes it seem more.
+        self._inserted = None
         before, self._asked = self._asked, (row.name, deletions, highest or 0)
         return self._asked[2] - before[2] if self._asked[:2] == before[:2] else inf
 
     def touched(self) -> None:
         """Know that rows were changed by this process."""
         self._written += 1
+
+    def shrunk(self) -> None:
+        """Know that rows were taken out by this process, and that their numbers may be used again."""
+        self.touched()
+        self._asked, self._inserted = ("", 0, 0), None
 
     def forget_read(self) -> None:
         """Drop what is in memory; it is read again when it is needed."""

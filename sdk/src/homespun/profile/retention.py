@@ -143,7 +143,8 @@ class Retainer:
             for row, connection in self._epochs.all():
                 if row.state == "sealed" and _is_empty(connection):
                     set_state(main, row.name, "garbage")
-        self._epochs.touched()
+        if touched:
+            self._epochs.shrunk()
         shorter = {row.name for row in touched}
         for row, connection in self._epochs.all():
             if row.name in shorter:
