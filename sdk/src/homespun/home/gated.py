@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from homespun.consent import ConsentLedger, from_remembered
 from homespun.consent.gate import Gate
-from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, Part
+from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, EVENTS, Part
 from homespun.contribute.egress import Egress
 from homespun.contribute.log import Transport
-from homespun.custody import Clock, Custody
+from homespun.custody import Clock, Custody, Records
 from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, LedgerError, NotPermittedError, ProfileError
 from homespun.profile import Place, ProfileStore, Tombstones, View
@@ -83,7 +83,14 @@ class GatedHome:
         self._use = _Use(self)
         self._private = 0
         self._early = Early()
-        self._judged: tuple[tuple[object, ...], Gate] = ((), Gate(ConsentLedger(), Steering()))
+        self._judged: tuple[View | None, Records, tuple[ControlEntry, ...], int, Gate] = (
+            None,
+            (),
+            (),
+            0,
+            Gate(ConsentLedger(), Steering()),
+        )
+        self._may_record = self._permitting(EVENTS)
         self._batch: list[Event] = []
         self._batched_in = ("", 0)
         self._timer: threading.Timer | None = None
@@ -213,16 +220,23 @@ class GatedHome:
         return self._gate_of(custody.store.view())
 
     def _gate_of(self, view: View) -> Gate:
-        known, gate = self._judged
-        basis = (view, self.custody.unstored, self._early.controls, self.is_private)
-        if len(known) != len(basis) or any(one is not other for one, other in zip(known, basis, strict=True)):
-            steering = fold(joined(view.controls, self._early.controls))
-            gate = Gate(self.custody.gate_ledger(view), steering, private=self.is_private)
-            self._judged = (basis, gate)
+        # Asked for every event, so by identity and without a loop.
+        known, unstored, controls, private, gate = self._judged
+        custody, early = self.custody, self._early
+        if (
+            known is not view
+            or unstored is not custody.unstored
+            or controls is not early.controls
+            or private != self._private
+        ):
+            steering = fold(joined(view.controls, early.controls))
+            gate = Gate(custody.gate_ledger(view), steering, private=self.is_private)
+            self._judged = (view, custody.unstored, early.controls, self._private, gate)
         return gate
 
     def _permitting(self, part: Part) -> Callable[[View], bool]:
-        return lambda view: self._gate_of(view).permits(part, self.now())
+        gate_of, clock = self._gate_of, self._clock
+        return lambda view: gate_of(view).permits(part, clock())
 
     def _allowing(self, purpose: str) -> int | None:
         """Return the consent record that allows a contribution to a purpose now.

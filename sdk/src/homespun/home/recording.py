@@ -41,7 +41,7 @@ class RecordingHome(GatedHome):
         if custody.store is None:
             return None
         # Asked within the writing, because a withdrawal may come before it.
-        added = custody.store.add_events_if(self._permitting(EVENTS), events, self.now(), durability)
+        added = custody.store.add_events_if(self._may_record, events, self.now(), durability)
         if added is None:
             custody.look()
             self._note_lapses(custody)

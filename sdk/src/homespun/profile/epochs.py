@@ -108,9 +108,11 @@ class Epochs:
         """
         if not self.prepare(recorded, permitted):
             return None
-        self.touched()
-        # Where the clock was set back, what is recorded now is no older than the epoch that it is recorded in.
-        recorded = max(recorded, 0 if self._vaults.epoch is None else self._vaults.epoch.started)
+        self._written += 1
+        epoch = self._vaults.epoch
+        if epoch is not None and recorded < epoch.started:
+            # The clock was set back; nothing is older than the epoch that it is recorded in.
+            recorded = epoch.started
         if len(rows) == 1 and rows[0][0] is None:
             uid, *rest = rows[0]
             added = self._vaults.insert_if(_INSERT_IF, (uid, recorded, *rest), permitted, durability)
