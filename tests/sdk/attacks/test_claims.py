@@ -1,9 +1,13 @@
 """What is claimed, or written down, that is not so."""
 
+import time
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from homespun import Key, Notice, Personalizer, Purpose, Settings
+from homespun.errors import LostKeyError
 from homespun.profile import erase
 from tests.sdk.profile.support import FakeKeyring
 
@@ -57,3 +61,17 @@ def test_what_waits_to_leave_outlives_the_events_that_it_was_made_from() -> None
         me.erase(item=ITEM)
         assert me.ledger.payload(sequence) is None
         assert me.ledger.pending() == ()
+
+
+def test_a_lost_key_keeps_the_person_from_erasing(tmp_path: Path) -> None:
+    ring, folder = FakeKeyring(), tmp_path / "profile"
+    opened(folder, Key.keyring("app", backend=ring)).close()
+    for service, username in [*ring.entries]:
+        if "/epoch-" in username:
+            del ring.entries[service, username]
+    later = time.time() + 7200
+    with Personalizer.open(folder, key=Key.keyring("app", backend=ring), settings=SETTINGS, clock=lambda: later) as me:
+        with pytest.raises(LostKeyError, match="recovery key"):
+            me.events()
+        assert me.consent.withdraw(Purpose.DEVICE_STORAGE).receipt is not None
+    assert not folder.exists()

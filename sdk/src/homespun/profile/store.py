@@ -19,7 +19,7 @@ import apsw
 import msgspec
 
 from homespun.config import Durability, Retention, Settings
-from homespun.errors import ClosedError, ProfileError
+from homespun.errors import ClosedError, LostKeyError, ProfileError
 from homespun.profile.device_key import DeviceKey
 from homespun.profile.epochs import Epochs, count_events, count_exposures, read_decisions
 from homespun.profile.failures import damaged, translated
@@ -156,7 +156,8 @@ class ProfileStore:
         with self._databases() as vaults:
             vaults.look()
             # Somebody else is writing, perhaps for long: then it is due at the next writing or opening.
-            with contextlib.suppress(apsw.BusyError):
+            # And a lost key must not keep anybody from withdrawing and erasing.
+            with contextlib.suppress(apsw.BusyError, LostKeyError):
                 if vaults.needs_discarding():
                     vaults.discard_garbage()
                 if enforce:
