@@ -56,7 +56,9 @@ class Vaults:
         """All epochs, oldest first."""
         self.epoch: VaultRow | None = None
         """The epoch that is open for events; None before the first event."""
-        self._gate = _Gate(self, lambda: False)
+        # What ``permitted()`` asks within a statement, and what it found.
+        self._ask: Callable[[], bool] = lambda: False
+        self._stale = self._open = False
         self._states: tuple[VaultRow, ...] = ()
         self._seen: int | None = None
         self._made: list[str] = []
@@ -112,7 +114,10 @@ class Vaults:
         self._durability.pop(name, None)
 
     def _permits(self, *_: object) -> bool:
-        return self._gate()
+        """Answer ``permitted()`` within a statement, when what it writes to is locked."""
+        self._stale = self.changed
+        self._open = not self._stale and self._ask()
+        return self._open
 
     @contextmanager
     def writing_epoch(self, durability: Durability) -> Iterator[tuple[VaultRow, apsw.Connection]]:
@@ -147,13 +152,13 @@ class Vaults:
             How many rows were inserted; None if it was not permitted.
         """
         for _ in range(_ATTEMPTS):
-            gate = self._gate = _Gate(self, permitted)
+            self._ask, self._stale, self._open = permitted, False, False
             row = self._known_epoch()
             try:
                 connection = self._ready(row, durability)
                 connection.execute(insert, values)
-                if not gate.stale:
-                    return int(connection.changes()) if gate.open else None
+                if not self._stale:
+                    return int(connection.changes()) if self._open else None
             except apsw.BusyError:
                 # Trying again would make the wait longer than it may be.
                 raise
@@ -344,21 +349,6 @@ class Vaults:
         for connection in (*self._connections.values(), self.main):
             connection.close()
         self._connections.clear()
-
-
-class _Gate:
-    """Answers ``permitted()`` within a statement, when what it writes to is locked."""
-
-    def __init__(self, vaults: Vaults, permitted: Callable[[], bool]) -> None:
-        self._vaults = vaults
-        self._permitted = permitted
-        self.stale = False
-        self.open = False
-
-    def __call__(self) -> bool:
-        self.stale = self._vaults.changed
-        self.open = not self.stale and self._permitted()
-        return self.open
 
 
 @contextmanager
