@@ -21,7 +21,7 @@ NETWORK = {
     "subprocess", "telnetlib", "urllib", "urllib3", "webbrowser", "websockets", "wsgiref", "xmlrpc",
 }  # fmt: skip
 # Modules that are given the application's transport and pass it on to the way out.
-PASSED_ON = frozenset({"homespun/home/gated.py", "homespun/home/whole.py", "homespun/personalizer.py"})
+PASSED_ON = frozenset({"homespun/home/gated.py", "homespun/personalizer.py"})
 
 INERT = {"urllib.parse"}
 BACK_DOORS = {"__import__", "eval", "exec", "import_module", "popen", "posix_spawn", "startfile", "system", "urlopen"}

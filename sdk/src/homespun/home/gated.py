@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from homespun.choosing import store_choice
 from homespun.consent import ConsentLedger, from_remembered
 from homespun.consent.gate import Gate
 from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, EVENTS, Part
@@ -61,7 +62,7 @@ class GatedHome:
         transport: Transport | None = None,
         choices: str | None = None,
     ) -> None:
-        """Make everything that the other halves share; open nothing yet.
+        """Open the profile if there is one; write nothing if there is none.
 
         Args:
             place: Where it is or will be, and what opens it.
@@ -99,6 +100,30 @@ class GatedHome:
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
         self.egress = Egress(self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling)
+        self.custody.look()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        custody, reason = self.custody, self.settings.strictly_necessary
+        declared = custody.ledger().declared
+        is_declared = reason is not None or (declared is not None and declared.basis is not None)
+        if is_declared and not custody.place.guest:
+            store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._settle)
+        self._note_lapses(custody)
+        self._clear_due()
+
+    def close(self) -> None:
+        """Let go of the profile; closing twice does nothing."""
+        with self.lock:
+            self.is_closed = True
+            if self._timer is not None:
+                self._timer.cancel()
+            if self.custody.store is not None:
+                self.custody.store.close()
 
     def _hand_over(self) -> None:
         """Store what this process still knows alone, as far as there is a profile that may keep it."""

@@ -3,58 +3,16 @@
 import contextlib
 from collections.abc import Callable
 
-from homespun.choosing import store_choice
-from homespun.contribute.log import Transport
-from homespun.custody import Clock
 from homespun.errors import ProfileError
 from homespun.home.consenting import ConsentingHome
 from homespun.home.gated import Early
-from homespun.profile import Forgotten, Key, Place, Selection, Tombstones
+from homespun.profile import Forgotten, Key, Place, Selection
 from homespun.protocol.events import Event
 from homespun.protocol.receipts import Receipt
 
 
 class Home(ConsentingHome):
     """A profile that may not exist yet. Thread-safe."""
-
-    def __init__(
-        self,
-        place: Place,
-        *,
-        clock: Clock,
-        tombstones: Tombstones | None = None,
-        transport: Transport | None = None,
-        choices: str | None = None,
-    ) -> None:
-        """Open the profile if there is one; write nothing if there is none.
-
-        Args:
-            place: Where it is or will be, and what opens it.
-            clock: Where the time comes from.
-            tombstones: Where erased profiles are remembered.
-            transport: What sends contributions; None where nothing is ever sent.
-            choices: What ``consent.choices`` gave the application to remember.
-
-        Raises:
-            MisuseError: The folder has no name, or ``choices`` are none.
-            ProfileError: See ``profile.open_profile``.
-        """
-        super().__init__(place, clock=clock, tombstones=tombstones, transport=transport, choices=choices)
-        self.custody.look()
-        try:
-            self._begin()
-        except BaseException:
-            self.close()
-            raise
-
-    def _begin(self) -> None:
-        custody, reason = self.custody, self.settings.strictly_necessary
-        declared = custody.ledger().declared
-        is_declared = reason is not None or (declared is not None and declared.basis is not None)
-        if is_declared and not custody.place.guest:
-            store_choice(custody, lambda ledger: ledger.declare_necessary(reason, self.now()), self._settle)
-        self._note_lapses(custody)
-        self._clear_due()
 
     def forget(self, selection: Selection) -> Forgotten | None:
         """Erase a part of the profile; None if there is no profile."""
@@ -114,8 +72,4 @@ class Home(ConsentingHome):
                     self._hand_over()
                 self._flush()
             finally:
-                self.is_closed = True
-                if self._timer is not None:
-                    self._timer.cancel()
-                if self.custody.store is not None:
-                    self.custody.store.close()
+                super().close()

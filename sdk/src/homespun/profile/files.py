@@ -35,7 +35,6 @@ Entropy = Callable[[int], bytes]
 
 KEY = "key.json"
 DATABASE = "profile.db"
-DATABASE_LOG = "profile.db-wal"
 DRAFT = "profile.db.draft"
 ERASING = "erasing.json"
 PREPARING = "preparing.json"

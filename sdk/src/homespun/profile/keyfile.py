@@ -303,9 +303,6 @@ def read_key_file(folder: Path) -> KeyFile | KeyFile1:
         raise damaged(folder, f"{KEY} is not a key file ({error})") from error
 
 
-read_any_key_file = read_key_file
-
-
 def check_version(version: int, known: int, folder: Path) -> None:
     """Check that this package, which reads schema ``known``, can read what has schema ``version``.
 
