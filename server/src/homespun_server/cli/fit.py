@@ -1,0 +1,124 @@
+"""``homespun-server fit``: train a bundle from interactions, or from the catalogue alone."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from homespun.errors import MisuseError
+from homespun_server.display import progress, report_view
+from homespun_server.learning import FitOptions
+from homespun_server.pipeline import fit, fit_content
+from homespun_server.privacy.accountant import DEFAULT_DELTA
+from homespun_server.statistics.columns import InteractionColumns, ItemColumns
+
+_DEFAULTS = FitOptions()
+
+
+def _fit(options: argparse.Namespace, console: Console) -> None:
+    settings = replace(
+        _DEFAULTS,
+        name=options.name or (options.interactions or options.items or Path("homespun")).stem,
+        min_weight=options.min_weight,
+        test_share=options.test_share,
+        max_items=options.max_items,
+        dimensions=options.dimensions,
+        kinds=None if options.kinds is None else tuple(options.kinds),
+    )
+    if options.interactions is None:
+        _fit_content(options, settings, console)
+        return
+    with progress(console) as observer:
+        fitted = fit(
+            options.interactions,
+            items=options.items,
+            out=options.out,
+            epsilon=options.epsilon,
+            delta=DEFAULT_DELTA if options.delta is None else options.delta,
+            non_private=options.non_private,
+            options=settings,
+            interaction_columns=_interaction_columns(options),
+            item_columns=_item_columns(options),
+            skip_bad_rows=options.skip_bad_rows,
+            observer=observer,
+        )
+    console.print(report_view(fitted.report))
+    console.print(f"To publish: {fitted.bundle}\nTo keep to yourself: {options.out / 'report.json'}", highlight=False)
+
+
+def _fit_content(options: argparse.Namespace, settings: FitOptions, console: Console) -> None:
+    if options.items is None:
+        raise MisuseError("give a table of interactions, or --items for a bundle from the catalogue alone, or both.")
+    if options.epsilon is not None or options.delta is not None or options.non_private:
+        raise MisuseError(
+            "a bundle from the catalogue alone uses no data about people; leave --epsilon, --delta and "
+            "--non-private out, or give a table of interactions."
+        )
+    with console.status("Reading words and tags"):
+        folder = fit_content(
+            options.items,
+            out=options.out,
+            options=settings,
+            item_columns=_item_columns(options),
+            skip_bad_rows=options.skip_bad_rows,
+        )
+    console.print(f"A bundle from the catalogue alone, at no privacy cost. To publish: {folder}", highlight=False)
+
+
+def _interaction_columns(options: argparse.Namespace) -> InteractionColumns:
+    mapping = _mapping(options.columns, {"user", "item", "time", "kind", "weight"}, "--columns")
+    return msgspec.structs.replace(InteractionColumns(context=tuple(options.context)), **mapping)
+
+
+def _item_columns(options: argparse.Namespace) -> ItemColumns:
+    mapping = _mapping(options.item_columns, {"item", "title", "tags", "text"}, "--item-columns")
+    return msgspec.structs.replace(ItemColumns(), **mapping)
+
+
+def _mapping(pairs: Sequence[str], roles: set[str], option: str) -> dict[str, str | None]:
+    """Read ``role=column`` pairs; an empty column leaves an optional role unfilled."""
+    mapping: dict[str, str | None] = {}
+    for pair in pairs:
+        role, separator, column = pair.partition("=")
+        if not separator or role not in roles:
+            raise MisuseError(f"{option} takes ROLE=COLUMN with a role of {', '.join(sorted(roles))}; got {pair!r}.")
+        if not column and role in {"user", "item"}:
+            raise MisuseError(f"{option}: {role} needs a column.")
+        mapping[role] = column or None
+    return mapping
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "fit",
+        help="train a bundle from interactions, or from the catalogue alone",
+        description="Train a bundle. With INTERACTIONS say what privacy is wanted: --epsilon or --non-private. "
+        "Without INTERACTIONS the bundle is made from the items' words and tags, at no privacy cost.",
+    )
+    command.set_defaults(run=_fit)
+    command.add_argument(
+        "interactions", nargs="?", type=Path, metavar="INTERACTIONS", help="CSV, TSV, Parquet or JSONL"
+    )
+    command.add_argument("--items", type=Path, metavar="ITEMS", help="the public catalogue; needed with --epsilon")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets bundle/ and report.json")
+    command.add_argument("--epsilon", type=float, metavar="E", help="ε per user")
+    command.add_argument("--delta", type=float, metavar="D", help=f"δ per user ({DEFAULT_DELTA:g})")
+    command.add_argument("--non-private", action="store_true", help="no guarantee; everything is marked so")
+    command.add_argument("--name", help="the bundle's name for people")
+    command.add_argument("--min-weight", type=float, metavar="W", help="least weight (rating) of a like")
+    command.add_argument("--kinds", nargs="+", metavar="KIND", help="the only kinds that devices may record (any)")
+    command.add_argument(
+        "--test-share", type=float, metavar="S", default=_DEFAULTS.test_share, help="users kept aside (0.1)"
+    )
+    command.add_argument("--max-items", type=int, metavar="M", default=_DEFAULTS.max_items, help="in the model (3000)")
+    command.add_argument("--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="rank (64)")
+    command.add_argument(
+        "--columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="user, item, time, kind, weight"
+    )
+    command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="context columns")
+    command.add_argument("--item-columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="item, title, tags, text")
+    command.add_argument("--skip-bad-rows", action="store_true", help="leave them out and count them")
