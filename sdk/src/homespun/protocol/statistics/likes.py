@@ -40,10 +40,12 @@ def _heavy_enough(weights: NDArray[np.float64], first: Integers, rule: LikeRule)
     if rule.min_weight is None or not first.size:
         return np.ones(first.size, np.bool_)
     with_weight = np.where(np.isnan(weights), -1, np.arange(weights.size))
-    last: Integers = np.maximum.reduceat(with_weight, first)
+    last = np.maximum.reduceat(with_weight, first)
     # A float, as weights are: the decimal 0.3 is a touch more than the weight 0.3.
-    return np.asarray((last < 0) | (weights[last] >= float(rule.min_weight)), np.bool_)
+    enough: NDArray[np.bool_] = np.logical_or(last < 0, weights[last] >= float(rule.min_weight))
+    return enough
 
 
 def _changes(values: Integers) -> NDArray[np.bool_]:
-    return np.diff(values, prepend=-1) != 0
+    changes: NDArray[np.bool_] = np.diff(values, prepend=-1) != 0
+    return changes
