@@ -9,8 +9,9 @@ from pathlib import Path
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.data import movietweetings
-from homespun_server.learning import FitOptions, Learned, make_bundle
-from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
+from homespun_server.learning import FitData, FitOptions, Learned, make_bundle
+from homespun_server.privacy.ledger import one_off_budget
+from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes
@@ -27,22 +28,22 @@ def run(workspace: Workspace) -> list[Section]:
     """Quality at ε = 1, 2, 4, 8 and without noise on MovieTweetings, beside popularity and EASE."""
     tables = movietweetings()
     with Interactions.read(tables.interactions, items=Items.read(tables.items)) as interactions:
-        likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
         learned = {}
         for epsilon in EPSILONS:
-            budget = None if epsilon is None else Accountant(epsilon, DEFAULT_DELTA)
+            budget = None if epsilon is None else one_off_budget(epsilon, DEFAULT_DELTA)
             learned[_name(epsilon)], _ = make_bundle(
-                likes,
-                interactions.items,
+                FitData(interactions, OPTIONS, budget),
                 _folder(workspace, epsilon),
                 budget=budget,
                 options=OPTIONS,
                 observer=workspace.observer,
                 now=workspace.now(),
             )
+        likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
         comparison = compare(likes, workspace.observer)
-        training_users = likes.training_users()
-    quality = comparison.quality({_name(epsilon): _folder(workspace, epsilon) for epsilon in EPSILONS})
+        training_users = likes.training_users().for_the_operator()
+    measured = [comparison.measure(_name(epsilon), _folder(workspace, epsilon)) for epsilon in EPSILONS]
+    quality = comparison.quality(measured).for_the_operator()
     return [_section(quality, learned, training_users)]
 
 
@@ -59,7 +60,7 @@ def _section(quality: Quality, learned: dict[str, Learned], training_users: int)
     for row in quality.rows:
         figures = (row.recall_20, row.ndcg_100, row.lead_over_popularity, row.lead_over_ease, row.coverage)
         mine = learned.get(row.model)
-        rows.append((row.model, None if mine is None else int(mine.model.items.size), *figures))
+        rows.append((row.model, None if mine is None else int(mine.model.value.items.size), *figures))
     columns = ("model", "items", "Recall@20", "NDCG@100", "over popularity", "over EASE", "coverage")
     note = (
         f"{training_users:,} users trained from, {quality.test_users:,} others tested; δ = {DEFAULT_DELTA:g} per user. "

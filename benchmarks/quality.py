@@ -16,7 +16,7 @@ from benchmarks.peers import FACTORS, AlsReference, AlsSetting, grid
 from benchmarks.result import Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.bundle import MODEL_FILES
-from homespun_server.learning import FitOptions, make_bundle
+from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes
@@ -49,16 +49,15 @@ def run(workspace: Workspace) -> list[Section]:
     tables = movielens(workspace.cache)
     folder = workspace.cache / "quality-bundle"
     with Interactions.read(tables.interactions, items=Items.read(tables.items)) as interactions:
-        likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
         make_bundle(
-            likes,
-            interactions.items,
+            FitData(interactions, OPTIONS, None),
             folder,
             budget=None,
             options=OPTIONS,
             observer=workspace.observer,
             now=workspace.now(),
         )
+        likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
         comparison = compare(likes, workspace.observer)
         sums = ExactSums(likes)
     bundle, proposals = measure_bundle(folder, comparison)

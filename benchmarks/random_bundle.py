@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from homespun_server.privacy.provenance import fixed, public
 from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import LowRank, Model
@@ -14,9 +15,9 @@ def write_random_bundle(items: int, dimensions: int, folder: Path, rng: np.rando
     """Write a bundle of one collaborative component with normally distributed weights to ``folder``."""
     encoder, decoder = rng.standard_normal((2, items, dimensions))
     component = LowRank("collaborative", encoder=encoder, decoder=decoder)
-    model = Model(np.arange(items), (component,), np.zeros(items), releases=())
-    description = Description(f"random, {items} items", now, None, None, {})
-    write_bundle(model, _catalogue(items), description, folder)
+    model = public(Model(np.arange(items), (component,), np.zeros(items)), "random numbers")
+    description = Description(f"random, {items} items", now, fixed(None), None, {})
+    write_bundle(model, public(_catalogue(items), "invented items"), description, folder)
 
 
 def _catalogue(items: int) -> Items:

@@ -18,15 +18,15 @@ from benchmarks.measure import Clock, ratio, scaled, time_in_rounds
 from benchmarks.ml1m import movielens
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
-from homespun.protocol.statistics import GRID
+from homespun.protocol.statistics.grid import GRID
 from homespun_server.data import DemoTables, movietweetings
-from homespun_server.learning import FitOptions, make_bundle
+from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.privacy import release
-from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant, rho_for, sigma_for
+from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.mechanisms import CHUNK, Progress, add_discrete_gaussian
+from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for, sigma_for
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.statistics.likes import Likes
 
 EPSILONS = (1.0, 8.0)
 ROUNDS = 7
@@ -79,22 +79,21 @@ def _drawers(sigma: int) -> dict[str, Callable[[], object]]:
 
 def _fit_rows(options: FitOptions, tables: DemoTables, workspace: Workspace) -> Iterator[tuple[Cell, ...]]:
     with Interactions.read(tables.interactions, items=Items.read(tables.items)) as interactions:
-        likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
         for epsilon in EPSILONS:
             start = workspace.clock()
+            budget = one_off_budget(epsilon, DEFAULT_DELTA)
             with watched_drawing(workspace.clock) as drawing:
                 learned, _ = make_bundle(
-                    likes,
-                    interactions.items,
+                    FitData(interactions, options, budget),
                     workspace.cache / "release-bundle",
-                    budget=Accountant(epsilon, DEFAULT_DELTA),
+                    budget=budget,
                     options=options,
                     observer=workspace.observer,
                     now=workspace.now(),
                 )
             seconds = workspace.clock() - start
             share = f"{drawing.seconds / seconds:.0%}"
-            size = int(learned.model.items.size)
+            size = int(learned.model.value.items.size)
             yield options.name, epsilon, size, drawing.values, seconds, drawing.seconds, share
 
 

@@ -19,9 +19,10 @@ from rich.table import Table
 import homespun as hs
 from homespun_server.data import movietweetings
 from homespun_server.display import lead, privacy_view, progress, quality_table
-from homespun_server.learning import FitOptions, make_bundle
+from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.pipeline import fit_content
-from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant
+from homespun_server.privacy.ledger import one_off_budget
+from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
@@ -46,10 +47,11 @@ def main(folder: Path) -> None:
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     with progress(console) as observer, read() as interactions:
+        bundles = fit_all(interactions, folder, observer)
         likes = Likes(interactions, min_weight=OPTIONS.min_weight, test_share=OPTIONS.test_share)
-        bundles = fit_all(interactions.items, likes, folder, observer)
         comparison = compare(likes, observer, ease_regularisation=EASE_REGULARISATION)
-        quality = comparison.quality(bundles)
+        measured = [comparison.measure(name, bundle) for name, bundle in bundles.items()]
+        quality = comparison.quality(measured).for_the_operator()
         person = next(user for user in comparison.users if len(user.fold_in) in TYPICAL_LIKES)
         history = events_of(interactions, person)
     console.rule("1. What was learned, and what it cost")
@@ -78,14 +80,14 @@ def folder_of(epsilon: float | None, folder: Path) -> Path:
     return folder / ("non-private" if epsilon is None else f"private-{epsilon:g}")
 
 
-def fit_all(items: Items, likes: Likes, folder: Path, observer: Observer) -> Mapping[str, Path]:
+def fit_all(interactions: Interactions, folder: Path, observer: Observer) -> Mapping[str, Path]:
     """Make the bundles: content alone, private at several ε, and without privacy."""
-    bundles = {"content": fit_content(items, out=folder / "content", options=OPTIONS)}
+    bundles = {"content": fit_content(interactions.items, out=folder / "content", options=OPTIONS)}
     for epsilon in (*sorted((EPSILON, *OTHER_EPSILONS)), None):
-        budget = None if epsilon is None else Accountant(epsilon, DEFAULT_DELTA)
+        budget = None if epsilon is None else one_off_budget(epsilon, DEFAULT_DELTA)
         bundle = folder_of(epsilon, folder)
-        now = datetime.now(UTC)
-        make_bundle(likes, items, bundle, budget=budget, options=OPTIONS, observer=observer, now=now)
+        data = FitData(interactions, OPTIONS, budget)
+        make_bundle(data, bundle, budget=budget, options=OPTIONS, observer=observer, now=datetime.now(UTC))
         bundles[name_of(epsilon)] = bundle
     return bundles
 

@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import pytest
 
+from homespun_server.privacy.provenance import fixed
+from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,15 +149,16 @@ def test_a_link_of_a_readme_leads_nowhere() -> None:
 
 def test_the_page_on_epsilon_has_other_figures_than_the_fit() -> None:
     page = (ROOT / "docs/how-to/choose-epsilon.md").read_text(encoding="utf-8")
-    (told,) = advice(users=1200, directions=5, epsilon=1.0, delta=1e-6)
+    (told,) = advised(1200, 1.0)
     assert told in " ".join(page.split())
     rows = re.findall(r"^\| ([\d.]+) \| [\d.]+ \| ([\d,]+) \|$", page, re.MULTILINE)
     assert len(rows) == 5
     for epsilon, enough in rows:
-        assert (
-            f"About {enough} users would be enough"
-            in advice(users=1, directions=5, epsilon=float(epsilon), delta=1e-6)[0]
-        )
+        assert f"About {enough} users would be enough" in advised(1, float(epsilon))[0]
+
+
+def advised(users: int, epsilon: float) -> tuple[str, ...]:
+    return advice(users=Raw(users), directions=fixed(5), epsilon=epsilon, delta=1e-6).for_the_operator()
 
 
 def test_the_threat_model_names_a_test_that_does_not_exist() -> None:

@@ -1,97 +1,157 @@
-"""The L2 bound that every privacy claim stands on, in exact integers and for any admissible input."""
+"""The L2 bound that every privacy claim stands on: adding or removing any one person moves any sum by no more.
 
-from fractions import Fraction
-from itertools import combinations
-from math import isqrt
-from random import Random
+Exact: every norm is computed in Python's integers. The encoder that is checked is the one that tables and devices
+use; broken ones, which round up, clip less or look at other people, are checked too, and must be found out.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from homespun.protocol.statistics import GRID, MAX_ITEM_WEIGHT, encode_count, encode_pairs
+from homespun.protocol.statistics.cells import Cells
+from homespun.protocol.statistics.declaration import Statistic
+from homespun.protocol.statistics.encoding import Contributions, Encoder, encode_metrics
+from homespun.protocol.statistics.grid import GRID, clip
+from homespun.protocol.statistics.histories import Histories
+from homespun.protocol.statistics.standard import metric_sums
 from tests.conftest import Runs
+from tests.sdk.protocol.statistics.declarations import FORMS, Declare, cases, wide
+from tests.sdk.protocol.statistics.people import Person, adversary, histories, together
 
-EXTREME = [1, 2, 3, 1023, 1024, 1025, MAX_ITEM_WEIGHT - 1, MAX_ITEM_WEIGHT]
-WEIGHT = st.one_of(st.sampled_from(EXTREME), st.integers(1, MAX_ITEM_WEIGHT))
-
-
-def check_bound(weights: NDArray[np.int64]) -> None:
-    encoded = encode_pairs(weights)
-    entries = [int(value) for value in encoded[np.triu_indices(weights.size, 1)]]
-    assert min(entries, default=0) >= 0
-    assert sum(value * value for value in entries) <= GRID * GRID
-    assert not np.tril(encoded).any()
+ITEMS = 200
+HALF = settings(max_examples=settings().max_examples // 2)  # there are many forms
+Encode = Callable[[Statistic, Histories], Contributions]
 
 
-def reference(weights: list[int]) -> list[list[int]]:
-    """The definition, slowly: exact rationals, the norm as the smallest integer that is large enough."""
-    norm_squared = sum((a * b) ** 2 for a, b in combinations(weights, 2))
-    norm = isqrt(norm_squared)
-    while norm * norm < norm_squared:
-        norm += 1
-    return [
-        [int(Fraction(GRID * a * b, norm)) if column > row else 0 for column, b in enumerate(weights)]
-        for row, a in enumerate(weights)
-    ]
+def encode(statistic: Statistic, people: Histories) -> Contributions:
+    return Encoder(statistic).encode(people)
 
 
-@given(st.lists(WEIGHT, max_size=40))
-@example([1])
-@example([MAX_ITEM_WEIGHT, 1])
-@example([MAX_ITEM_WEIGHT] * 40)
-@example([1] * 39 + [MAX_ITEM_WEIGHT])
-def test_a_persons_pairs_exceed_the_bound_or_differ_from_the_definition(weights: list[int]) -> None:
-    array = np.array(weights, np.int64)
-    check_bound(array)
-    assert encode_pairs(array).tolist() == reference(weights)
+def total(found: Contributions) -> Counter[int]:
+    """Add up what a batch adds, in Python's integers."""
+    added: Counter[int] = Counter()
+    for cell, value in zip(found.cells.tolist(), found.values.tolist(), strict=True):
+        added[cell] += value
+    return added
 
 
-@given(st.integers(0, 120), st.lists(st.tuples(WEIGHT, st.integers(0, 119)), max_size=4), WEIGHT)
-def test_one_huge_weight_among_tiny_ones_exceeds_the_bound(n: int, odd: list[tuple[int, int]], common: int) -> None:
-    weights = np.full(n, common, np.int64)
-    for weight, place in odd:
-        if place < n:
-            weights[place] = weight
-    check_bound(weights)
+def moved(before: Counter[int], after: Counter[int]) -> int:
+    """Return the squared distance between two sums."""
+    return sum((after[cell] - before[cell]) ** 2 for cell in before | after)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3000])
-@pytest.mark.parametrize("common", [1, 1024, MAX_ITEM_WEIGHT])
-@pytest.mark.parametrize("first", [1, MAX_ITEM_WEIGHT])
-def test_the_extremes_exceed_the_bound(n: int, common: int, first: int) -> None:
-    weights = np.full(n, common, np.int64)
-    weights[:1] = first
-    check_bound(weights)
+def check_bound(statistic: Statistic, people: Sequence[Person], place: int, encoding: Encode) -> None:
+    others = [one for number, one in enumerate(people) if number != place]
+    after = total(encoding(statistic, histories(people)))
+    before = total(encoding(statistic, histories(others)))
+    assert moved(before, after) <= statistic.l2_bound**2
 
 
-def test_many_random_items_exceed_the_bound(runs: Runs) -> None:
+@pytest.mark.parametrize("form", FORMS)
+@HALF
+@given(st.data())
+def test_one_person_moves_the_sum_by_more_than_the_bound(form: Declare, data: st.DataObject) -> None:
+    statistic, people = data.draw(cases(form))
+    check_bound(statistic, people, data.draw(st.integers(0, len(people) - 1)), encode)
+
+
+def test_somebody_who_does_very_much_moves_the_sum_by_more_than_the_bound(runs: Runs) -> None:
+    declared = wide(ITEMS)
     for number in runs("contribution", 300):
         draw = np.random.default_rng(number)
-        size = int(draw.integers(2, 400))
-        exponents = draw.uniform(0, draw.uniform(0, 15), size)
-        check_bound(np.clip(np.rint(2**exponents), 1, MAX_ITEM_WEIGHT).astype(np.int64))
+        statistic = declared[number % len(declared)]
+        others = [adversary(draw, ITEMS, int(draw.integers(0, 50))) for _ in range(3)]
+        everybody = [*others, adversary(draw, ITEMS, int(10 ** draw.uniform(0, 5)))]
+        after = total(encode(statistic, together([everybody[place] for place in draw.permutation(4)])))
+        assert 0 <= moved(total(encode(statistic, together(others))), after) <= statistic.l2_bound**2
 
 
-@given(st.integers(1, 10**12))
-@example(1)
-@example(3)
-@example(GRID**2)
-@example(GRID**2 + 1)
-def test_a_persons_counts_exceed_the_bound_or_waste_it(items: int) -> None:
-    count = encode_count(items)
-    assert count >= 0
-    assert items * count * count <= GRID * GRID
-    assert items * (count + 1) * (count + 1) > GRID * GRID
+@given(st.lists(st.lists(st.floats(allow_nan=False), min_size=3, max_size=3), min_size=1, max_size=5))
+@example([[1.0, 1.0, 1.0]])
+def test_one_persons_metrics_move_the_sum_by_more_than_the_bound(rows: list[list[float]]) -> None:
+    statistic = metric_sums(["ndcg", "recall", "coverage"])
+    table = np.array(rows)
+    for place in range(len(rows)):
+        others = total(encode_metrics(statistic, np.delete(table, place, axis=0)))
+        assert 0 < moved(others, total(encode_metrics(statistic, table))) <= GRID**2
 
 
-@given(st.lists(WEIGHT, min_size=2, max_size=12), st.randoms(use_true_random=False))
-def test_the_order_of_the_items_changes_what_a_pair_gets(weights: list[int], shuffled: Random) -> None:
-    order = list(range(len(weights)))
-    shuffled.shuffle(order)
-    straight = encode_pairs(np.array(weights, np.int64))
-    symmetric = straight + straight.T
-    moved = encode_pairs(np.array([weights[index] for index in order], np.int64))
-    assert np.array_equal(moved + moved.T, symmetric[np.ix_(order, order)])
+class Unclipped(Encoder):
+    """Adds weights as they are."""
+
+    def clip(self, found: Cells, people: int) -> Contributions:
+        return Contributions(found.owners, found.cells, found.weights * self.statistic.l2_bound)
+
+
+class RoundedUp(Encoder):
+    """Rounds every value up, by less than one step."""
+
+    def clip(self, found: Cells, people: int) -> Contributions:
+        return Contributions(found.owners, found.cells, np.ceil(self.shares(found, people)).astype(np.int64))
+
+    def shares(self, found: Cells, people: int) -> NDArray[np.float64]:
+        """Return values before rounding."""
+        weights = found.weights.astype(np.float64)
+        squares = np.bincount(found.owners, weights**2, people)
+        return np.asarray(self.statistic.l2_bound * weights / np.sqrt(squares[found.owners]))
+
+
+class ToTheNearest(RoundedUp):
+    """Rounds every value to the nearest."""
+
+    def clip(self, found: Cells, people: int) -> Contributions:
+        return Contributions(found.owners, found.cells, np.rint(self.shares(found, people)).astype(np.int64))
+
+
+class ByTheLargest(Encoder):
+    """Bounds every cell, and not their norm."""
+
+    def clip(self, found: Cells, people: int) -> Contributions:
+        return Contributions(found.owners, found.cells, np.minimum(found.weights, 1) * self.statistic.l2_bound)
+
+
+class ByThePlace(Encoder):
+    """Takes every person's secret from their place in the batch."""
+
+    def cells(self, people: Histories) -> Cells:
+        secrets = [b"%032d" % place for place in range(people.people)]
+        columns = (people.starts, people.items, people.times, people.kinds, people.weights)
+        return super().cells(Histories(*columns, secrets, people.kind_names, people.contexts))
+
+
+class AllTogether(Encoder):
+    """Bounds everybody together, as if they were one person."""
+
+    def clip(self, found: Cells, people: int) -> Contributions:
+        values = clip(found.weights, np.array([0, found.weights.size]), self.statistic.l2_bound)
+        return Contributions(found.owners, found.cells, values)
+
+
+BROKEN = [Unclipped, RoundedUp, ToTheNearest, ByTheLargest, ByThePlace, AllTogether]
+ONCE = settings(
+    max_examples=2000,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_encoder_is_not_found_out(broken: type[Encoder]) -> None:
+    @ONCE
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        statistic, people = data.draw(st.sampled_from(FORMS).flatmap(cases))
+        place = data.draw(st.integers(0, len(people) - 1))
+        check_bound(statistic, people, place, lambda declared, batch: broken(declared).encode(batch))
+
+    with pytest.raises(AssertionError, match="l2_bound"):
+        check()

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 
 from homespun.protocol.bundle import CATALOGUE, FILES, MANIFEST
+from homespun_server.privacy.provenance import fixed, public
 from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import LowRank, Model
@@ -44,7 +45,7 @@ def random_model(
         )
         for index, name in enumerate(names)
     )
-    return Model(np.arange(items, dtype=np.int64), components, draw.normal(size=items), releases=())
+    return Model(np.arange(items, dtype=np.int64), components, draw.normal(size=items))
 
 
 def catalogue_of(items: int) -> Items:
@@ -57,8 +58,9 @@ def catalogue_of(items: int) -> Items:
 
 
 def write(folder: Path, model: Model, *, min_weight: float | None = 3.0, catalogue: Items | None = None) -> Path:
-    description = Description("Random", datetime(2025, 1, 1, tzinfo=UTC), min_weight, None, {})
-    write_bundle(model, catalogue or catalogue_of(model.items.size), description, folder)
+    description = Description("Random", datetime(2025, 1, 1, tzinfo=UTC), fixed(min_weight), None, {})
+    items = catalogue or catalogue_of(model.items.size)
+    write_bundle(public(model, "random numbers"), public(items, "a catalogue"), description, folder)
     return folder
 
 

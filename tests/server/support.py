@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
+from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +17,21 @@ from numpy.typing import NDArray
 from homespun.model.scoring import likes as likes_on_a_device
 from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
 from homespun.protocol.events import Event
-from homespun.protocol.statistics import ITEM_COUNTS, ITEM_PAIRS, Statistic, encode_count, encode_pairs
-from homespun_server.privacy.accountant import Accountant
+from homespun.protocol.statistics.declaration import Statistic, universe_of
+from homespun.protocol.statistics.encoding import Encoder
+from homespun.protocol.statistics.histories import Histories
+from homespun.protocol.statistics.standard import item_counts, item_pairs
+from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.release import Release, release, release_without_privacy
+from homespun_server.statistics.cohort import Cohort
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes
 from homespun_server.statistics.sums import UserSum
 
 Integers = NDArray[np.int64]
+
+EVERYBODY = Cohort.everybody()
 
 
 class Row(NamedTuple):
@@ -91,22 +98,6 @@ def expected_baskets(
     return {user: np.array(basket, np.int64) for user, basket in found.items() if basket}
 
 
-def expected_counts(baskets: Iterable[Integers], size: int) -> Integers:
-    total = np.zeros(size, np.int64)
-    for basket in baskets:
-        total[basket] += encode_count(basket.size)
-    return total
-
-
-def expected_pairs(baskets: Iterable[Integers], universe: Integers, weights: Integers) -> Integers:
-    place = {int(item): index for index, item in enumerate(universe)}
-    total = np.zeros((universe.size, universe.size), np.int64)
-    for basket in baskets:
-        inside = np.array(sorted(place[int(item)] for item in basket if int(item) in place), np.int64)
-        total[np.ix_(inside, inside)] += encode_pairs(weights[inside])
-    return total[np.triu_indices(universe.size, 1)]
-
-
 def share_of_hash(text: str) -> float:
     """Return the first 32 bits of a SHA-256 as a share of 1."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
@@ -117,23 +108,61 @@ def squared_norm(vector: Integers) -> int:
     return sum(int(value) ** 2 for value in vector[vector != 0])
 
 
-def user_sum(values: Sequence[int] | Integers, statistic: Statistic = ITEM_COUNTS) -> UserSum:
-    return UserSum(statistic, np.array(values, np.int64), users=1, unbounded=1.0)
+def counted(numbers: int) -> Statistic:
+    """Declare item counts of so many items."""
+    return item_counts(universe_of(catalogue(numbers).ids))
 
 
-def exact(values: Sequence[int] | Integers, statistic: Statistic = ITEM_COUNTS) -> Release:
-    return release_without_privacy(user_sum(values, statistic))
+def paired(numbers: int) -> Statistic:
+    """Declare item pairs that are so many numbers."""
+    items = (1 + isqrt(1 + 8 * numbers)) // 2
+    return item_pairs(universe_of(catalogue(items).ids), [1024] * items)
 
 
-def noisy(values: Sequence[int] | Integers, statistic: Statistic = ITEM_COUNTS, *, rho: float = 1.0) -> Release:
+Declare = Callable[[int], Statistic]
+
+
+def user_sum(
+    values: Sequence[int] | Integers, declare: Declare | Statistic = counted, cohort: Cohort = EVERYBODY
+) -> UserSum:
+    array = np.array(values, np.int64)
+    statistic = declare if isinstance(declare, Statistic) else declare(array.size)
+    return UserSum(statistic, array, cohort, contributors=1, kept=1.0)
+
+
+def exact(
+    values: Sequence[int] | Integers, declare: Declare | Statistic = counted, *, cohort: Cohort = EVERYBODY
+) -> Release:
+    return release_without_privacy(user_sum(values, declare, cohort))
+
+
+def noisy(
+    values: Sequence[int] | Integers,
+    declare: Declare | Statistic = counted,
+    *,
+    rho: float = 1.0,
+    cohort: Cohort = EVERYBODY,
+) -> Release:
     """Release with noise, from a budget that is large enough for any test."""
-    return release(user_sum(values, statistic), rho=Fraction(rho), accountant=Accountant(10_000.0, 1e-6))
+    return release(user_sum(values, declare, cohort), rho=Fraction(rho), budget=one_off_budget(10_000.0, 1e-6))
 
 
-def pairs_sum(baskets: Iterable[Integers], size: int) -> UserSum:
-    weights = np.full(size, 1024, np.int64)
-    values = expected_pairs(baskets, np.arange(size), weights)
-    return UserSum(ITEM_PAIRS, values, users=1, unbounded=1.0)
+def pairs_sum(baskets: Sequence[Integers], size: int) -> UserSum:
+    """Sum the pairs of people who like these items of ``size``, as they are encoded."""
+    statistic = paired(size * (size - 1) // 2)
+    items = np.concatenate(baskets)
+    histories = Histories(
+        starts=np.cumsum([0, *(basket.size for basket in baskets)]),
+        items=items,
+        times=np.full(items.size, -1),
+        kinds=np.full(items.size, -1),
+        weights=np.full(items.size, np.nan),
+        secrets=[bytes(32)] * len(baskets),
+    )
+    values = np.zeros(statistic.size, np.int64)
+    found = Encoder(statistic).encode(histories)
+    np.add.at(values, found.cells, found.values)
+    return user_sum(values, statistic)
 
 
 def two_groups(users: int, size: int, *, seed: int = 0) -> list[Integers]:

@@ -8,12 +8,17 @@
     ├── UntrustedInputError
     │   └── DataError                a table of interactions or items that cannot be used as it is
     ├── BudgetError                  the privacy budget
-    │   └── BudgetExceededError      a charge that the budget does not allow
+    │   ├── BudgetExceededError      a reservation or charge that the budget does not allow
+    │   ├── ReservationEndedError    a reservation was closed or cancelled, or has expired
+    │   └── LedgerError              a ledger is not there, is damaged, or is of a newer program
+    ├── StoreError                   the operator's database
+    │   └── ConflictError            somebody else wrote first
     ├── TrainingError                the data allow no model
     └── OutputError                  a result cannot be put where it was asked for
 
 A data error is corrected in the table, a training error by other data or other settings, a budget error
-by the budget's owner alone, and an output error by another destination; hence the separate branches.
+by the budget's owner alone, a store error by whoever runs the database, and an output error by another
+destination; hence the separate branches.
 """
 
 from pathlib import Path
@@ -23,9 +28,13 @@ from homespun.errors import HomespunError, MisuseError, UntrustedInputError
 __all__ = [
     "BudgetError",
     "BudgetExceededError",
+    "ConflictError",
     "DataError",
+    "LedgerError",
     "OutputError",
     "PrivacyParameterError",
+    "ReservationEndedError",
+    "StoreError",
     "TrainingError",
 ]
 
@@ -69,7 +78,23 @@ class BudgetError(HomespunError):
 
 
 class BudgetExceededError(BudgetError):
-    """A charge would exceed the budget; nothing was spent or released."""
+    """A reservation or a charge would exceed the budget; nothing was read, spent or released."""
+
+
+class ReservationEndedError(BudgetError):
+    """A reservation was closed or cancelled, or has expired; nothing can be spent from it any more."""
+
+
+class LedgerError(BudgetError):
+    """A budget ledger is not there, was damaged or changed, or was written by a newer program."""
+
+
+class StoreError(HomespunError):
+    """The operator's database cannot be opened or used, or is of another program or a newer version."""
+
+
+class ConflictError(StoreError):
+    """Somebody else wrote first; nothing was written. Read again and decide again."""
 
 
 class TrainingError(HomespunError):

@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
+import numpy as np
 
 from homespun.errors import MisuseError
-from homespun.protocol.bundle import CATALOGUE, MANIFEST, MODEL_FILES, Manifest, PrivacyStatement
+from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
+from homespun_server.accounts import Account, Granted, Wanted, granted
 from homespun_server.errors import PrivacyParameterError
-from homespun_server.learning import FitOptions, make_bundle
-from homespun_server.privacy.accountant import DEFAULT_DELTA, Accountant, epsilon_of
+from homespun_server.learning import FitData, FitOptions, Learned, learn, release_metrics, write
+from homespun_server.privacy.ledger import Reservation
+from homespun_server.privacy.provenance import Sourced, derive
 from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes
+from homespun_server.statistics.likes import MIN_TEST_LIKES
 from homespun_server.statistics.problems import Reason
+from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
-from homespun_server.training.comparison import Observer, compare, evaluable
-from homespun_server.training.content import content_model
-from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Report, write_report
+from homespun_server.training.comparison import METRICS, Observer, compare, evaluable
+from homespun_server.training.content import catalogue, content_model
+from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Quality, Report, write_report
 
 BUNDLE_FOLDER = "bundle"
 REPORT_FILE = "report.json"
@@ -42,8 +45,10 @@ def fit(
     items: Items | str | Path | None = None,
     out: str | Path,
     epsilon: float | None = None,
-    delta: float = DEFAULT_DELTA,
+    delta: float | None = None,
     non_private: bool = False,
+    metrics_epsilon: float | None = None,
+    account: Account | None = None,
     options: FitOptions | None = None,
     interaction_columns: InteractionColumns | None = None,
     item_columns: ItemColumns | None = None,
@@ -51,7 +56,7 @@ def fit(
     observer: Observer | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Fitted:
-    """Fit a model and write ``out/bundle`` (to publish) and ``out/report.json`` (to keep).
+    """Fit a model and write ``out/bundle`` (to publish) and ``out/report.json`` and the ledger (to keep).
 
     Args:
         interactions: A CSV, Parquet or JSON Lines file, or interactions that were read; these bring their
@@ -60,8 +65,11 @@ def fit(
             because a universe that is taken from what people used would tell of them.
         out: Folder for the results.
         epsilon: ε per user; exactly one of it and ``non_private`` is given.
-        delta: δ per user.
+        delta: δ per user; None: the ledger's, where nobody said otherwise 1e-6.
         non_private: Fit from exact sums, and mark everything so.
+        metrics_epsilon: ε per user kept aside, to release how good the model is for the card; None: the card does
+            not say. Nobody is both in training and kept aside, so a user loses the larger of the two.
+        account: The operator's ledger, whose ceilings hold; None: ``out/budget.sqlite``, which counts.
         options: What a fit may vary.
         interaction_columns: Which column is what, if not by their usual names.
         item_columns: Likewise for the catalogue.
@@ -72,26 +80,33 @@ def fit(
     Raises:
         MisuseError: If the arguments contradict each other.
         PrivacyParameterError: If (ε, δ) promises nothing.
-        DataError: If an input cannot be used.
+        BudgetError: If the ledger does not allow it; nothing was read.
+        StoreError: If the ledger's store cannot be opened.
+        DataError: If an input cannot be used; no budget was spent.
         TrainingError: If no model can be made.
         OutputError: If ``out`` holds something else than an earlier result.
     """
     options = options or FitOptions()
-    budget = _budget(epsilon, delta, non_private=non_private)
+    wanted = _wanted(epsilon, delta, metrics_epsilon, options, account, non_private=non_private)
     folder = Path(out)
     check_replaceable(folder / BUNDLE_FOLDER)
     with ExitStack() as stack:
+        # Before anything is read: a budget that does not allow it must not cost a look at people's data.
+        allowed = None
+        if wanted is not None:
+            allowed = stack.enter_context(granted(wanted, account, folder, f"fit {options.name}"))
         if isinstance(interactions, Interactions):
             _check_nothing_is_ignored(items, interaction_columns, item_columns, skip_bad_rows or None)
         else:
-            catalogue = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
-            if catalogue is None and budget is not None:
+            given = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+            if given is None and allowed is not None:
                 raise MisuseError(_CATALOGUE_TELLS)
             columns = interaction_columns or InteractionColumns()
-            read = Interactions.read(interactions, columns, items=catalogue, skip_bad_rows=skip_bad_rows)
+            read = Interactions.read(interactions, columns, items=given, skip_bad_rows=skip_bad_rows)
             interactions = stack.enter_context(read)
-        _check_catalogue_is_public(budget, interactions)
-        return _fit(interactions, folder, budget, options, observer or _silent, clock())
+        _check_catalogue_is_public(interactions, private=allowed is not None)
+        work = _Work(interactions, folder, options, observer or _silent, clock(), allowed)
+        return work.fit(with_metrics=metrics_epsilon is not None)
 
 
 def fit_content(
@@ -122,72 +137,123 @@ def fit_content(
     options = options or FitOptions()
     folder = Path(out) / BUNDLE_FOLDER
     check_replaceable(folder)
-    catalogue = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
-    if catalogue.derived:
+    read = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+    if read.derived:
         raise MisuseError(
             "this catalogue was collected from people's interactions and tells of them, so a bundle from it would "
             "not be free of personal data. Give the public catalogue."
         )
-    model = content_model(catalogue, options.dimensions)
-    parameters = {"dimensions": str(model.components[0].encoder.shape[1])}
-    description = Description(options.name, clock(), options.min_weight, None, parameters, options.kinds)
-    write_bundle(model, catalogue, description, folder)
+    stated = catalogue(read)
+    model = content_model(stated, options.stated(options.dimensions))
+    description = Description(
+        name=options.name,
+        created=clock(),
+        min_weight=options.stated(options.min_weight),
+        delta=None,
+        parameters={"dimensions": derive(lambda found: str(found.components[0].encoder.shape[1]), model)},
+        kinds=None if options.kinds is None else options.stated(options.kinds),
+    )
+    write_bundle(model, stated, description, folder)
     return folder
 
 
-def _fit(
-    interactions: Interactions,
-    folder: Path,
-    budget: Accountant | None,
+@dataclass(frozen=True)
+class _Work:
+    """One fit, with what it works on."""
+
+    interactions: Interactions
+    folder: Path
+    options: FitOptions
+    observer: Observer
+    now: datetime
+    granted: Granted | None
+
+    @property
+    def _bundle(self) -> Path:
+        return self.folder / BUNDLE_FOLDER
+
+    @property
+    def _budget(self) -> Reservation | None:
+        return None if self.granted is None else self.granted.reservation
+
+    def fit(self, *, with_metrics: bool) -> Fitted:
+        """Learn, write the bundle, measure it, and write the report."""
+        options, budget = self.options, self._budget
+        data = FitData(self.interactions, options, budget)
+        learned = learn(data, options, budget, self.observer)
+        statement = write(learned, data, self._bundle, budget=budget, options=options, now=self.now)
+        # An earlier report must not stand beside a bundle that it does not describe.
+        (self.folder / REPORT_FILE).unlink(missing_ok=True)
+        # Whether there is a bundle must not depend on the test users, so this is a warning and no error.
+        comparison = compare(data.likes, self.observer) if evaluable(data.likes) else None
+        measured = None if comparison is None else comparison.measure(_name(statement), self._bundle)
+        if with_metrics and budget is not None:
+            found = Raw(np.zeros((0, len(METRICS)))) if measured is None else measured.metrics
+            quality = release_metrics(found, learned, options, budget, self.observer)
+            statement = write(
+                learned, data, self._bundle, budget=budget, options=options, now=self.now, quality=quality
+            )
+        told = None if comparison is None or measured is None else comparison.quality([measured])
+        return self._report(data, learned, statement, told)
+
+    def _report(
+        self, data: FitData, learned: Learned, statement: PrivacyStatement, quality: Raw[Quality] | None
+    ) -> Fitted:
+        # From here on exact figures are in the open: nothing but the operator's report is made of them.
+        users = data.likes.training_users()
+        report = Report(
+            schema=SCHEMA_VERSION,
+            non_private=True,
+            notice=NOTICE,
+            interactions=self.interactions.report.read,
+            skipped=_skipped(self.interactions),
+            catalogue_items=len(self.interactions.items.ids),
+            training_users=users.for_the_operator(),
+            training_likes=data.likes.training_likes().for_the_operator(),
+            universe_items=learned.model.value.items.size,
+            bounding=learned.bounding.for_the_operator(),
+            privacy=statement,
+            budget=None if self.granted is None else self.granted.statement(),
+            warnings=self._warnings(statement, users, learned, measured=quality is not None),
+            quality=None if quality is None else quality.for_the_operator(),
+            model_bytes=sum((self._bundle / name).stat().st_size for name in MODEL_FILES),
+            catalogue_bytes=(self._bundle / CATALOGUE).stat().st_size,
+        )
+        write_report(report, self.folder / REPORT_FILE)
+        return Fitted(self._bundle, report)
+
+    def _warnings(
+        self, statement: PrivacyStatement, users: Raw[int], learned: Learned, *, measured: bool
+    ) -> tuple[str, ...]:
+        found = list(_warnings(statement, self.granted, users, learned.directions).for_the_operator())
+        if self.options.test_share and not measured:
+            found.append(f"No user who was kept aside has {MIN_TEST_LIKES} likes or more: quality was not measured.")
+        return tuple(found)
+
+
+def _wanted(
+    epsilon: float | None,
+    delta: float | None,
+    metrics: float | None,
     options: FitOptions,
-    observer: Observer,
-    now: datetime,
-) -> Fitted:
-    likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
-    bundle_folder = folder / BUNDLE_FOLDER
-    replaced = _statement_in(bundle_folder)
-    learned, statement = make_bundle(
-        likes, interactions.items, bundle_folder, budget=budget, options=options, observer=observer, now=now
-    )
-    # An earlier report must not stand beside a bundle that it does not describe.
-    (folder / REPORT_FILE).unlink(missing_ok=True)
-    users = likes.training_users()
-    # Whether there is a bundle must not depend on the test users, so this is a warning and no error.
-    comparison = compare(likes, observer) if evaluable(likes) else None
-    quality = None if comparison is None else comparison.quality({_name(statement): bundle_folder})
-    warnings = [*_warnings(budget, users, learned.directions), *_composition(replaced, statement)]
-    if options.test_share and quality is None:
-        warnings.append(f"No user who was kept aside has {MIN_TEST_LIKES} likes or more: quality was not measured.")
-    report = Report(
-        schema=SCHEMA_VERSION,
-        non_private=True,
-        notice=NOTICE,
-        interactions=interactions.report.read,
-        skipped=_skipped(interactions),
-        catalogue_items=len(interactions.items.ids),
-        training_users=users,
-        training_likes=likes.training_likes(),
-        universe_items=learned.model.items.size,
-        bounding=learned.bounding,
-        privacy=statement,
-        warnings=tuple(warnings),
-        quality=quality,
-        model_bytes=sum((bundle_folder / name).stat().st_size for name in MODEL_FILES),
-        catalogue_bytes=(bundle_folder / CATALOGUE).stat().st_size,
-    )
-    write_report(report, folder / REPORT_FILE)
-    return Fitted(bundle_folder, report)
-
-
-def _budget(epsilon: float | None, delta: float, *, non_private: bool) -> Accountant | None:
+    account: Account | None,
+    *,
+    non_private: bool,
+) -> Wanted | None:
     if non_private == (epsilon is not None):
         raise PrivacyParameterError(
             "say what privacy is wanted: either ε (epsilon=, --epsilon) or explicitly none (non_private=True, "
             "--non-private)."
         )
-    if non_private and delta != DEFAULT_DELTA:
-        raise PrivacyParameterError(f"δ = {delta} promises nothing without an ε; leave it out, or give an ε.")
-    return None if epsilon is None else Accountant(epsilon, delta)
+    if epsilon is None:
+        if (delta, metrics, account) != (None, None, None):
+            raise PrivacyParameterError(
+                "δ, an ε for metrics and a budget ledger promise nothing without an ε; leave them out, or give an ε."
+            )
+        return None
+    if metrics is not None and not options.test_share:
+        raise PrivacyParameterError("metrics are released of users who are kept aside; keep some aside (test_share).")
+    return Wanted(epsilon, delta, metrics, options.test_share)
 
 
 def _check_nothing_is_ignored(*arguments: object) -> None:
@@ -198,13 +264,13 @@ def _check_nothing_is_ignored(*arguments: object) -> None:
         )
 
 
-def _check_catalogue_is_public(budget: Accountant | None, interactions: Interactions) -> None:
+def _check_catalogue_is_public(interactions: Interactions, *, private: bool) -> None:
     """Refuse a catalogue that was taken from the interactions, on purpose or by giving the same file twice."""
     items = interactions.items
     read = items.report
     same_file = read is not None and _same_file(Path(read.path), Path(interactions.report.path))
     repeated = read is not None and any(fault.reason is Reason.DUPLICATE_ITEM for fault in read.skipped)
-    if budget is not None and (items.derived or same_file or repeated):
+    if private and (items.derived or same_file or repeated):
         raise MisuseError(_CATALOGUE_TELLS)
 
 
@@ -236,30 +302,13 @@ def _skipped(interactions: Interactions) -> dict[str, int]:
     return {str(fault.reason): fault.count for fault in interactions.report.skipped}
 
 
-def _warnings(budget: Accountant | None, users: int, directions: int) -> tuple[str, ...]:
-    if budget is None:
-        return ("This bundle is NON-PRIVATE: for experiments only, never for people's data in production.",)
-    return advice(users=users, directions=directions, epsilon=budget.epsilon, delta=budget.delta)
-
-
-def _statement_in(folder: Path) -> PrivacyStatement | None:
-    """Return the statement of an earlier bundle that is about to be replaced, if there is one."""
-    try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest).privacy
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def _composition(earlier: PrivacyStatement | None, now: PrivacyStatement) -> tuple[str, ...]:
-    """Warn that a second release about the same people costs the sum of both."""
-    if earlier is None or earlier.rho is None or now.rho is None or now.delta is None:
-        return ()
-    together = epsilon_of(float(earlier.rho + now.rho), float(now.delta))
-    warning = (
-        f"An earlier private bundle (ε = {earlier.epsilon}) was replaced. If it was made from the same people, both "
-        f"count: together they are ε = {together:.3g} at δ = {now.delta} for whoever still has the first one."
-    )
-    return (warning,)
+def _warnings(
+    statement: PrivacyStatement, allowed: Granted | None, users: Raw[int], directions: Sourced[int]
+) -> Raw[tuple[str, ...]]:
+    if allowed is None or statement.kind == "non_private":
+        return Raw(("This bundle is NON-PRIVATE: for experiments only, never for people's data in production.",))
+    delta = allowed.reservation.delta
+    return advice(users=users, directions=directions, epsilon=allowed.wanted.epsilon, delta=delta)
 
 
 def _silent(step: str, done: int, total: int) -> None:

@@ -1,7 +1,10 @@
 """A private bundle tells nothing about people but what was released: no count, no total, no size of the fleet."""
 
+import json
 import re
+import struct
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,12 @@ def fleet_of(path: Path, users: int, likers: int) -> Path:
         )
         connection.table("likes").write_parquet(str(path))
     return path
+
+
+def numbers(text: str) -> set[str]:
+    """Return every number in a text, however it is written: thousands separated, with an exponent, or in full."""
+    plain = re.sub(r"(?<=\d)[,_\u202f'](?=\d{3})", "", text)
+    return {f"{Decimal(found).normalize():f}" for found in re.findall(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", plain)}
 
 
 def texts(bundle: Path) -> dict[str, str]:
@@ -99,3 +108,45 @@ def test_anything_but_the_releases_changes_the_bundle(tmp_path: Path, monkeypatc
 def test_the_bundle_is_blind_even_without_privacy(tmp_path: Path) -> None:
     small, large = (published(tmp_path, str(users), users, users // 2, non_private=True) for users in (50, 3000))
     assert contents(small)["weights.bin"] != contents(large)["weights.bin"]
+
+
+def exact_figures(report: Any) -> set[str]:
+    """Return every exact figure about people in a report that is long enough not to stand elsewhere by chance."""
+    parts = ("interactions", "training_users", "training_likes", "bounding", "quality")
+    found = numbers(json.dumps([report[part] for part in parts]))
+    return {number for number in found if len(number.replace(".", "").strip("0")) >= 3}
+
+
+def encodings(number: str) -> set[bytes]:
+    """Return how a number can stand in a file of numbers."""
+    value = float(number)
+    found = {struct.pack(form, value) for form in ("<f", "<d")}
+    # An integer of one byte and zeros stands in padding by chance.
+    return found | {struct.pack(form, int(value)) for form in ("<i", "<q") if value.is_integer() and value > 255}
+
+
+@pytest.fixture(scope="module")
+def evaluated(fleet: Path, fleet_catalogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private fit with people kept aside, so that its report is full of exact figures."""
+    out = tmp_path_factory.mktemp("evaluated")
+    options = FitOptions(test_share=0.2, dimensions=8)
+    return fit(fleet, items=fleet_catalogue, out=out, epsilon=4.0, options=options).bundle
+
+
+def test_an_exact_figure_of_the_report_is_published(evaluated: Path) -> None:
+    planted = exact_figures(json.loads((evaluated.parent / "report.json").read_bytes()))
+    assert len(planted) > 20
+    for name, text in texts(evaluated).items():
+        assert not planted & numbers(text), name
+    for name, content in contents(evaluated).items():
+        assert not {number for number in planted for form in encodings(number) if form in content}, name
+
+
+def test_the_search_for_exact_figures_finds_none_where_they_are(fleet: Path, tmp_path: Path) -> None:
+    fitted = fit(fleet, out=tmp_path, non_private=True, options=FitOptions(test_share=0.2, dimensions=8))
+    planted = exact_figures(json.loads((tmp_path / "report.json").read_bytes()))
+    found = planted & numbers(texts(fitted.bundle)[CARD_TEXT])
+    assert str(fitted.report.training_users) in found
+    weights = np.array([0.5, float(fitted.report.training_users)], np.float32).tobytes()
+    assert any(form in weights for number in planted for form in encodings(number))
+    assert numbers("R@20 of .4312, 12,345 users, 7_919 and 1.2e+3") == {"20", "4312", "12345", "7919", "1200"}

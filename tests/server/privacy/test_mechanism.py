@@ -1,16 +1,20 @@
-"""What would make the noise something else than what the accountant was charged for.
+"""What would make the noise something else than what the budget was charged for.
 
 The draws cannot be seeded. Every statistical bound here is passed by a correct build but for less than
-once in ten million runs: ten of them together fail a correct build less than once in a million.
+once in ten million runs: all of them together fail a correct build about once in a million.
 """
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, chi2_contingency, norm
 
 from homespun_server.errors import PrivacyParameterError
 from homespun_server.privacy import mechanisms
@@ -19,7 +23,10 @@ from homespun_server.privacy.mechanisms import LARGEST_SIGMA, add_discrete_gauss
 ALPHA = 1e-8
 DEVIATIONS = float(norm.isf(ALPHA / 2))
 DRAWS = 30_000
+BINS = 200
 LEAST_EXPECTED = 30
+PARTS = 8
+CELLS = 4_000
 
 Integers = NDArray[np.int64]
 
@@ -29,19 +36,19 @@ def noise(sigma: int, draws: int = DRAWS) -> Integers:
 
 
 def probability_of_fit(draws: Integers, sigma: int) -> float:
-    """Return the p-value of Pearson's χ² against the exact discrete Gaussian, both tails gathered."""
+    """Return the p-value of Pearson's χ² against the exact discrete Gaussian, in bins that expect enough each."""
     reach = np.arange(-40 * sigma, 40 * sigma + 1)
     mass = np.exp(-(reach.astype(np.float64) ** 2) / (2 * sigma**2))
-    expected = draws.size * mass / mass.sum()
-    edge = int(reach[expected >= LEAST_EXPECTED].max())
-    inner = np.abs(reach) < edge
-    found = np.bincount(np.clip(draws, -edge, edge) + edge, minlength=2 * edge + 1)
-    outer = expected[reach >= edge].sum()
-    wanted = np.concatenate([[outer], expected[inner], [outer]])
+    upto = np.cumsum(mass / mass.sum())
+    cuts = np.unique(np.searchsorted(upto, np.arange(1, BINS) / BINS))
+    cuts = cuts[(1 - upto[cuts]) * draws.size >= LEAST_EXPECTED]
+    found = np.bincount(np.searchsorted(reach[cuts], draws), minlength=cuts.size + 1)
+    wanted = draws.size * np.diff(np.concatenate([[0], upto[cuts], [1]]))
+    assert wanted.min() >= LEAST_EXPECTED
     return float(chi2.sf(((found - wanted) ** 2 / wanted).sum(), wanted.size - 1))
 
 
-@pytest.mark.parametrize("sigma", [1, 2, 5])
+@pytest.mark.parametrize("sigma", [1, 2, 5, 150, 35_000])
 def test_the_noise_is_not_the_discrete_gaussian(sigma: int) -> None:
     assert probability_of_fit(noise(sigma), sigma) > ALPHA
 
@@ -56,6 +63,17 @@ def rounded(sigma: float) -> Integers:
 )
 def test_the_comparison_lets_another_noise_pass(wrong: Callable[[], Integers]) -> None:
     assert probability_of_fit(wrong(), 1) < ALPHA
+
+
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_the_comparison_lets_a_little_less_noise_pass(share: float) -> None:
+    assert probability_of_fit(rounded(35_000 * share), 35_000) < ALPHA
+
+
+@pytest.mark.parametrize("sigma", [1, 35_000])
+def test_noise_depends_on_what_it_is_added_to(sigma: int) -> None:
+    values = np.arange(DRAWS, dtype=np.int64) * 1_000_003 - (1 << 30)
+    assert probability_of_fit(add_discrete_gaussian(values, sigma) - values, sigma) > ALPHA
 
 
 def test_the_noise_is_biased_or_too_small() -> None:
@@ -78,9 +96,106 @@ def test_a_chunk_of_noise_is_used_twice(monkeypatch: pytest.MonkeyPatch) -> None
     assert abs(correlation(chunks.ravel()[:-1], chunks.ravel()[1:])) < DEVIATIONS
 
 
+def probability_of_independence(left: Integers, right: Integers) -> float:
+    """Return the p-value of χ² over the pairs' eighths: it sees dependence that is not linear, too."""
+    table = np.zeros((PARTS, PARTS))
+    np.add.at(table, (eighths(left), eighths(right)), 1)
+    return float(chi2_contingency(table).pvalue)
+
+
+def eighths(draws: Integers) -> Integers:
+    return np.searchsorted(np.quantile(draws, np.arange(1, PARTS) / PARTS), draws)
+
+
+def assert_independent(left: Integers, right: Integers) -> None:
+    assert np.count_nonzero(left == right) <= 2
+    assert abs(correlation(left, right)) < DEVIATIONS
+    assert probability_of_independence(left, right) > ALPHA
+
+
+@pytest.mark.parametrize("make", [lambda draws: draws, lambda draws: -draws, np.abs, lambda draws: draws // 3])
+def test_the_comparison_lets_dependence_pass(make: Callable[[Integers], Integers]) -> None:
+    draws = rounded(35_000)[:CELLS]
+    with pytest.raises(AssertionError):
+        assert_independent(draws, make(draws))
+
+
 def test_two_releases_share_their_noise() -> None:
-    first, second = noise(1 << 30, 2_000), noise(1 << 30, 2_000)
-    assert abs(correlation(first, second)) < DEVIATIONS
+    assert_independent(noise(1 << 30, CELLS), noise(1 << 30, CELLS))
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3, 64, 999])
+def test_two_cells_of_a_release_share_their_noise(lag: int) -> None:
+    draws = noise(1 << 30, CELLS + lag)
+    assert_independent(draws[:-lag], draws[lag:])
+
+
+def test_two_releases_at_the_same_time_share_their_noise() -> None:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        first, second = pool.map(lambda _: noise(1 << 30, CELLS), range(2))
+    assert_independent(first, second)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes can be forked")
+def test_a_forked_process_repeats_its_parents_noise() -> None:
+    parent, child, later = drawn_by(FORK)
+    assert_independent(parent, child)
+    assert_independent(parent, later)
+    assert_independent(child, later)
+
+
+def test_another_process_draws_the_same_noise() -> None:
+    assert_independent(*drawn_by(DRAW), *drawn_by(DRAW))
+
+
+DRAW = f"""
+import random
+import sys
+
+import numpy as np
+
+from homespun_server.privacy.mechanisms import add_discrete_gaussian
+
+random.seed(1)
+np.random.seed(1)
+sys.stdout.buffer.write(add_discrete_gaussian(np.zeros({CELLS}, np.int64), 1 << 30).tobytes())
+"""
+"""A fresh process that seeds all that can be seeded."""
+
+FORK = f"""
+import os
+import sys
+
+import numpy as np
+
+from homespun_server.privacy.mechanisms import add_discrete_gaussian
+
+def draw():
+    return add_discrete_gaussian(np.zeros({CELLS}, np.int64), 1 << 30).tobytes()
+
+draw()  # whatever the sampler keeps, it has now
+reading, writing = os.pipe()
+if os.fork() == 0:
+    os.close(reading)
+    with open(writing, "wb") as pipe:
+        pipe.write(draw())
+    os._exit(0)
+os.close(writing)
+own = draw()
+with open(reading, "rb") as pipe:
+    childs = pipe.read()
+_, status = os.wait()
+assert status == 0
+sys.stdout.buffer.write(own + childs + draw())
+"""
+
+
+def drawn_by(program: str) -> list[Integers]:
+    """Run a program and return what it drew, CELLS a piece."""
+    # Forking a process of many threads is no longer quiet, and no part of what is tested.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    return list(np.frombuffer(output, np.int64).reshape(-1, CELLS))
 
 
 def test_chunks_come_back_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:

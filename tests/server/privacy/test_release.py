@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 
 from homespun.errors import MisuseError
-from homespun.protocol.statistics import GRID, ITEM_COUNTS
+from homespun.protocol.statistics.grid import GRID
 from homespun_server.errors import BudgetExceededError, PrivacyParameterError
 from homespun_server.privacy import release as release_module
-from homespun_server.privacy.accountant import Accountant, Spend
-from homespun_server.privacy.release import Release, release, release_without_privacy
-from tests.server.support import exact, noisy, user_sum
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog, one_off_budget
+from homespun_server.privacy.release import Release, digest_of, release, release_without_privacy
+from tests.server.support import counted, exact, noisy, paired, user_sum
 
 
 def test_a_raw_sum_is_dressed_up_as_a_release() -> None:
     values = np.arange(3)
     for disguise in ({}, {"made_here": None}, {"made_here": object()}, {"made_here": True}):
         with pytest.raises(MisuseError, match="never directly"):
-            Release(ITEM_COUNTS, values, 5, Fraction(1, 50), **disguise)
+            Release(counted(3), values, 5, Fraction(1, 50), (), **disguise)
 
 
 def test_a_release_is_copied_with_other_values() -> None:
@@ -42,35 +42,68 @@ def test_a_release_shows_its_values_in_logs() -> None:
 
 
 def test_overspending_draws_noise_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    accountant = Accountant(1.0, 1e-6)
+    budget = one_off_budget(1.0, 1e-6)
     drawn: list[int] = []
 
     def draw(values: np.ndarray, sigma: int, progress: object) -> np.ndarray:
         drawn.append(sigma)
-        assert accountant.spent > 0
+        assert budget.spent > 0
         return values.copy()
 
     monkeypatch.setattr(release_module, "add_discrete_gaussian", draw)
-    release(user_sum([1]), rho=accountant.rho, accountant=accountant)
-    spent = accountant.spends
+    release(user_sum([1]), rho=budget.rho, budget=budget)
+    spent = budget.spends
     with pytest.raises(BudgetExceededError):
-        release(user_sum([1]), rho=accountant.rho, accountant=accountant)
+        release(user_sum([1]), rho=budget.rho, budget=budget)
     with pytest.raises(PrivacyParameterError):
-        release(user_sum([1]), rho=Fraction(0), accountant=accountant)
+        release(user_sum([1]), rho=Fraction(0), budget=budget)
     assert drawn == [spent[0].sigma]
-    assert accountant.spends == spent
+    assert budget.spends == spent
+
+
+def test_noise_that_failed_to_be_drawn_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    ledger = ledger_of(1.0)
+    half = ledger.state().left() / 2  # type: ignore[operator]
+    monkeypatch.setattr(release_module, "add_discrete_gaussian", fail)
+    with ledger.reserve([((), half)], "fit") as budget, pytest.raises(RuntimeError):
+        release(user_sum([1]), rho=half, budget=budget)
+    (spent,) = ledger.state().spends
+    assert spent.released is None
+    assert ledger.state().spent == spent.spend.rho > 0
+
+
+def ledger_of(epsilon: float) -> BudgetLedger:
+    ledger = BudgetLedger(MemoryLog(), "people", clock=lambda: 1e9)
+    ledger.open(BudgetPolicy(epsilon=epsilon))
+    return ledger
 
 
 def test_another_cost_is_recorded_than_the_release_states() -> None:
-    accountant = Accountant(2.0, 1e-6)
-    released = release(user_sum([5, 6]), rho=accountant.rho / 3, accountant=accountant)
-    assert released.rho == Fraction(GRID**2, 2 * released.sigma**2) <= accountant.rho / 3
-    assert accountant.spends == (Spend("item-counts", "discrete-gaussian", GRID, released.sigma, released.rho),)
+    ledger = ledger_of(2.0)
+    budget = ledger.reserve([((), Fraction(1, 20))], "fit")
+    released = release(user_sum([5, 6]), rho=budget.rho / 3, budget=budget)
+    assert released.rho == Fraction(GRID**2, 2 * released.sigma**2) <= budget.rho / 3
+    (spend,) = budget.spends
+    assert (spend.statistic, spend.mechanism, spend.l2_bound) == ("item-counts", "discrete-gaussian", GRID)
+    assert (spend.sigma, spend.rho, spend.path) == (released.sigma, released.rho, ())
+    (recorded,) = ledger.state().spends
+    assert (recorded.spend, recorded.released) == (spend, digest_of(released.values))
+
+
+def test_two_declarations_or_two_releases_have_one_digest() -> None:
+    budget = one_off_budget(2.0, 1e-6)
+    for statistic in (counted, paired):
+        release(user_sum([5], statistic), rho=budget.rho / 3, budget=budget)
+    assert budget.spends[0].declaration != budget.spends[1].declaration
+    assert digest_of(np.array([1, 2])) != digest_of(np.array([2, 1])) != digest_of(np.array([1]))
 
 
 def test_noise_is_left_out_or_put_into_the_sum_itself() -> None:
     total = user_sum(np.zeros(1000, np.int64))
-    released = release(total, rho=Fraction(1, 100), accountant=Accountant(10.0, 1e-6))
+    released = release(total, rho=Fraction(1, 100), budget=one_off_budget(10.0, 1e-6))
     assert released.private
     assert released.noise == released.sigma / GRID
     # The variance of 1,000 draws lies within a quarter of σ², or the draws were not those of σ.

@@ -95,7 +95,7 @@ def test_a_tiny_model_is_refused_by_the_device(size: int, tmp_path: Path) -> Non
 
 def test_zero_rows_poison_a_score(tmp_path: Path) -> None:
     rows = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
-    model = Model(np.arange(3), (LowRank("content", rows, rows),), np.zeros(3), releases=())
+    model = Model(np.arange(3), (LowRank("content", rows, rows),), np.zeros(3))
     publish(tmp_path / "bundle", model)
     assert scores_on_device(tmp_path / "bundle", ["item-0"]).tolist() == [0.0, 0.0, 0.0]
     assert scores_on_device(tmp_path / "bundle", ["item-1"]) == pytest.approx([0, 5, 0], abs=0.05)

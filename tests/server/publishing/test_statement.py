@@ -1,5 +1,6 @@
 """The stated privacy is never better than what was spent, and one exact sum spoils all."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,19 +10,23 @@ from hypothesis import strategies as st
 
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import PrivacyStatement
-from homespun.protocol.statistics import ITEM_COUNTS, ITEM_PAIRS
-from homespun_server.privacy.accountant import Accountant, delta_of
+from homespun_server.privacy.ledger import Reservation, one_off_budget
+from homespun_server.privacy.provenance import Sourced, fixed, non_private, released, together
 from homespun_server.privacy.release import Release, release
+from homespun_server.privacy.zcdp import delta_of
 from homespun_server.publishing.card import declarations, limitations
 from homespun_server.publishing.statement import decimal, privacy_statement
-from tests.server.support import exact, noisy, user_sum
+from homespun_server.statistics.cohort import Cohort
+from homespun_server.statistics.raw import Raw
+from tests.server.support import exact, noisy, paired, user_sum
 
 
-def spend(accountant: Accountant, shares: list[Fraction]) -> list[Release]:
-    return [
-        release(user_sum([1, 2]), rho=(accountant.rho - accountant.spent) * share, accountant=accountant)
-        for share in shares
-    ]
+def made_from(releases: Iterable[Release]) -> Sourced[object]:
+    return together(*map(released, releases))
+
+
+def spend(budget: Reservation, shares: list[Fraction]) -> list[Release]:
+    return [release(user_sum([1, 2]), rho=(budget.rho - budget.spent) * share, budget=budget) for share in shares]
 
 
 @settings(max_examples=50)
@@ -31,18 +36,18 @@ def spend(accountant: Accountant, shares: list[Fraction]) -> list[Release]:
     shares=st.lists(st.fractions(Fraction(1, 100), 1), min_size=1, max_size=3),
 )
 def test_less_is_stated_than_was_spent(epsilon: float, exponent: float, shares: list[Fraction]) -> None:
-    accountant = Accountant(epsilon, 10.0**exponent)
+    budget = one_off_budget(epsilon, 10.0**exponent)
     releases = []
     for share in shares:
-        if accountant.spent < accountant.rho:
-            releases += spend(accountant, [share])
-    statement = privacy_statement(releases, accountant.delta)
+        if budget.spent < budget.rho:
+            releases += spend(budget, [share])
+    statement = privacy_statement(made_from(releases), budget.delta)
     assert statement.epsilon is not None
     assert statement.rho is not None
-    assert delta_of(float(accountant.spent), float(statement.epsilon)) <= accountant.delta
-    if delta_of(float(accountant.spent), 0.0) > accountant.delta:  # otherwise any ε would be enough
-        assert delta_of(float(accountant.spent), float(statement.epsilon) * 0.99) > accountant.delta
-    assert accountant.spent <= Fraction(statement.rho) <= accountant.spent * Fraction(1001, 1000)
+    assert delta_of(float(budget.spent), float(statement.epsilon)) <= budget.delta
+    if delta_of(float(budget.spent), 0.0) > budget.delta:  # otherwise any ε would be enough
+        assert delta_of(float(budget.spent), float(statement.epsilon) * 0.99) > budget.delta
+    assert budget.spent <= Fraction(statement.rho) <= budget.spent * Fraction(1001, 1000)
     entries = statement.releases
     for entry, made in zip(entries, releases, strict=True):
         assert entry.rho is not None
@@ -53,8 +58,8 @@ def test_less_is_stated_than_was_spent(epsilon: float, exponent: float, shares: 
 
 @pytest.mark.parametrize("epsilon", ["0.5", "1", "2", "4", "8"])
 def test_spending_all_is_stated_as_more_than_was_asked_for(epsilon: str) -> None:
-    accountant = Accountant(float(epsilon), 1e-6)
-    statement = privacy_statement(spend(accountant, [Fraction(6, 100), Fraction(1)]), 1e-6)
+    budget = one_off_budget(float(epsilon), 1e-6)
+    statement = privacy_statement(made_from(spend(budget, [Fraction(6, 100), Fraction(1)])), 1e-6)
     assert statement.epsilon is not None
     assert Decimal(epsilon) * Decimal("0.999") <= statement.epsilon <= Decimal(epsilon)
     assert f"ε = {statement.epsilon}" in statement.statement
@@ -69,10 +74,16 @@ def check_no_promise(statement: PrivacyStatement) -> None:
 
 
 @pytest.mark.parametrize(
-    "releases", [[exact([1])], [exact([1]), noisy([1])], [noisy([1]), exact([1])], [noisy([1])] * 3 + [exact([1])]]
+    "releases",
+    [
+        [exact([1])],
+        [exact([1]), noisy([1])],
+        [noisy([1]), exact([1])],
+        [noisy([1]), noisy([1]), noisy([1]), exact([1])],
+    ],
 )
 def test_one_exact_sum_passes_among_private_ones(releases: list[Release]) -> None:
-    statement = privacy_statement(releases, 1e-6)
+    statement = privacy_statement(made_from(releases), 1e-6)
     assert statement.kind == "non_private"
     assert statement.statement.startswith("NON-PRIVATE")
     check_no_promise(statement)
@@ -81,7 +92,7 @@ def test_one_exact_sum_passes_among_private_ones(releases: list[Release]) -> Non
 
 
 def test_a_catalogue_alone_is_said_to_have_cost_privacy() -> None:
-    statement = privacy_statement([], None)
+    statement = privacy_statement(fixed(64), None)
     assert statement.kind == "no_personal_data"
     assert statement.releases == ()
     check_no_promise(statement)
@@ -89,13 +100,50 @@ def test_a_catalogue_alone_is_said_to_have_cost_privacy() -> None:
 
 def test_private_releases_are_stated_without_delta() -> None:
     with pytest.raises(MisuseError, match="δ is needed"):
-        privacy_statement([noisy([1])], None)
+        privacy_statement(released(noisy([1])), None)
+
+
+def of(cohort: Cohort, rho: float) -> Release:
+    return noisy([1], rho=rho, cohort=cohort)
+
+
+TRAINING, HELD_OUT = Cohort.training(0.1), Cohort.held_out(0.1)
+
+
+def test_people_who_are_in_one_of_two_sums_are_said_to_lose_by_both_or_by_the_lesser() -> None:
+    lesser, larger = of(HELD_OUT, 0.02), of(TRAINING, 0.05)
+    for releases in ([lesser, larger], [larger, lesser]):
+        statement = privacy_statement(made_from(releases), 1e-6)
+        assert statement.rho is not None
+        assert larger.rho is not None
+        assert larger.rho <= Fraction(statement.rho) <= larger.rho * Fraction(1001, 1000)
+        assert "the user who loses most" in statement.statement
+        assert len(statement.releases) == 2
+    both = privacy_statement(made_from([larger, of(TRAINING, 0.02)]), 1e-6)
+    everybody = privacy_statement(made_from([larger, of(Cohort.everybody(), 0.02)]), 1e-6)
+    assert both.epsilon == everybody.epsilon
+    assert "loses most" not in both.statement + everybody.statement
+    assert float(both.rho or 0) > 0.069
+
+
+def test_an_exact_figure_beside_private_releases_is_not_marked() -> None:
+    users = non_private(Raw(300), "the number of users")
+    statement = privacy_statement(together(released(noisy([1])), users), 1e-6)
+    assert statement.kind == "non_private"
+    assert "the number of users" in statement.statement
+    check_no_promise(statement)
 
 
 def test_the_card_declares_other_statistics_than_were_released() -> None:
-    statement = privacy_statement([noisy([1]), noisy([1], ITEM_PAIRS)], 1e-6)
-    assert declarations(statement) == (ITEM_COUNTS, ITEM_PAIRS)
-    assert any("would need a release" in line for line in limitations(statement, ()))
+    releases = made_from([noisy([1]), noisy([1], paired), noisy([2])]).releases
+    declared = declarations(releases)
+    assert [one.name for one in declared] == ["item-counts", "item-pairs"]
+    assert len({one.digest for one in declared}) == 2
+
+
+def test_a_private_card_does_not_say_why_it_has_no_quality() -> None:
+    statement = privacy_statement(released(noisy([1])), 1e-6)
+    assert any("would need a release" in line for line in limitations(statement, (), None))
 
 
 def test_decimals_are_rounded_up_or_lose_zero() -> None:

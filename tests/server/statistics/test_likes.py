@@ -66,7 +66,7 @@ def test_the_least_weight_itself_is_too_little(tmp_path: Path) -> None:
 
 def test_repeating_an_item_counts_twice(tmp_path: Path) -> None:
     with likes_of(tmp_path, [Row("u", "item-1", time) for time in range(50)], ITEMS) as likes:
-        assert likes.training_likes() == 1
+        assert likes.training_likes().for_the_operator() == 1
         assert [[part.tolist() for part in batch] for batch in likes.count_groups()] == [[[1], [1], [1]]]
 
 
@@ -131,7 +131,7 @@ def test_users_are_split_otherwise_than_published(tmp_path: Path) -> None:
     rows = [Row(user, f"item-{item}") for user in users for item in range(6)]
     with likes_of(tmp_path, rows, ITEMS, test_share=0.25) as likes:
         found = [user.user for user in likes.test_users()]
-        training = likes.training_users()
+        training = likes.training_users().for_the_operator()
     expected = sorted(user for user in users if share_of_hash("homespun-split-1:" + user) < 0.25)
     assert found == expected
     assert training == 400 - len(expected)
@@ -159,13 +159,13 @@ def test_a_test_users_likes_are_split_otherwise_than_published(tmp_path: Path) -
 def test_everybody_is_evaluated_or_nobody_is_trained_on(tmp_path: Path) -> None:
     rows = [Row(f"user-{user}", f"item-{item}") for user in range(20) for item in range(6)]
     with likes_of(tmp_path, rows, ITEMS, test_share=0.0) as likes:
-        assert (likes.training_users(), list(likes.test_users())) == (20, [])
+        assert (likes.training_users().for_the_operator(), list(likes.test_users())) == (20, [])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, float("nan")])
 def test_a_share_that_means_nothing_is_taken(share: float, tmp_path: Path) -> None:
     with (
-        pytest.raises(MisuseError, match="test_share"),
+        pytest.raises(MisuseError, match="must lie in"),
         likes_of(tmp_path, [Row("u", "item-1")], ITEMS, test_share=share),
     ):
         pass

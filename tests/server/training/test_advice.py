@@ -4,11 +4,14 @@ import re
 
 import pytest
 
+from homespun_server.privacy.provenance import fixed
+from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
 
 
 def told(users: int, epsilon: float, *, directions: int = 5) -> tuple[str, ...]:
-    return advice(users=users, directions=directions, epsilon=epsilon, delta=1e-6)
+    told = advice(users=Raw(users), directions=fixed(directions), epsilon=epsilon, delta=1e-6)
+    return told.for_the_operator()
 
 
 @pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0, 8.0])

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from homespun.protocol.statistics import GRID, ITEM_PAIRS
+from homespun.protocol.statistics.grid import GRID
 from homespun_server.errors import TrainingError
+from homespun_server.privacy.provenance import fixed, public
 from homespun_server.privacy.release import Release
 from homespun_server.training.collaborative import (
     Trained,
@@ -17,13 +18,17 @@ from homespun_server.training.collaborative import (
     train_collaborative,
 )
 from homespun_server.training.popularity import Universe
-from tests.server.support import Integers, exact, noisy, pairs_sum, two_groups
+from tests.server.support import Integers, exact, noisy, paired, pairs_sum, two_groups
 
 Floats = NDArray[np.float64]
 
 
 def universe_of(size: int) -> Universe:
-    return Universe(np.arange(size), np.linspace(2.0, 1.0, size), releases=())
+    return Universe(np.arange(size), np.linspace(2.0, 1.0, size))
+
+
+def trained_from(pairs: Release, universe: Universe, dimensions: int) -> Trained:
+    return train_collaborative(pairs, public(universe, "a test"), fixed(dimensions)).value
 
 
 def scores(trained: Trained, history: Integers) -> Floats:
@@ -34,7 +39,7 @@ def scores(trained: Trained, history: Integers) -> Floats:
 
 def released(baskets: list[Integers], size: int, *, private: bool = False) -> Release:
     values = pairs_sum(baskets, size).values
-    return noisy(values, ITEM_PAIRS, rho=50.0) if private else exact(values, ITEM_PAIRS)
+    return noisy(values, paired, rho=50.0) if private else exact(values, paired)
 
 
 def random_symmetric(size: int, seed: int) -> Floats:
@@ -45,7 +50,7 @@ def random_symmetric(size: int, seed: int) -> Floats:
 @pytest.mark.parametrize("private", [False, True])
 def test_an_item_of_another_taste_outranks_one_of_the_same(private: bool) -> None:  # noqa: FBT001
     baskets = two_groups(600, 20)
-    trained = train_collaborative(released(baskets, 20, private=private), universe_of(20), 8)
+    trained = trained_from(released(baskets, 20, private=private), universe_of(20), 8)
     for basket in baskets[:50]:
         ranked = [item for item in np.argsort(-scores(trained, basket[:3])) if item not in basket[:3]]
         assert {item // 10 for item in ranked[:7]} == {basket[0] // 10}
@@ -54,7 +59,7 @@ def test_an_item_of_another_taste_outranks_one_of_the_same(private: bool) -> Non
 
 def test_the_same_releases_train_another_model() -> None:
     pairs = released(two_groups(200, 20), 20, private=True)
-    first, second = (train_collaborative(pairs, universe_of(20), 8) for _ in range(2))
+    first, second = (trained_from(pairs, universe_of(20), 8) for _ in range(2))
     assert np.array_equal(first.component.encoder, second.component.encoder)
     assert np.array_equal(first.component.decoder, second.component.decoder)
     assert first.directions == second.directions
@@ -124,7 +129,7 @@ def test_the_score_is_another_than_the_documented_one(private: bool) -> None:  #
     strength = values / (values + 0.3 * edge + 0.5 * values[0])
     weighed = universe.relative**0.2
     expected = (vectors * strength) @ vectors.T * weighed / weighed[:, None]
-    component = train_collaborative(pairs, universe, rank).component
+    component = trained_from(pairs, universe, rank).component
     assert np.all(values > 0)
     assert np.allclose(component.encoder @ component.decoder.T, expected)
 
@@ -137,7 +142,7 @@ def test_the_triangle_is_unfolded_otherwise_than_it_was_folded() -> None:
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 500])
 def test_more_dimensions_are_made_than_asked_for_or_there_are(dimensions: int) -> None:
-    component = train_collaborative(released(two_groups(100, 20), 20), universe_of(20), dimensions).component
+    component = trained_from(released(two_groups(100, 20), 20), universe_of(20), dimensions).component
     assert component.encoder.shape == component.decoder.shape
     assert component.encoder.shape[0] == 20
     assert 1 <= component.encoder.shape[1] <= min(dimensions, 19)
@@ -158,7 +163,7 @@ def test_more_dimensions_are_made_than_asked_for_or_there_are(dimensions: int) -
 @pytest.mark.parametrize("private", [False, True])
 def test_a_small_or_uniform_fleet_breaks_the_algebra(baskets: list[list[int]], size: int, private: bool) -> None:  # noqa: FBT001
     pairs = released([np.array(basket) for basket in baskets], size, private=private)
-    trained = train_collaborative(pairs, universe_of(size), 64)
+    trained = trained_from(pairs, universe_of(size), 64)
     assert np.isfinite(trained.component.encoder).all()
     assert np.isfinite(trained.component.decoder).all()
     basket = np.array(baskets[0])
@@ -171,17 +176,17 @@ def test_a_small_or_uniform_fleet_breaks_the_algebra(baskets: list[list[int]], s
 
 def test_nobody_likes_two_items_and_a_model_is_made() -> None:
     with pytest.raises(TrainingError, match="nobody likes two items"):
-        train_collaborative(released([np.array([1])] * 5, 10), universe_of(10), 8)
+        trained_from(released([np.array([1])] * 5, 10), universe_of(10), 8)
 
 
 def test_pure_noise_is_called_a_taste() -> None:
-    trained = train_collaborative(noisy(np.zeros(4950, np.int64), ITEM_PAIRS, rho=1e-3), universe_of(100), 8)
+    trained = trained_from(noisy(np.zeros(4950, np.int64), paired, rho=1e-3), universe_of(100), 8)
     # The seventh eigenvalue of pure noise never gets this far; the first does now and then.
     assert trained.directions <= 6
     assert np.isfinite(trained.component.encoder).all()
 
 
 def test_the_noise_is_counted_in_another_unit_than_the_sums() -> None:
-    pairs = noisy(pairs_sum(two_groups(600, 20), 20).values, ITEM_PAIRS, rho=50.0)
+    pairs = noisy(pairs_sum(two_groups(600, 20), 20).values, paired, rho=50.0)
     assert pairs.noise == pairs.sigma / GRID
     assert np.allclose(pairs.reals, pairs.values / GRID)

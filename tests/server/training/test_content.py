@@ -1,12 +1,15 @@
 """What would make items alike that share nothing, or fail where a catalogue is small or plain."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from homespun_server.errors import TrainingError
+from homespun_server.privacy.provenance import fixed
 from homespun_server.statistics.items import Items
-from homespun_server.training.content import content_model, train_content
+from homespun_server.training.content import catalogue, content_model, train_content
 
 
 def items_of(titles: list[str], *, tags: list[tuple[str, ...]] | None = None, texts: list[str] | None = None) -> Items:
@@ -89,6 +92,14 @@ def test_more_dimensions_are_made_than_asked_for() -> None:
 
 
 def test_without_a_history_some_items_rank_higher() -> None:
-    model = content_model(items_of(["moon", "moon", "sun"]), 8)
+    model = content_model(catalogue(items_of(["moon", "moon", "sun"])), fixed(8)).value
     assert model.items.tolist() == [0, 1, 2]
     assert not model.bias.any()
+
+
+def test_a_catalogue_of_what_people_used_passes_for_public() -> None:
+    items = items_of(["moon", "moon", "sun"])
+    assert catalogue(items).kind == "public"
+    derived = content_model(catalogue(dataclasses.replace(items, derived=True)), fixed(8))
+    assert derived.kind == "non_private"
+    assert derived.exact == ("a catalogue that was collected from what people used",)

@@ -46,8 +46,8 @@ def test_a_reference_is_trained_on_test_users(tmp_path: Path) -> None:
     rows = rows_of(two_groups(100, 20), ITEMS)
     with likes_of(tmp_path, rows, ITEMS, test_share=0.3) as likes:
         sums = ExactSums(likes)
-        assert sums.matrix.shape == (likes.training_users(), 20)
-        assert sums.counts.sum() == likes.training_likes() < len(rows)
+        assert sums.matrix.shape == (likes.training_users().for_the_operator(), 20)
+        assert sums.counts.sum() == likes.training_likes().for_the_operator() < len(rows)
 
 
 def test_nobody_is_evaluated_and_figures_are_made(tmp_path: Path) -> None:

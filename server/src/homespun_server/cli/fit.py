@@ -12,7 +12,7 @@ from homespun.errors import MisuseError
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
 from homespun_server.pipeline import fit, fit_content
-from homespun_server.privacy.accountant import DEFAULT_DELTA
+from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 
 _DEFAULTS = FitOptions()
@@ -37,7 +37,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
             items=options.items,
             out=options.out,
             epsilon=options.epsilon,
-            delta=DEFAULT_DELTA if options.delta is None else options.delta,
+            delta=options.delta,
             non_private=options.non_private,
             options=settings,
             interaction_columns=_interaction_columns(options),

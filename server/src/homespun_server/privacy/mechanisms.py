@@ -55,7 +55,7 @@ def add_discrete_gaussian(values: NDArray[np.int64], sigma: int, progress: Progr
 
 
 def opendp_rho(l2_bound: int, sigma: int) -> float:
-    """Return the zCDP that OpenDP itself states for this noise; the accountant is checked against it."""
+    """Return the zCDP that OpenDP itself states for this noise; the accounting is checked against it."""
     return float(_measurement(sigma).map(l2_bound))  # type: ignore[no-untyped-call]
 
 

@@ -1,10 +1,10 @@
 """Releases: the only form in which a sum over users leaves the statistics layer.
 
-A ``Release`` can be made in two ways, both here: with noise that an accountant was charged for first, or
-without any, marked non-private together with everything that is ever derived from it. Training accepts
-releases and nothing else.
+A ``Release`` can be made in two ways, both here: with noise that a budget was charged for first, or without any,
+marked non-private together with everything that is ever derived from it. Training accepts releases and nothing else.
 """
 
+import hashlib
 from dataclasses import InitVar, dataclass, field
 from fractions import Fraction
 
@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import MisuseError
-from homespun.protocol.statistics import Statistic
-from homespun_server.privacy.accountant import Accountant, Spend, gaussian_rho, sigma_for
+from homespun.protocol.statistics.declaration import Statistic
+from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.mechanisms import Progress, add_discrete_gaussian
+from homespun_server.privacy.spend import MECHANISM, Spend
+from homespun_server.privacy.zcdp import gaussian_rho, sigma_for
+from homespun_server.statistics.cohort import Path
 from homespun_server.statistics.sums import UserSum
 
 _MADE_HERE = object()
@@ -29,12 +32,14 @@ class Release:
         values: int64, read-only, in grid steps.
         sigma: Noise parameter in grid steps; 0 without noise.
         rho: zCDP that was charged; None: no guarantee at all.
+        path: Whose data were summed.
     """
 
     statistic: Statistic
     values: NDArray[np.int64] = field(repr=False)
     sigma: int
     rho: Fraction | None
+    path: Path
     made_here: InitVar[object] = None
 
     def __post_init__(self, made_here: object) -> None:
@@ -59,22 +64,45 @@ class Release:
         return self.sigma / self.statistic.grid
 
 
-def release(total: UserSum, *, rho: Fraction, accountant: Accountant, progress: Progress | None = None) -> Release:
-    """Charge the accountant, then add discrete Gaussian noise that costs at most ρ.
+def release(total: UserSum, *, rho: Fraction, budget: Reservation, progress: Progress | None = None) -> Release:
+    """Charge the budget, then add discrete Gaussian noise that costs at most ρ.
+
+    The charge is recorded for good before noise is drawn, and the digest of what was released after it.
+
+    Args:
+        total: The exact sum.
+        rho: The most that it may cost.
+        budget: Where it is charged.
+        progress: Called after each chunk of noise.
 
     Raises:
         BudgetExceededError: If the budget does not allow it; no noise is drawn and nothing is released.
+        ReservationEndedError: If the reservation was closed or cancelled, or has expired; likewise.
     """
     statistic = total.statistic
     sigma = sigma_for(statistic.l2_bound, rho)
-    cost = gaussian_rho(statistic.l2_bound, sigma)
-    accountant.charge(
-        Spend(statistic.name, "discrete-gaussian", statistic.l2_bound, sigma, cost),
+    statistic.check_capacity(sigma)
+    spend = Spend(
+        statistic=statistic.name,
+        mechanism=MECHANISM,
+        l2_bound=statistic.l2_bound,
+        sigma=sigma,
+        rho=gaussian_rho(statistic.l2_bound, sigma),
+        declaration=statistic.digest,
+        path=total.cohort.path,
     )
+    charge = budget.spend(spend)
+    charge.claim()
     noised = add_discrete_gaussian(total.values, sigma, progress)
-    return Release(statistic, noised, sigma, cost, made_here=_MADE_HERE)
+    charge.released(digest_of(noised))
+    return Release(statistic, noised, sigma, spend.rho, spend.path, made_here=_MADE_HERE)
+
+
+def digest_of(values: NDArray[np.int64]) -> str:
+    """Return the SHA-256 of released values as little-endian 64-bit integers, lower-case hexadecimal."""
+    return hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
 
 
 def release_without_privacy(total: UserSum) -> Release:
     """Hand out the exact sum, marked non-private: for experiments, never for people's data in production."""
-    return Release(total.statistic, total.values.copy(), 0, None, made_here=_MADE_HERE)
+    return Release(total.statistic, total.values.copy(), 0, None, total.cohort.path, made_here=_MADE_HERE)

@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from homespun.protocol import bundle
 from homespun.protocol.bundle import NEGATIVE_KINDS, Component, FileEntry, HistoryRule, Manifest
 from homespun_server.errors import OutputError
+from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, limitations, markdown
 from homespun_server.publishing.catalogue import one_line, write_catalogue
+from homespun_server.publishing.figures import Figure, Quality
 from homespun_server.publishing.onnx_export import write_model
 from homespun_server.publishing.statement import decimal, privacy_statement
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import Model
+
+T = TypeVar("T")
 
 MAX_HISTORY = 1000
 """Latest liked items that a device uses."""
@@ -36,23 +41,50 @@ class Description:
         delta: δ of the privacy statement; None where there is nothing private to state.
         parameters: Training parameters for the card.
         kinds: The kinds of events that devices may record; None: any.
+        people: How many people it was made from.
+        quality: How good the model is for people.
+
+    Raises:
+        MisuseError: On construction, if something that could depend on people's data does not say where it comes
+            from.
     """
 
     name: str
     created: datetime
-    min_weight: float | None
+    min_weight: Sourced[float | None]
     delta: float | None
-    parameters: Mapping[str, str]
-    kinds: tuple[str, ...] | None = None
+    parameters: Mapping[str, Sourced[str]]
+    kinds: Sourced[tuple[str, ...]] | None = None
+    people: Sourced[Figure] | None = None
+    quality: Sourced[Quality] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what does not say where it comes from."""
+        check_sourced(**self.stated)
+
+    @property
+    def stated(self) -> dict[str, Sourced[object]]:
+        """Everything that could depend on people's data, by name."""
+        found: dict[str, Sourced[object] | None] = {
+            "least weight of a like": self.min_weight,
+            "kinds": self.kinds,
+            "people": self.people,
+            "quality": self.quality,
+            **{f"parameter: {name}": parameter for name, parameter in self.parameters.items()},
+        }
+        return {name: sourced for name, sourced in found.items() if sourced is not None}
 
 
-def write_bundle(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
+def write_bundle(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
     """Write a bundle to ``folder``, replacing a bundle that is there.
 
     Raises:
+        MisuseError: If the model or the catalogue does not say where it comes from, or is private and the
+            description has no δ.
         OutputError: If ``folder`` exists and is not a bundle, or cannot be written or replaced; what is there
             stays as it is.
     """
+    check_sourced(model=model, items=items)
     check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -103,10 +135,10 @@ def check_replaceable(folder: Path) -> None:
         )
 
 
-def _write_files(model: Model, items: Items, description: Description, folder: Path) -> Manifest:
-    write_model(model, folder)
-    write_catalogue(items, model.items, folder / bundle.CATALOGUE)
-    card = _card(model, description)
+def _write_files(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
+    write_model(model.value, folder)
+    write_catalogue(items.value, model.value.items, folder / bundle.CATALOGUE)
+    card = _card(model, items, description)
     (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
     manifest = Manifest(
@@ -124,30 +156,45 @@ def _write_files(model: Model, items: Items, description: Description, folder: P
     return manifest
 
 
-def _card(model: Model, description: Description) -> Card:
-    components = tuple(Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.components)
-    # What the model was derived from decides what is said of it; nobody can say otherwise.
-    privacy = privacy_statement(model.releases, description.delta)
-    weight = description.min_weight
-    history = HistoryRule(
-        # To the last digit: a device compares exactly, and .3 as a float is less than .3.
-        min_weight=None if weight is None else Decimal(weight),
-        max_items=MAX_HISTORY,
-        negative_kinds=NEGATIVE_KINDS,
-        kinds=description.kinds,
+def _card(model: Sourced[Model], items: Sourced[Items], description: Description) -> Card:
+    components = tuple(
+        Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.value.components
     )
+    # What all of it was derived from decides what is said of it; nobody can say otherwise.
+    sources = {"model": model, "catalogue": items, **description.stated}
+    everything = together(*sources.values())
+    privacy = privacy_statement(everything, description.delta)
+    quality = _value(description.quality)
     return Card(
         schema=CARD_VERSION,
         name=one_line(description.name),
         created=_timestamp(description.created),
-        items=model.items.size,
+        items=model.value.items.size,
         components=components,
-        history=history,
+        history=_history(description),
         privacy=privacy,
-        statistics=declarations(privacy),
-        parameters=dict(description.parameters),
-        limitations=limitations(privacy, components),
+        statistics=declarations(everything.releases),
+        parameters={name: parameter.value for name, parameter in description.parameters.items()},
+        people=_value(description.people),
+        quality=quality,
+        sources={name: sourced.origin for name, sourced in sources.items()},
+        limitations=limitations(privacy, components, quality),
     )
+
+
+def _history(description: Description) -> HistoryRule:
+    weight = description.min_weight.value
+    return HistoryRule(
+        # To the last digit: a device compares exactly, and .3 as a float is less than .3.
+        min_weight=None if weight is None else Decimal(weight),
+        max_items=MAX_HISTORY,
+        negative_kinds=NEGATIVE_KINDS,
+        kinds=_value(description.kinds),
+    )
+
+
+def _value(sourced: Sourced[T] | None) -> T | None:
+    return None if sourced is None else sourced.value
 
 
 def _timestamp(moment: datetime) -> str:

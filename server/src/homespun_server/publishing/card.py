@@ -1,15 +1,45 @@
 """The model card: what a bundle is, what it was made from, what it promises and what it does not.
 
 Written twice from one structure, as JSON for programs and Markdown for people. Only public facts,
-releases, and figures derived from them appear; a raw figure appears only on a non-private card.
+releases, and figures derived from them appear, each with where it comes from; an exact figure about people
+appears only on a non-private card.
 """
+
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from homespun.protocol.bundle import Component, HistoryRule, PrivacyStatement
-from homespun.protocol.statistics import ITEM_COUNTS, ITEM_PAIRS, Statistic
+from homespun_server.privacy.release import Release
+from homespun_server.publishing.figures import Figure, Quality, shown
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What was counted, in short: a declaration can hold a published weight of every item, and is named by its digest.
+
+    Attributes:
+        name: The statistic's name.
+        counts: What is summed.
+        description: What one person adds, in plain words.
+        shape: Shape of the sum.
+        l2_bound: Largest L2 norm of what one person adds, in grid steps.
+        grid: Steps in 1.0.
+        purpose: What the released sum is used for.
+        retention: How long the un-noised sum exists.
+        digest: SHA-256 of the declaration's canonical JSON, in hexadecimal.
+    """
+
+    name: str
+    counts: str
+    description: str
+    shape: tuple[int, ...]
+    l2_bound: int
+    grid: int
+    purpose: str
+    retention: str
+    digest: str
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -23,8 +53,11 @@ class Card(msgspec.Struct, frozen=True):
         components: The score's additive parts.
         history: How a history becomes the model's input.
         privacy: The privacy statement.
-        statistics: Declarations of the statistics used.
-        parameters: Training parameters, all fixed a priori.
+        statistics: The statistics used.
+        parameters: Training parameters.
+        people: How many people it was made from; None if that is neither public nor released.
+        quality: How good it is; None if that was not released.
+        sources: Where everything comes from that could depend on people's data, by name.
         limitations: What the model does not do.
     """
 
@@ -35,18 +68,38 @@ class Card(msgspec.Struct, frozen=True):
     components: tuple[Component, ...]
     history: HistoryRule
     privacy: PrivacyStatement
-    statistics: tuple[Statistic, ...]
+    statistics: tuple[Declared, ...]
     parameters: dict[str, str]
+    people: Figure | None
+    quality: Quality | None
+    sources: dict[str, str]
     limitations: tuple[str, ...]
 
 
-def declarations(privacy: PrivacyStatement) -> tuple[Statistic, ...]:
-    """Return the declarations of the statistics that a statement names."""
-    known = {statistic.name: statistic for statistic in (ITEM_COUNTS, ITEM_PAIRS)}
-    return tuple(known[release.statistic] for release in privacy.releases)
+def declarations(releases: Iterable[Release]) -> tuple[Declared, ...]:
+    """Return the declarations of the statistics that were released, each once."""
+    found = (_declared(release) for release in releases)
+    return tuple({declared.digest: declared for declared in found}.values())
 
 
-def limitations(privacy: PrivacyStatement, components: tuple[Component, ...]) -> tuple[str, ...]:
+def _declared(release: Release) -> Declared:
+    statistic = release.statistic
+    return Declared(
+        name=statistic.name,
+        counts=statistic.counts,
+        description=statistic.description,
+        shape=statistic.shape,
+        l2_bound=statistic.l2_bound,
+        grid=statistic.grid,
+        purpose=statistic.purpose,
+        retention=statistic.retention,
+        digest=statistic.digest,
+    )
+
+
+def limitations(
+    privacy: PrivacyStatement, components: tuple[Component, ...], quality: Quality | None
+) -> tuple[str, ...]:
     """Return what must be said against the model."""
     found = ["Items that are not in the bundle are never recommended, and a history with them alone counts as empty."]
     names = {component.name for component in components}
@@ -55,7 +108,7 @@ def limitations(privacy: PrivacyStatement, components: tuple[Component, ...]) ->
         found.append("Rarely used items fell out of the universe: their counts do not stand out from the noise.")
     if names == {"content"}:
         found.append("Nothing was learned from people: similar means similar words and tags.")
-    if privacy.kind == "differential_privacy":
+    if privacy.kind == "differential_privacy" and quality is None:
         found.append("Quality figures are not stated here: they would need a release of their own.")
     return tuple(found)
 
@@ -67,10 +120,12 @@ def markdown(card: Card) -> str:
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
     sections += ["## How it scores", _components(card.components)]
-    sections += ["## What was counted", *(_declaration(statistic) for statistic in card.statistics)]
+    if card.quality is not None:
+        sections += ["## Quality", _quality(card.quality, card.sources["quality"])]
+    sections += ["## What was counted", *(_declaration(declared) for declared in card.statistics)]
     if not card.statistics:
         sections.append("Nothing.")
-    sections += ["## Parameters", "\n".join(f"- {name}: {value}" for name, value in card.parameters.items())]
+    sections += ["## Parameters", "\n".join(_facts(card))]
     sections += ["## Limitations", "\n".join(f"- {limitation}" for limitation in card.limitations)]
     return "\n\n".join(sections) + "\n"
 
@@ -83,11 +138,24 @@ def _components(components: tuple[Component, ...]) -> str:
     )
 
 
-def _declaration(statistic: Statistic) -> str:
+def _facts(card: Card) -> Iterator[str]:
+    for name, value in card.parameters.items():
+        yield f"- {name}: {value} ({card.sources[f'parameter: {name}']})"
+    if card.people is not None:
+        yield f"- {card.people.name}: {shown(card.people)} ({card.sources['people']})"
+
+
+def _quality(quality: Quality, source: str) -> str:
+    lines = [f"On {shown(quality.people)} {quality.cohort} ({source}):", ""]
+    lines += [f"- {metric.name}: {shown(metric)}" for metric in quality.metrics]
+    return "\n".join([*lines, "", quality.note])
+
+
+def _declaration(declared: Declared) -> str:
     return (
-        f"**{statistic.name}**: {statistic.counts}. Each person adds {statistic.per_user} (L2 norm at most "
-        f"{statistic.l2_bound} steps of 1/{statistic.grid}). Used to {statistic.purpose}. "
-        f"Kept: {statistic.retention}."
+        f"**{declared.name}**: {declared.counts}. {declared.description} What one person adds has an L2 norm of at "
+        f"most {declared.l2_bound} steps of 1/{declared.grid}. Used to {declared.purpose}. Kept: {declared.retention}. "
+        f"Declaration: SHA-256 `{declared.digest}`."
     )
 
 

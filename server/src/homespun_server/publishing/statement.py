@@ -1,42 +1,48 @@
-"""The bundle's statement of privacy: what its releases add up to, in numbers and in plain words."""
+"""The bundle's statement of privacy: what all that it was made from adds up to, in numbers and in plain words."""
 
-from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Literal
 
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import PrivacyStatement, ReleaseEntry
-from homespun_server.privacy.accountant import epsilon_of
+from homespun_server.privacy.provenance import Sourced
 from homespun_server.privacy.release import Release
+from homespun_server.privacy.spend import cost
+from homespun_server.privacy.zcdp import epsilon_of
 
 _DIGITS = 4
 
 
-def privacy_statement(releases: Sequence[Release], delta: float | None) -> PrivacyStatement:
-    """State the privacy of everything that was derived from ``releases``.
+def privacy_statement(everything: Sourced[object], delta: float | None) -> PrivacyStatement:
+    """State the privacy of a bundle.
 
     Args:
-        releases: All releases that influenced the bundle; none for a bundle from public item data alone.
-        delta: The δ of the (ε, δ) to state; needed if every release is private.
+        everything: All that influenced the bundle or stands on its card, as one.
+        delta: The δ of the (ε, δ) to state; needed if it was derived from private releases alone.
 
     Returns:
-        The statement; one release without privacy makes all of it non-private.
+        The statement; one exact figure about people makes all of it non-private.
 
     Raises:
         MisuseError: If releases are private and ``delta`` is missing.
     """
+    releases = everything.releases
     entries = tuple(_entry(release) for release in releases)
-    if not releases:
+    if not everything.people:
         return _without_figures("no_personal_data", entries, _NO_PERSONAL_DATA)
-    if not all(release.private for release in releases):
-        return _without_figures("non_private", entries, _NON_PRIVATE)
+    if everything.exact:
+        exact = ", ".join(dict.fromkeys(everything.exact))
+        return _without_figures("non_private", entries, _NON_PRIVATE.format(exact=exact))
     if delta is None:
         raise MisuseError("δ is needed to state the privacy of private releases.")
-    rho = sum((release.rho or Fraction(0) for release in releases), Fraction(0))
+    spent = [(release.path, release.rho) for release in releases if release.rho is not None]
+    rho = cost(spent)
     # The exact sum is a touch above its float; the stated ε must not be below what was spent.
     epsilon = _rounded_up(epsilon_of(float(rho) * (1 + 1e-12), delta))
     text = _DIFFERENTIAL_PRIVACY.format(epsilon=epsilon, delta=delta, count=len(releases))
+    if rho < sum(amount for _, amount in spent):
+        text = f"{text} {_NOT_EVERYBODY}"
     return PrivacyStatement(
         kind="differential_privacy",
         unit="user",
@@ -91,7 +97,7 @@ def decimal(value: float) -> Decimal:
 _NO_PERSONAL_DATA = "Made from the catalogue alone. No data about people was used."
 
 _NON_PRIVATE = (
-    "NON-PRIVATE: made from exact sums over people's data, without noise. There is no privacy guarantee; "
+    "NON-PRIVATE: made from exact figures about people, without noise ({exact}). There is no privacy guarantee; "
     "for experiments only."
 )
 
@@ -100,4 +106,8 @@ _DIFFERENTIAL_PRIVACY = (
     "noise. Together they are (ε = {epsilon}, δ = {delta})-differentially private for adding or removing one "
     "user with everything that user ever did in the data. The item catalogue, its titles and tags are public "
     "and not protected. Another release about the same people adds to this loss."
+)
+
+_NOT_EVERYBODY = (
+    "Not everybody is in every sum, by a choice that looks at nobody's data: ε is that of the user who loses most."
 )

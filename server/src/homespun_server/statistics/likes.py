@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homespun.errors import MisuseError
 from homespun.protocol.bundle import NEGATIVE_KINDS
+from homespun_server.statistics.cohort import SPLIT_NAME, threshold
 from homespun_server.statistics.interactions import Interactions
+from homespun_server.statistics.raw import Raw
 
 FOLD_IN = 0.8
 """Share of a test user's likes that the model is shown."""
@@ -71,25 +72,19 @@ class Likes:
         Raises:
             MisuseError: If ``test_share`` is out of range.
         """
-        if not 0 <= test_share < 1:
-            raise MisuseError(f"test_share is {test_share}; it must lie in [0, 1).")
+        below = threshold(test_share)
         self.ids = interactions.items.ids
         self._connection: duckdb.DuckDBPyConnection = interactions.connection
         rule = {"min_weight": min_weight, "negative_kinds": list(negative_kinds)}
-        self._connection.execute(_CREATE_LIKES, {**rule, "below": int(test_share * 2**32)})
+        self._connection.execute(_CREATE_LIKES, {**rule, "below": below})
 
-    def training_users(self) -> int:
-        """Return how many training users like anything. A raw figure: for the operator's eyes only."""
+    def training_users(self) -> Raw[int]:
+        """Return how many training users like anything."""
         return self._number("SELECT count(DISTINCT user) FROM likes WHERE NOT test")
 
-    def training_likes(self) -> int:
-        """Return how many likes the training users have. A raw figure: for the operator's eyes only."""
+    def training_likes(self) -> Raw[int]:
+        """Return how many likes the training users have."""
         return self._number("SELECT count(*) FROM likes WHERE NOT test")
-
-    def count_groups(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """Yield batches (item, n, users): so many training users with n likes in all like the item."""
-        for item, likes_of_user, users in self._batches(_COUNT_GROUPS):  # noqa: UP028 - three, not any number
-            yield item, likes_of_user, users
 
     def baskets(self, universe: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield each training user's likes inside the universe, as int64 indices into it, ascending."""
@@ -116,9 +111,9 @@ class Likes:
         fold_in = tuple(self.ids[item] for item in sorted(items[:shown]))
         return HeldOutUser(user, fold_in, frozenset(self.ids[item] for item in items[shown:]))
 
-    def _number(self, query: str) -> int:
+    def _number(self, query: str) -> Raw[int]:
         ((number,),) = self._connection.execute(query).fetchall()
-        return int(number)
+        return Raw(int(number))
 
     def _batches(self, query: str) -> Iterator[tuple[NDArray[np.int64], ...]]:
         cursor = self._connection.cursor()
@@ -147,12 +142,12 @@ def _runs(batches: Iterator[tuple[NDArray[np.int64], ...]]) -> Iterator[NDArray[
         yield carried
 
 
-_CREATE_LIKES = """
+_CREATE_LIKES = f"""
 CREATE OR REPLACE TABLE likes AS
 SELECT
     user,
     item,
-    ('0x' || substr(sha256('homespun-split-1:' || user), 1, 8))::UINTEGER < $below AS test
+    ('0x' || substr(sha256('{SPLIT_NAME}:' || user), 1, 8))::UINTEGER < $below AS test
 FROM (
     SELECT
         user,
@@ -164,12 +159,7 @@ FROM (
 )
 WHERE (kind IS NULL OR NOT list_contains($negative_kinds::VARCHAR[], kind))
     AND ($min_weight IS NULL OR weight IS NULL OR weight >= $min_weight)
-"""
-
-_COUNT_GROUPS = """
-WITH mine AS (SELECT user, count(*) AS n FROM likes WHERE NOT test GROUP BY user)
-SELECT item, n, count(*) AS users FROM likes JOIN mine USING (user) WHERE NOT test GROUP BY item, n
-"""
+"""  # noqa: S608 - own name
 
 _BASKETS = """
 SELECT dense_rank() OVER (ORDER BY user) AS number, place

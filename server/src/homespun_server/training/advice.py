@@ -1,18 +1,20 @@
-"""Plain words for fleets that are too small for the ε that was asked for."""
+"""Plain words for fleets that are too small for the ε that was asked for.
 
-import math
-
-from homespun_server.privacy.accountant import epsilon_of, rho_for
-
-ENOUGH_SIGNAL = 2200.0
-"""Users times √(2ρ) below which a private model is little better than popularity and content.
-
-Quality depends on that product. Measured at δ = 1e-6: 10,000 users at ε = 1 (2,200) keep about two thirds
-of the quality that the same recipe has without noise, 30,000 keep 82%, 75,000 keep 89%.
+They name the exact number of users, so they are as raw as that number: for the operator's report alone.
 """
 
+from collections.abc import Iterator
 
-def advice(*, users: int, directions: int, epsilon: float, delta: float) -> tuple[str, ...]:
+from homespun_server.planning.fleet import Fleet
+from homespun_server.planning.verdict import is_weak, too_small
+from homespun_server.privacy.provenance import Sourced
+from homespun_server.statistics.raw import Raw
+
+TYPICAL_ITEMS = 1000
+"""Items that a fleet is taken to have here, each person liking 40 of them; ``homespun-server plan`` asks."""
+
+
+def advice(*, users: Raw[int], directions: Sourced[int], epsilon: float, delta: float) -> Raw[tuple[str, ...]]:
     """Return warnings about a private fit, in plain words; none if there is nothing to warn of.
 
     Args:
@@ -21,23 +23,20 @@ def advice(*, users: int, directions: int, epsilon: float, delta: float) -> tupl
         epsilon: ε of the fit.
         delta: δ of the fit.
     """
-    found = []
-    if delta * users >= 1:
-        found.append(
+    return Raw(tuple(_warnings(users.for_the_operator(), directions.value, epsilon, delta)))
+
+
+def _warnings(users: int, directions: int, epsilon: float, delta: float) -> Iterator[str]:
+    if is_weak(delta, users):
+        yield (
             f"δ = {delta:g} is not below one in {users:,} users: a guarantee that weak would allow somebody's data to "
             "be published whole. Use a δ well below that."
         )
-    per_user = math.sqrt(2 * rho_for(epsilon, delta))
-    if users * per_user < ENOUGH_SIGNAL:
-        needed = math.ceil(ENOUGH_SIGNAL / per_user / 1000) * 1000
-        instead = epsilon_of((ENOUGH_SIGNAL / max(users, 1)) ** 2 / 2, delta)
-        found.append(
-            f"{users:,} users are few for ε = {epsilon:g}: expect little more than popularity and content. About "
-            f"{needed:,} users would be enough at this ε; with these users it would take ε ≈ {instead:.2g}."
-        )
+    fleet = Fleet(users=max(users, 1), items=TYPICAL_ITEMS)
+    for verdict in too_small(fleet, epsilon, delta):
+        yield verdict.text(fleet, epsilon)
     if directions <= 1:
-        found.append(
+        yield (
             "Only what everybody likes stands out from the noise, no pattern of taste does: expect little more than "
             "popularity. People who like more items each, more people, or a larger ε would change that."
         )
-    return tuple(found)

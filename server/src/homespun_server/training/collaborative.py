@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from homespun_server.errors import TrainingError
+from homespun_server.privacy.provenance import Sourced, derive, released
 from homespun_server.privacy.release import Release
-from homespun_server.training.model import LowRank
-from homespun_server.training.popularity import Universe
+from homespun_server.training.model import LowRank, Model
+from homespun_server.training.popularity import Universe, prior
 
 POPULARITY_POWER = 0.2
 """b: how strongly popular items are down-weighted in the pairs, fixed a priori."""
@@ -34,14 +35,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """The component, how many patterns of taste stood out from the noise, and what it was derived from."""
+    """The component, and how many patterns of taste stood out from the noise."""
 
     component: LowRank
     directions: int
-    releases: tuple[Release, ...]
 
 
-def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> Trained:
+def train_collaborative(pairs: Release, universe: Sourced[Universe], dimensions: Sourced[int]) -> Sourced[Trained]:
     """Train the collaborative component from released pairs.
 
     Args:
@@ -55,7 +55,17 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
 
     Raises:
         TrainingError: If the pairs hold nothing: nobody likes two items.
+        MisuseError: If the pairs were not released, or an argument does not say where it comes from.
     """
+    return derive(_trained, universe, released(pairs), dimensions)
+
+
+def collaborative_model(trained: Sourced[Trained], universe: Sourced[Universe]) -> Sourced[Model]:
+    """Return a model of the collaborative component alone; an empty history is ranked by popularity."""
+    return derive(lambda chosen, part: Model(chosen.items, (part.component,), prior(chosen)), universe, trained)
+
+
+def _trained(universe: Universe, pairs: Release, dimensions: int) -> Trained:
     noise = pairs.noise
     edge = 2 * noise * np.sqrt(universe.items.size)
     matrix, directions = denoised(symmetric(pairs.reals, universe.items.size), noise, edge)
@@ -70,8 +80,7 @@ def train_collaborative(pairs: Release, universe: Universe, dimensions: int) -> 
     factors = vectors * np.sqrt(values / (values + regularisation))
     scale = (universe.relative**POPULARITY_POWER)[:, None]
     component = LowRank("collaborative", encoder=factors / scale, decoder=factors * scale)
-    found = values.size if directions is None else directions
-    return Trained(component, found, (*universe.releases, pairs))
+    return Trained(component, values.size if directions is None else directions)
 
 
 def symmetric(upper: Floats, size: int) -> Floats:

@@ -1,15 +1,19 @@
 """Several bundles beside the references, on the same test users in one run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from homespun.errors import MisuseError
 from homespun_server.statistics.likes import MIN_TEST_LIKES, HeldOutUser, Likes
+from homespun_server.statistics.raw import Raw
 from homespun_server.training.evaluation import (
     BundleRecommender,
     Evaluation,
+    Reals,
     Recommender,
     best,
     evaluate,
@@ -18,6 +22,22 @@ from homespun_server.training.references import EASE_REGULARISATION, EaseReferen
 from homespun_server.training.report import PROTOCOL, Quality, quality_rows
 
 Observer = Callable[[str, int, int], None]
+
+METRICS = ("ndcg_100", "recall_20", "recall_50")
+"""What is measured of every user, each in 0..1."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A bundle's figures, and the share of the exact top k that its quantized proposals contain."""
+
+    evaluation: Evaluation
+    proposal_recall: float
+
+    @property
+    def metrics(self) -> Raw[Reals]:
+        """Every user's ``METRICS``: float64 [users, metrics]."""
+        return Raw(np.column_stack([getattr(self.evaluation, name) for name in METRICS]))
 
 
 @dataclass(frozen=True)
@@ -30,15 +50,17 @@ class Comparison:
     ease: Evaluation
     observer: Observer
 
-    def quality(self, bundles: Mapping[str, Path]) -> Quality:
-        """Measure the bundles in the given folders, by name; proposal recall is the worst of them."""
-        models, recalls = [], []
-        for name, folder in bundles.items():
-            with closing(BundleRecommender(folder)) as recommender:
-                models.append(_measure(name, recommender, self.users, self.catalogue_items, self.observer))
-                recalls.append(recommender.proposal_recall(self.users))
-        rows = quality_rows(models, self.popularity, self.ease)
-        return Quality(PROTOCOL, len(self.users), min(recalls, default=1.0), rows)
+    def measure(self, name: str, folder: Path) -> Measured:
+        """Measure the bundle in a folder."""
+        with closing(BundleRecommender(folder)) as recommender:
+            evaluation = _measure(name, recommender, self.users, self.catalogue_items, self.observer)
+            return Measured(evaluation, recommender.proposal_recall(self.users))
+
+    def quality(self, measured: Sequence[Measured]) -> Raw[Quality]:
+        """Lay bundles beside the references; proposal recall is the worst of them."""
+        rows = quality_rows([each.evaluation for each in measured], self.popularity, self.ease)
+        recall = min((each.proposal_recall for each in measured), default=1.0)
+        return Raw(Quality(PROTOCOL, len(self.users), recall, rows))
 
 
 def compare(

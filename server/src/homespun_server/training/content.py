@@ -10,7 +10,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
 
 from homespun_server.errors import TrainingError
+from homespun_server.privacy.provenance import Sourced, derive, non_private, public
 from homespun_server.statistics.items import Items
+from homespun_server.statistics.raw import Raw
 from homespun_server.training.model import LowRank, Model
 
 FIELD_WEIGHTS = {"title": 0.5, "tags": 1.0, "text": 1.0}
@@ -49,11 +51,21 @@ def train_content(items: Items, dimensions: int) -> LowRank:
     return LowRank("content", encoder=vectors, decoder=vectors)
 
 
-def content_model(items: Items, dimensions: int) -> Model:
+def content_model(items: Sourced[Items], dimensions: Sourced[int]) -> Sourced[Model]:
     """Return a model of the content component alone; without a history it knows no order."""
-    component = train_content(items, dimensions)
-    count = len(items.ids)
-    return Model(np.arange(count), (component,), np.zeros(count), releases=())
+    return derive(_model, items, dimensions)
+
+
+def catalogue(items: Items) -> Sourced[Items]:
+    """State a catalogue: it is public, unless its ids were collected from what people used."""
+    if items.derived:
+        return non_private(Raw(items), "a catalogue that was collected from what people used")
+    return public(items, "the catalogue")
+
+
+def _model(items: Items, dimensions: int) -> Model:
+    count = len(items)
+    return Model(np.arange(count), (train_content(items, dimensions),), np.zeros(count))
 
 
 def _features(items: Items) -> csr_matrix:

@@ -1,12 +1,13 @@
-"""What training yields and publishing exports: additive low-rank components over one list of items."""
+"""What training yields and publishing exports: additive low-rank components over one list of items.
+
+These are plain arrays. Publishing takes a ``Sourced[Model]`` only, which says what they were derived from.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from homespun_server.privacy.release import Release
 
 Floats = NDArray[np.float64]
 
@@ -36,11 +37,8 @@ class Model:
         items: int64 [N], catalogue positions of the model's items, in the order of the rows.
         components: The additive components.
         bias: float64 [N], the prior: what an empty history is ranked by.
-        releases: Every release that it was derived from, which its bundle's statement of privacy is made of;
-            none only if no data about people was used.
     """
 
     items: NDArray[np.int64]
     components: tuple[LowRank, ...]
     bias: Floats
-    releases: tuple[Release, ...]

@@ -1,14 +1,15 @@
 """The universe and the prior, from the released item counts."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homespun_server.errors import TrainingError
+from homespun_server.privacy.provenance import Sourced, derive, released
 from homespun_server.privacy.release import Release
+from homespun_server.statistics.items import Items
 
 SIGNIFICANCE = 4.0
 """An item enters the universe if its noisy count exceeds so many standard deviations of the noise."""
@@ -31,12 +32,10 @@ class Universe:
     Attributes:
         items: int64 [M], catalogue positions.
         popularity: float64 [M], released counts, floored at the noise so that all are positive.
-        releases: What it was derived from.
     """
 
     items: NDArray[np.int64]
     popularity: NDArray[np.float64]
-    releases: tuple[Release, ...]
 
     @property
     def relative(self) -> NDArray[np.float64]:
@@ -45,23 +44,30 @@ class Universe:
         return relative
 
 
-def choose_universe(counts: Release, ids: Sequence[str], max_items: int) -> Universe:
+def choose_universe(counts: Release, items: Sourced[Items], max_items: Sourced[int]) -> Sourced[Universe]:
     """Choose the items whose released count stands out from the noise: post-processing, no further budget.
+
+    Equal counts are ordered by the hash of the item's id, never by position, which may tell of time.
 
     Args:
         counts: Released item counts over the whole catalogue.
-        ids: Item ids, by whose hash equal counts are ordered (never by position, which may tell of time).
+        items: The catalogue.
         max_items: Largest universe.
 
     Raises:
         TrainingError: If fewer than two items are left.
+        MisuseError: If the counts were not released, or an argument does not say where it comes from.
     """
+    return derive(_chosen, items, released(counts), max_items)
+
+
+def _chosen(items: Items, counts: Release, max_items: int) -> Universe:
     values = counts.reals
-    tie_break = [hashlib.sha256(identity.encode()).digest() for identity in ids]
-    order = np.array(sorted(range(len(ids)), key=lambda item: (-values[item], tie_break[item])), np.int64)
+    tie_break = [hashlib.sha256(identity.encode()).digest() for identity in items.ids]
+    order = np.array(sorted(range(len(items)), key=lambda item: (-values[item], tie_break[item])), np.int64)
     significant = int((values > SIGNIFICANCE * counts.noise).sum())
     least = SMALLEST_UNIVERSE if counts.private else 0
-    size = min(max(significant, least), max_items, len(ids))
+    size = min(max(significant, least), max_items, len(items))
     if size < 2:  # noqa: PLR2004 - a pair
         raise TrainingError(
             f"only {size} item of the catalogue is liked by anybody; a model needs at least two. Check that the "
@@ -69,7 +75,7 @@ def choose_universe(counts: Release, ids: Sequence[str], max_items: int) -> Univ
         )
     chosen = order[:size]
     floor = max(counts.noise, 1 / counts.statistic.grid)
-    return Universe(chosen, np.maximum(values[chosen], floor), (counts,))
+    return Universe(chosen, np.maximum(values[chosen], floor))
 
 
 def prior(universe: Universe) -> NDArray[np.float64]:

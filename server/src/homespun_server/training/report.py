@@ -9,7 +9,7 @@ from homespun.protocol.bundle import PrivacyStatement
 from homespun_server.training.evaluation import Evaluation
 from homespun_server.training.metrics import Interval, bootstrap
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class QualityRow(msgspec.Struct, frozen=True):
@@ -56,6 +56,7 @@ class Report(msgspec.Struct, frozen=True):
         universe_items: Items in the model.
         bounding: What bounding did, per statistic.
         privacy: The bundle's statement.
+        budget: What the users of the data set have lost so far, by period and in all; None without privacy.
         warnings: What the operator must know, in plain words.
         quality: None if no user was kept aside.
         model_bytes: Size of the model files.
@@ -73,6 +74,7 @@ class Report(msgspec.Struct, frozen=True):
     universe_items: int
     bounding: tuple[Bounding, ...]
     privacy: PrivacyStatement
+    budget: str | None
     warnings: tuple[str, ...]
     quality: Quality | None
     model_bytes: int

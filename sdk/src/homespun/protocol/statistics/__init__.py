@@ -1,25 +1,6 @@
-from homespun.protocol.statistics.legacy import (
-    GRID,
-    ITEM_COUNTS,
-    ITEM_PAIRS,
-    MAX_ITEM_WEIGHT,
-    MAX_UNIVERSE,
-    WEIGHT_GRID,
-    Statistic,
-    encode_count,
-    encode_pairs,
-    item_weights,
-)
+"""Statistics: declared sums over people of bounded integer vectors, and the one encoder for them.
 
-__all__ = [
-    "GRID",
-    "ITEM_COUNTS",
-    "ITEM_PAIRS",
-    "MAX_ITEM_WEIGHT",
-    "MAX_UNIVERSE",
-    "WEIGHT_GRID",
-    "Statistic",
-    "encode_count",
-    "encode_pairs",
-    "item_weights",
-]
+``declaration`` says what is summed, ``standard`` has the statistics that homespun knows, ``histories`` is what is
+encoded, ``encoding`` does it: the same code on a device and over a table. Everything rounds towards zero on a grid
+of 2⁻¹³ (``grid``), so that the bound on what a person adds holds exactly; the privacy claim stands on that.
+"""

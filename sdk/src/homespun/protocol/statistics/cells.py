@@ -160,7 +160,7 @@ def transitions(statistic: Statistic, form: Transitions) -> FindCells:
 
 def archetypes(statistic: Statistic, form: Archetypes) -> FindCells:
     """Add liked items, and one person, to the row of the nearest centroid."""
-    centroids = np.array(form.centroids, np.int64).T
+    centroids = np.array(form.centroids, np.int64)
     width = statistic.universe.items + 1
 
     def find(histories: Histories) -> Cells:
@@ -170,7 +170,9 @@ def archetypes(statistic: Statistic, form: Archetypes) -> FindCells:
         people, first, counts = np.unique(owners, return_index=True, return_counts=True)
         if not people.size:
             return _ones(owners, items)
-        nearest = np.add.reduceat(centroids[items], first, axis=0).argmax(axis=1)
+        # One centroid after the other: a table of all of them for each item of a long history would not fit.
+        products = np.array([np.add.reduceat(centroid[items], first) for centroid in centroids])
+        nearest = products.argmax(axis=0)
         # √n units for the person beside one unit an item: half of the squared norm is theirs.
         member = np.array([isqrt(int(count) * _UNIT * _UNIT) for count in counts], np.int64)
         cells = np.repeat(nearest, counts) * width + items

@@ -6,6 +6,7 @@ it names one of the transformations below with published parameters, all integer
 
 import hashlib
 import math
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -15,6 +16,7 @@ import msgspec
 
 from homespun.errors import MisuseError
 from homespun.protocol.canonical import canonical
+from homespun.protocol.events import check_item
 from homespun.protocol.statistics.grid import GRID, MAX_BOUND
 
 MAX_UNIVERSE = 1 << 22
@@ -244,7 +246,7 @@ class Universe(_Part, frozen=True, kw_only=True):
     """
 
     items: Annotated[int, msgspec.Meta(ge=0, le=MAX_UNIVERSE)]
-    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None
+    digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None
 
 
 class LikeRule(_Part, frozen=True, kw_only=True):
@@ -286,7 +288,7 @@ class Statistic(_Part, frozen=True, kw_only=True):
         MisuseError: On construction, if the parts contradict each other or the largest sum does not fit.
     """
 
-    name: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$(?!\n)")]
     counts: _TEXT
     universe: Universe
     shape: Annotated[tuple[Annotated[int, msgspec.Meta(ge=1)], ...], msgspec.Meta(min_length=1, max_length=2)]
@@ -306,9 +308,12 @@ class Statistic(_Part, frozen=True, kw_only=True):
         expected = self.transformation.shape(self.universe.items)
         if self.shape != expected:
             raise MisuseError(f"{self.name}: the shape {self.shape} is not that of its cells, {expected}.")
-        if self.size > MAX_SIZE:
-            raise MisuseError(f"{self.name}: {self.size:,} numbers; at most {MAX_SIZE:,} can be summed and released.")
+        if not 1 <= self.size <= MAX_SIZE:
+            raise MisuseError(f"{self.name}: {self.size:,} numbers; 1 to {MAX_SIZE:,} can be summed and released.")
+        if (self.universe.digest is None) != (self.universe.items == 0):
+            raise MisuseError(f"{self.name}: a universe is known by the digest of its items: use universe_of.")
         _check_order(self)
+        _check_least(self)
         self.check_capacity()
 
     @property
@@ -355,10 +360,14 @@ def validated(statistic: Statistic) -> Statistic:
 
 
 def universe_of(ids: Sequence[str]) -> Universe:
-    """Return the universe of these item ids, in this order."""
+    """Return the universe of these item ids, in this order.
+
+    Raises:
+        InvalidEventError: If no item can have an id: a line feed in one would make two universes look alike.
+    """
     digest = hashlib.sha256()
     for identity in ids:
-        digest.update(identity.encode() + b"\n")
+        digest.update(check_item(identity).encode() + b"\n")
     return Universe(items=len(ids), digest=digest.hexdigest())
 
 
@@ -379,6 +388,12 @@ def _check_order(statistic: Statistic) -> None:
             _check_ascending(statistic.name, tuple(gap.seconds for gap in gaps))
         case ItemContext(values=names) | Outcomes(kinds=names) | Metrics(names=names) if len(set(names)) < len(names):
             raise MisuseError(f"{statistic.name}: a name stands twice among {', '.join(names)}.")
+
+
+def _check_least(statistic: Statistic) -> None:
+    least = statistic.rule.min_weight
+    if least is not None and not (Decimal(least).is_finite() and 0 <= least <= sys.float_info.max):
+        raise MisuseError(f"{statistic.name}: the least weight, {least}, must be finite and not negative.")
 
 
 def _check_ascending(name: str, order: tuple[int, ...]) -> None:

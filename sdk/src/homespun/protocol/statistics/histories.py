@@ -55,7 +55,7 @@ class Histories:
         ends = (int(self.starts[0]), int(self.starts[-1])) if self.starts.size else None
         if ends != (0, self.items.size) or (np.diff(self.starts) < 0).any():
             raise MisuseError(f"starts must ascend from 0 to the number of entries, {self.items.size}.")
-        if {column.shape for column in columns} != {self.items.shape} or len(self.secrets) != self.people:
+        if {column.shape for column in columns} != {(self.items.size,)} or len(self.secrets) != self.people:
             raise MisuseError("every column needs one entry an event, and every person one secret.")
         if any(len(secret) != SECRET_LENGTH for secret in self.secrets):
             raise MisuseError(f"a person's secret has {SECRET_LENGTH} bytes.")
@@ -65,12 +65,14 @@ class Histories:
         integers = (self.items, self.times, self.kinds, *self.contexts.values())
         if any(column.dtype != np.int64 or (column < UNKNOWN).any() for column in (self.starts, *integers)):
             raise MisuseError("items, times, kinds and contexts are int64, and −1 where nothing is known.")
-        if np.isinf(self.weights).any() or (self.weights < 0).any():
-            raise MisuseError("a weight is infinite or negative; leave the event out, or its weight (NaN).")
+        if self.weights.dtype != np.float64 or np.isinf(self.weights).any() or (self.weights < 0).any():
+            raise MisuseError(
+                "weights are float64, finite and not negative; leave such an event out, or its weight (NaN)."
+            )
         if (self.kinds >= len(self.kind_names)).any():
             raise MisuseError("a kind has no name.")
         within = self.owners[1:] == self.owners[:-1]
-        if (np.diff(self.times)[within] < 0).any():
+        if (self.times[1:] < self.times[:-1])[within].any():
             raise MisuseError("a person's events must be in the order of time, those without a time first.")
 
     @property

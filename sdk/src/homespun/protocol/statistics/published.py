@@ -26,12 +26,14 @@ def item_weights(popularity: NDArray[np.float64], power: float) -> tuple[int, ..
         n integers in 1..MAX_ITEM_WEIGHT.
 
     Raises:
-        MisuseError: If there is no popularity, or one is not positive and finite.
+        MisuseError: If there is no popularity, one is not positive and finite, or the power is not finite.
     """
+    if not math.isfinite(power):
+        raise MisuseError(f"the power {power} must be finite.")
     if not (popularity.size and np.isfinite(popularity).all() and popularity.min() > 0):
         raise MisuseError("popularity must be positive and finite; leave out or clip what noise made negative.")
     relative = popularity / popularity.max()
-    with np.errstate(over="ignore"):  # infinity is clipped like any other excess
+    with np.errstate(over="ignore", divide="ignore"):  # infinity is clipped like any other excess
         steps = np.rint(WEIGHT_GRID * relative**-power)
     return tuple(np.clip(steps, 1, MAX_ITEM_WEIGHT).astype(np.int64).tolist())
 

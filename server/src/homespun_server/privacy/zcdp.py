@@ -1,19 +1,18 @@
-"""Zero-concentrated differential privacy: conversion to (ε, δ), and an accountant that refuses overspending.
+"""Zero-concentrated differential privacy of the discrete Gaussian, and its conversion to (ε, δ).
 
 The mechanism is the discrete Gaussian on integers, whose proven guarantee is ρ-zCDP with
 ρ = Δ₂² / (2σ²) (Canonne, Kamath, Steinke 2020, "The Discrete Gaussian for Differential Privacy",
 Theorem 14); ρ adds up under composition. The conversion to (ε, δ) is their Proposition 12. Tighter
-accounting of the continuous Gaussian is not claimed, because it is not proven for this sampler.
+accounting of the continuous Gaussian is not claimed, because it is not proven for this sampler. Who may spend
+how much is decided by the ledger, not here.
 """
 
 import math
-import threading
-from dataclasses import dataclass
 from fractions import Fraction
 
 from scipy.optimize import minimize_scalar
 
-from homespun_server.errors import BudgetExceededError, PrivacyParameterError
+from homespun_server.errors import PrivacyParameterError
 
 DEFAULT_DELTA = 1e-6
 """δ where none is given: well below one in the number of users of most fleets."""
@@ -74,6 +73,16 @@ def epsilon_of(rho: float, delta: float) -> float:
     return high
 
 
+def stated_epsilon(rho: Fraction, delta: float) -> float:
+    """Return the ε to state for an exact ρ: ``epsilon_of``, never below what was spent; 0 for nothing.
+
+    Raises:
+        PrivacyParameterError: If ρ is negative or δ is not in (0, 1).
+    """
+    # The exact sum may be a touch above its float.
+    return epsilon_of(float(rho) * (1 + 1e-12), delta) if rho else 0.0
+
+
 def check_parameters(epsilon: float, delta: float) -> None:
     """Refuse an (ε, δ) that promises nothing.
 
@@ -90,80 +99,6 @@ def check_parameters(epsilon: float, delta: float) -> None:
 def _check_delta(delta: float) -> None:
     if not 0 < delta < 1:
         raise PrivacyParameterError(f"δ is {delta}; it must lie between 0 and 1, well below 1/users.")
-
-
-@dataclass(frozen=True)
-class Spend:
-    """One charge against a budget: the immutable record of a release.
-
-    Attributes:
-        statistic: Name of the declared statistic.
-        mechanism: Name of the mechanism.
-        l2_bound: Sensitivity in grid steps.
-        sigma: Noise parameter in grid steps.
-        rho: zCDP charged, exact.
-    """
-
-    statistic: str
-    mechanism: str
-    l2_bound: int
-    sigma: int
-    rho: Fraction
-
-
-class Accountant:
-    """A budget of zCDP for one population, spent by recorded releases and never exceeded.
-
-    The unit is the user, with neighbours that differ by adding or removing one user. Safe to charge from
-    several threads at once.
-    """
-
-    def __init__(self, epsilon: float, delta: float) -> None:
-        """Open a budget of (ε, δ).
-
-        Raises:
-            PrivacyParameterError: If the parameters promise nothing.
-        """
-        self.epsilon = epsilon
-        self.delta = delta
-        self.rho = Fraction(rho_for(epsilon, delta))
-        self._spends: list[Spend] = []
-        self._lock = threading.Lock()
-
-    @property
-    def spends(self) -> tuple[Spend, ...]:
-        """What was charged so far, in order."""
-        return tuple(self._spends)
-
-    @property
-    def spent(self) -> Fraction:
-        """The zCDP charged so far."""
-        return sum((spend.rho for spend in self._spends), Fraction(0))
-
-    def charge(self, spend: Spend) -> None:
-        """Record a release before its noise is drawn.
-
-        Raises:
-            BudgetExceededError: If the charge would exceed the budget; nothing is recorded.
-            PrivacyParameterError: If the mechanism is unknown or the charge is not what it costs.
-        """
-        if spend.mechanism != "discrete-gaussian":
-            raise PrivacyParameterError(f"the mechanism {spend.mechanism!r} has no accounted cost; it is refused.")
-        # A bound of 0 would make any number of releases free.
-        if min(spend.sigma, spend.l2_bound) < 1 or spend.rho != gaussian_rho(spend.l2_bound, spend.sigma):
-            raise PrivacyParameterError(
-                f"a charge of {spend.rho} is not what σ = {spend.sigma} costs for an L2 bound of {spend.l2_bound}."
-            )
-        # Between looking at what is left and spending it, no other thread may spend.
-        with self._lock:
-            left = self.rho - self.spent
-            if spend.rho > left:
-                raise BudgetExceededError(
-                    f"releasing {spend.statistic} would cost ρ = {float(spend.rho):.4g}, but only "
-                    f"{float(left):.4g} of {float(self.rho):.4g} (ε = {self.epsilon}, δ = {self.delta}) is left. "
-                    "Nothing was released."
-                )
-            self._spends.append(spend)
 
 
 def gaussian_rho(l2_bound: int, sigma: int) -> Fraction:

@@ -1,0 +1,114 @@
+"""Which budget a fit is charged to: a ledger that the operator keeps, or one beside the fit's results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from homespun_server.errors import LedgerError
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, Reservation
+from homespun_server.privacy.ledger.report import budget_report
+from homespun_server.privacy.spend import Amount
+from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for
+from homespun_server.statistics.cohort import Cohort
+from homespun_server.store import SqlLog, open_store
+
+BUDGET_FILE = "budget.sqlite"
+"""The ledger beside a fit's results, which only counts."""
+
+DATA_SET = "default"
+"""The name of the people's data there."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A ledger that the operator opened, and keeps for everything that uses the same people's data.
+
+    Attributes:
+        store: A SQLite file, or ``postgresql://…``.
+        data_set: The name of these people's data.
+    """
+
+    store: str | Path
+    data_set: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a fit wants to spend.
+
+    Attributes:
+        epsilon: ε per training user.
+        delta: δ; None: the ledger's.
+        metrics: ε per user kept aside, for the metrics on the card; None: no metrics on the card.
+        test_share: Share of users kept aside.
+    """
+
+    epsilon: float
+    delta: float | None
+    metrics: float | None
+    test_share: float
+
+    def amounts(self, delta: float) -> list[Amount]:
+        """Return ρ by path; a user is in training or kept aside, never both."""
+        amounts = [(Cohort.training(self.test_share).path, Fraction(rho_for(self.epsilon, delta)))]
+        if self.metrics is not None:
+            amounts.append((Cohort.held_out(self.test_share).path, Fraction(rho_for(self.metrics, delta))))
+        return amounts
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A budget that was granted, what was wanted, and the ledger that it comes from."""
+
+    reservation: Reservation
+    wanted: Wanted
+    ledger: BudgetLedger
+
+    def statement(self) -> str:
+        """Return what the users of the data set have lost, in a sentence."""
+        return budget_report(self.ledger.state()).statement
+
+
+@contextmanager
+def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str) -> Iterator[Granted]:
+    """Reserve what a fit wants before it reads any data; what it does not spend is given back.
+
+    Args:
+        wanted: What it wants.
+        account: The operator's ledger; None: the one in ``folder``, which is made if there is none, and only counts.
+        folder: The fit's results.
+        purpose: What for; stands in the ledger.
+
+    Raises:
+        BudgetExceededError: If the ledger does not allow it.
+        LedgerError: If the operator's ledger was not opened, or a ledger is damaged.
+        PrivacyParameterError: If what is wanted promises nothing.
+        StoreError: If the store cannot be opened.
+    """
+    delta = DEFAULT_DELTA if wanted.delta is None else wanted.delta
+    wanted.amounts(delta)  # what promises nothing is refused before a file is made
+    if account is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with open_store(folder / BUDGET_FILE if account is None else account.store, create=account is None) as store:
+        ledger = BudgetLedger(SqlLog(store), DATA_SET if account is None else account.data_set)
+        if account is None:
+            _keep_counting(ledger, delta)
+        policy = ledger.state().policy
+        if wanted.delta not in (None, policy.delta):
+            raise LedgerError(
+                f"the ledger of {ledger.data_set!r} states every ε at δ = {policy.delta:g}, and this fit asks for "
+                f"δ = {wanted.delta:g}. Leave δ out, or change the ledger's policy. Nothing was read or spent."
+            )
+        with ledger.reserve(wanted.amounts(policy.delta), purpose) as reservation:
+            yield Granted(reservation, wanted, ledger)
+
+
+def _keep_counting(ledger: BudgetLedger, delta: float) -> None:
+    """Open the ledger beside the results if it is not, with no ceiling, at the latest fit's δ."""
+    if not ledger.opened:
+        ledger.open(BudgetPolicy(delta=delta))
+    policy = ledger.state().policy
+    if policy.delta != delta:
+        ledger.change(replace(policy, delta=delta), "the δ of the latest fit")

@@ -1,0 +1,131 @@
+"""``homespun-server budget``: open, show and change the budget of a data set, and cancel what a crash left behind."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from homespun_server.cli.budget_page import page
+from homespun_server.cli.budget_table import budget_view
+from homespun_server.errors import OutputError
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
+from homespun_server.privacy.ledger.policy import Period
+from homespun_server.privacy.ledger.report import BudgetReport, budget_report
+from homespun_server.privacy.zcdp import DEFAULT_DELTA
+from homespun_server.store import SqlLog, open_store
+
+NO_CEILING = "none"
+"""What is written instead of an ε that is not limited."""
+
+
+def _open(options: argparse.Namespace, console: Console) -> None:
+    policy = BudgetPolicy(
+        epsilon=_epsilon(options.epsilon),
+        delta=options.delta,
+        period=options.period,
+        lifetime=_epsilon(options.lifetime),
+    )
+    with _ledger(options, create=True) as ledger:
+        ledger.open(policy)
+        _say(f"The budget ledger of {ledger.data_set} is open.", ledger, console)
+
+
+def _show(options: argparse.Namespace, console: Console) -> None:
+    with _ledger(options) as ledger:
+        report = budget_report(ledger.state())
+    if options.html is not None:
+        _write(options.html, page(report))
+    if options.json:
+        console.out(msgspec.json.format(msgspec.json.encode(report), indent=2).decode(), highlight=False)
+    else:
+        console.print(budget_view(report))
+
+
+def _change(options: argparse.Namespace, console: Console) -> None:
+    with _ledger(options) as ledger:
+        now = ledger.state().policy
+        policy = BudgetPolicy(
+            epsilon=now.epsilon if options.epsilon is None else _epsilon(options.epsilon),
+            delta=now.delta if options.delta is None else options.delta,
+            period=now.period if options.period is None else options.period,
+            lifetime=now.lifetime if options.lifetime is None else _epsilon(options.lifetime),
+        )
+        ledger.change(policy, options.reason)
+        _say(f"The budget of {ledger.data_set} was changed. What was spent stays spent.", ledger, console)
+
+
+def _cancel(options: argparse.Namespace, console: Console) -> None:
+    with _ledger(options) as ledger:
+        ledger.cancel(options.reservation, options.reason)
+        _say(f"Reservation {options.reservation} holds nothing any more.", ledger, console)
+
+
+def _say(done: str, ledger: BudgetLedger, console: Console) -> None:
+    report: BudgetReport = budget_report(ledger.state())
+    console.print(f"{done}\n{report.statement}", markup=False, highlight=False)
+
+
+@contextmanager
+def _ledger(options: argparse.Namespace, *, create: bool = False) -> Iterator[BudgetLedger]:
+    with open_store(options.store, create=create) as store:
+        yield BudgetLedger(SqlLog(store), options.data_set)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"the page cannot be written to {path}: {error}. Name another file.") from error
+
+
+def _epsilon(text: str | float | None) -> float | None:
+    return None if text is None or text == NO_CEILING else float(text)
+
+
+def _ceiling(text: str) -> str | float:
+    return text if text == NO_CEILING else float(text)
+
+
+def _period(text: str) -> Period:
+    named: dict[str, Period] = {"month": "month", "once": "once"}
+    return named[text] if text in named else int(text)
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its four parts."""
+    budget = commands.add_parser(
+        "budget",
+        help="what the users of a data set may lose, and lost",
+        description="Keep the privacy budget of a data set: the same people's data, whatever files they come in.",
+    )
+    parts = budget.add_subparsers(required=True, metavar="ACTION")
+    opening = _part(parts, "open", _open, "open the ledger of a data set, and make the store if there is none")
+    opening.add_argument("--epsilon", type=_ceiling, required=True, metavar="E", help="ε per user and period, or none")
+    opening.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever (no ceiling)")
+    opening.add_argument("--delta", type=float, default=DEFAULT_DELTA, metavar="D", help=f"δ ({DEFAULT_DELTA:g})")
+    opening.add_argument("--period", type=_period, default="month", metavar="P", help="month, once or days (month)")
+    showing = _part(parts, "show", _show, "show what was spent and what is left")
+    showing.add_argument("--json", action="store_true", help="for programs to read")
+    showing.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
+    changing = _part(parts, "change", _change, "change a ceiling, δ or the period; what is not named stays")
+    changing.add_argument("--epsilon", type=_ceiling, metavar="E", help="ε per user and period, or none")
+    changing.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever, or none")
+    changing.add_argument("--delta", type=float, metavar="D", help="δ")
+    changing.add_argument("--period", type=_period, metavar="P", help="month, once or days")
+    changing.add_argument("--reason", required=True, help="why; it stays in the ledger")
+    cancelling = _part(parts, "cancel", _cancel, "give back what a reservation holds whose program is gone")
+    cancelling.add_argument("reservation", type=int, metavar="NUMBER", help="as budget show lists it")
+    cancelling.add_argument("--reason", required=True, help="why; it stays in the ledger")
+
+
+def _part(
+    parts: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, what: str
+) -> argparse.ArgumentParser:
+    command = parts.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+    command.set_defaults(run=run)
+    command.add_argument("--store", required=True, metavar="PATH|URL", help="a SQLite file, or postgresql://…")
+    command.add_argument("--data-set", required=True, metavar="NAME", help="the name of these people's data")
+    return command

@@ -1,0 +1,52 @@
+"""Options of the commands that read an operator's tables."""
+
+import argparse
+from collections.abc import Sequence
+
+import msgspec
+
+from homespun.errors import MisuseError
+from homespun_server.statistics.columns import InteractionColumns, ItemColumns
+
+
+def add_table_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which column is what, and what to do about bad rows."""
+    command.add_argument(
+        "--columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="user, item, time, kind, weight"
+    )
+    command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="context columns")
+    command.add_argument("--item-columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="item, title, tags, text")
+    command.add_argument("--skip-bad-rows", action="store_true", help="leave them out and count them")
+
+
+def interaction_columns(options: argparse.Namespace) -> InteractionColumns:
+    """Return which column of the interactions is what.
+
+    Raises:
+        MisuseError: If an option is malformed.
+    """
+    mapping = _mapping(options.columns, {"user", "item", "time", "kind", "weight"}, "--columns")
+    return msgspec.structs.replace(InteractionColumns(context=tuple(options.context)), **mapping)
+
+
+def item_columns(options: argparse.Namespace) -> ItemColumns:
+    """Return which column of the catalogue is what.
+
+    Raises:
+        MisuseError: If an option is malformed.
+    """
+    mapping = _mapping(options.item_columns, {"item", "title", "tags", "text"}, "--item-columns")
+    return msgspec.structs.replace(ItemColumns(), **mapping)
+
+
+def _mapping(pairs: Sequence[str], roles: set[str], option: str) -> dict[str, str | None]:
+    """Read ``role=column`` pairs; an empty column leaves an optional role unfilled."""
+    mapping: dict[str, str | None] = {}
+    for pair in pairs:
+        role, separator, column = pair.partition("=")
+        if not separator or role not in roles:
+            raise MisuseError(f"{option} takes ROLE=COLUMN with a role of {', '.join(sorted(roles))}; got {pair!r}.")
+        if not column and role in {"user", "item"}:
+            raise MisuseError(f"{option}: {role} needs a column.")
+        mapping[role] = column or None
+    return mapping

@@ -1,0 +1,225 @@
+"""What is shown of a budget, as data: figures rounded so that no loss is stated too small and no rest too large."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from fractions import Fraction
+
+import msgspec
+
+from homespun_server.privacy.ledger.policy import DAY, BudgetPolicy, Span
+from homespun_server.privacy.ledger.rules import moment
+from homespun_server.privacy.ledger.state import BudgetState, Held, RecordedSpend
+from homespun_server.privacy.spend import cost
+from homespun_server.statistics.cohort import Path
+
+SCHEMA_VERSION = 1
+
+_DIGITS = 4
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """A loss of privacy.
+
+    Attributes:
+        rho: zCDP.
+        epsilon: ε at the policy's δ.
+    """
+
+    rho: float
+    epsilon: float
+
+
+class SpendRow(msgspec.Struct, frozen=True):
+    """One spend; see ``RecordedSpend`` and ``Spend``. Times are in UTC, ``rho`` is exact."""
+
+    charge: int
+    time: str
+    purpose: str
+    statistic: str
+    users: str
+    mechanism: str
+    l2_bound: int
+    sigma: int
+    rho: str
+    declaration: str
+    released: str | None
+
+
+class PeriodRow(msgspec.Struct, frozen=True):
+    """One period: what was spent in it, and in all up to its end."""
+
+    label: str
+    start: str
+    end: str | None
+    spent: Loss
+    lifetime: Loss
+    spends: tuple[SpendRow, ...]
+
+
+class ReservationRow(msgspec.Struct, frozen=True):
+    """A reservation that holds something."""
+
+    number: int
+    purpose: str
+    made: str
+    expires: str
+    held: Loss
+
+
+class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a data set's users may lose, and lost.
+
+    Attributes:
+        schema: SCHEMA_VERSION of the writer.
+        data_set: Its name.
+        unit: Whose loss it is.
+        neighbours: What differs in neighbouring data sets.
+        delta: δ of every ε here.
+        period: ``month``, ``once`` or ``30 days``.
+        epsilon: The ceiling per period; None: only counted.
+        lifetime_epsilon: The ceiling for ever; None: only counted.
+        time: The moment of this report.
+        opened: When the ledger was opened.
+        renews: When the period ends; None: never.
+        statement: All of this in a sentence.
+        left: The most that everybody can still lose in this period; None: nothing limits it.
+        spent: What was spent in this period.
+        lifetime: What was ever spent.
+        events: Number of events.
+        head: Hash of the last event.
+        periods: The periods in which something was recorded, the current one last.
+        reservations: What is held.
+    """
+
+    schema: int = SCHEMA_VERSION
+    data_set: str
+    unit: str = "user"
+    neighbours: str = "add/remove one user"
+    delta: float
+    period: str
+    epsilon: float | None
+    lifetime_epsilon: float | None
+    time: str
+    opened: str
+    renews: str | None
+    statement: str
+    left: Loss | None
+    spent: Loss
+    lifetime: Loss
+    events: int
+    head: str
+    periods: tuple[PeriodRow, ...]
+    reservations: tuple[ReservationRow, ...]
+
+
+def budget_report(state: BudgetState) -> BudgetReport:
+    """Return what is shown of a state."""
+    left = state.left()
+    spent, lifetime = _loss(state, state.spent), _loss(state, state.lifetime_spent)
+    remaining = None if left is None else _loss(state, left, up=False)
+    return BudgetReport(
+        data_set=state.data_set,
+        delta=state.policy.delta,
+        period=_period(state.policy),
+        epsilon=state.policy.epsilon,
+        lifetime_epsilon=state.policy.lifetime,
+        time=moment(state.time),
+        opened=moment(state.opened),
+        renews=None if state.renews is None else moment(state.renews),
+        statement=_statement(state, spent, lifetime, remaining),
+        left=remaining,
+        spent=spent,
+        lifetime=lifetime,
+        events=state.sequence,
+        head=state.head,
+        periods=tuple(_period_row(state, index) for index in range(len(state.periods))),
+        reservations=tuple(_reservation(state, held) for held in state.held),
+    )
+
+
+def figure(value: float) -> str:
+    """Return a figure as text, without an exponent where it is short."""
+    return f"{value:.4g}"
+
+
+def of_ceiling(spent: float, ceiling: float | None) -> str:
+    """Return ``ε = spent of ceiling``."""
+    return f"ε = {figure(spent)}" if ceiling is None else f"ε = {figure(spent)} of {ceiling:g}"
+
+
+def _statement(state: BudgetState, spent: Loss, lifetime: Loss, left: Loss | None) -> str:
+    policy = state.policy
+    per = "for all time" if policy.period == "once" else f"per {_period(policy)}"
+    renewal = "It never renews." if state.renews is None else f"It renews on {moment(state.renews)}."
+    rest = "Nothing limits it: it is only counted." if left is None else f"Left: ε = {figure(left.epsilon)}. {renewal}"
+    return (
+        f"User, {per}, {of_ceiling(spent.epsilon, policy.epsilon)}; lifetime so far "
+        f"{of_ceiling(lifetime.epsilon, policy.lifetime)} (δ = {policy.delta:g}). {rest}"
+    )
+
+
+def _period_row(state: BudgetState, index: int) -> PeriodRow:
+    span, spends = state.periods[index], state.spends_of(index)
+    ever = [each.spend for each in state.spends if each.period <= index]
+    return PeriodRow(
+        label=_label(state.policy, span),
+        start=moment(span.start),
+        end=None if span.end is None else moment(span.end),
+        spent=_loss(state, cost(each.spend for each in spends)),
+        lifetime=_loss(state, cost(ever)),
+        spends=tuple(map(_spend_row, spends)),
+    )
+
+
+def _spend_row(recorded: RecordedSpend) -> SpendRow:
+    spend = recorded.spend
+    return SpendRow(
+        charge=recorded.charge,
+        time=moment(recorded.time),
+        purpose=recorded.purpose,
+        statistic=spend.statistic,
+        users=users_of([spend.path]),
+        mechanism=spend.mechanism,
+        l2_bound=spend.l2_bound,
+        sigma=spend.sigma,
+        rho=f"{spend.rho.numerator}/{spend.rho.denominator}",
+        declaration=spend.declaration,
+        released=recorded.released,
+    )
+
+
+def _reservation(state: BudgetState, held: Held) -> ReservationRow:
+    loss = _loss(state, cost(held.amounts))
+    return ReservationRow(held.number, held.purpose, moment(held.time), moment(held.expires), loss)
+
+
+def users_of(paths: Iterable[Path]) -> str:
+    """Return in words whose data were summed."""
+    return "; ".join(" › ".join(f"{each.group}: {each.cell}" for each in path) or "everybody" for path in paths)
+
+
+def _period(policy: BudgetPolicy) -> str:
+    return policy.period if isinstance(policy.period, str) else f"{policy.period} days"
+
+
+def _label(policy: BudgetPolicy, span: Span) -> str:
+    start = datetime.fromtimestamp(span.start, UTC)
+    if span.end is None:
+        return f"since {start:%Y-%m-%d}"
+    if policy.period == "month":
+        return f"{start:%Y-%m}"
+    return f"{start:%Y-%m-%d} – {datetime.fromtimestamp(span.end - DAY, UTC):%Y-%m-%d}"
+
+
+def _loss(state: BudgetState, rho: Fraction, *, up: bool = True) -> Loss:
+    epsilon = state.epsilon(rho)
+    ceilings = [each for each in (state.policy.epsilon, state.policy.lifetime) if each is not None and epsilon <= each]
+    # Rounding up must not pass a ceiling that was kept.
+    rounded = min([_rounded(epsilon, up=up), *ceilings])
+    return Loss(_rounded(float(rho), up=up), rounded)
+
+
+def _rounded(value: float, *, up: bool) -> float:
+    context = Context(prec=_DIGITS, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return float(context.create_decimal_from_float(value))

@@ -1,0 +1,1 @@
+"""What alembic runs; nothing here is imported by name."""

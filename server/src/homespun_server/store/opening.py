@@ -1,0 +1,95 @@
+"""Opening a store by path or URL.
+
+SQLite: synchronous=FULL, so that what was committed survives a loss of power; every write takes the lock first
+(BEGIN IMMEDIATE). PostgreSQL: through psycopg 3, an extra.
+"""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+
+from homespun.errors import MisuseError
+from homespun_server.errors import StoreError
+from homespun_server.store.sqlite import BUSY_SECONDS, prepare
+from homespun_server.store.store import WRITING, Store
+from homespun_server.store.versions import bring_up_to_date
+
+
+def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
+    """Open a store and bring its tables up to date.
+
+    Args:
+        url_or_path: A path to a SQLite file, ``sqlite:///PATH`` or ``postgresql://USER@HOST/DATABASE``.
+        create: Make what is not there yet; otherwise it is an error, so that a wrong name makes no empty store.
+
+    Raises:
+        MisuseError: If it is neither a path nor such a URL.
+        StoreError: If it cannot be opened, is of another program, or a newer program wrote it.
+    """
+    url = _url_of(url_or_path)
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        prepare(path, create=create)
+        store = Store(_sqlite(url), str(path))
+    else:
+        store = Store(_postgresql(url), url.set(drivername="postgresql").render_as_string(hide_password=True))
+    with store.writing() as connection:
+        bring_up_to_date(connection, store.name, create=create)
+    return store
+
+
+def _url_of(url_or_path: str | Path) -> URL:
+    text = os.fspath(url_or_path)
+    if "://" not in text:
+        return _file_url(text)
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        # The text itself may hold a password.
+        raise MisuseError("the store's URL is malformed; write postgresql://USER@HOST/DATABASE.") from error
+    if url.get_backend_name() == "sqlite" and not url.query:
+        return _file_url(url.database or "")
+    if url.get_backend_name() != "postgresql":
+        raise MisuseError(
+            "a store is a SQLite file or a PostgreSQL database; give a path, sqlite:///PATH or "
+            "postgresql://USER@HOST/DATABASE."
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _file_url(path: str) -> URL:
+    if path in ("", ":memory:"):
+        raise MisuseError("a store is kept in a file, so that it outlives this program; give the path of one.")
+    return URL.create("sqlite", database=path)
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: DBAPIConnection, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        writing = connection.get_execution_options().get(WRITING, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        import psycopg  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise StoreError("the package 'psycopg' is missing; install homespun-server[postgresql].") from error
+    # Concurrent appends are told apart by row counts and keys; a server's stricter default would abort them.
+    return create_engine(url, poolclass=NullPool, hide_parameters=True, isolation_level="READ COMMITTED")
