@@ -31,6 +31,10 @@ FENCE = re.compile(r"^ *```(?:python|console|csv)", re.MULTILINE)
 SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 
 
+MARCH_2013 = 1_362_096_000
+"""Seconds since 1970 UTC."""
+
+
 class Block(NamedTuple):
     language: str
     title: str
@@ -114,9 +118,12 @@ def folder(tmp_path: Path) -> Path:
         table.writerows((f"i{n}", f"Item {n}", f"{'odd' if n % 2 else 'even'}|all") for n in range(40))
     with (tmp_path / "interactions.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(("user", "item", "rating"))
+        table.writerow(("user", "item", "rating", "time"))
         for user in range(300):
-            table.writerows((user, f"i{2 * n + user % 2}", dice.randint(6, 10)) for n in dice.sample(range(20), 8))
+            table.writerows(
+                (user, f"i{2 * n + user % 2}", dice.randint(6, 10), MARCH_2013 + dice.randrange(28 * 86_400))
+                for n in dice.sample(range(20), 8)
+            )
     return tmp_path
 
 

@@ -72,6 +72,22 @@ class Granted:
 
 
 @contextmanager
+def open_ledger(store: str | Path, data_set: str, *, create: bool = False) -> Iterator[BudgetLedger]:
+    """Open the budget ledger of a data set in a store, while the context lasts.
+
+    Args:
+        store: A SQLite file, or ``postgresql://…``.
+        data_set: The name of these people's data.
+        create: Make the store if there is none.
+
+    Raises:
+        StoreError: If the store cannot be opened.
+    """
+    with open_store(store, create=create) as opened:
+        yield BudgetLedger(SqlLog(opened), data_set)
+
+
+@contextmanager
 def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str) -> Iterator[Granted]:
     """Reserve what a fit wants before it reads any data; what it does not spend is given back.
 
@@ -91,8 +107,9 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
     wanted.amounts(delta)  # what promises nothing is refused before a file is made
     if account is None:
         folder.mkdir(parents=True, exist_ok=True)
-    with open_store(folder / BUDGET_FILE if account is None else account.store, create=account is None) as store:
-        ledger = BudgetLedger(SqlLog(store), DATA_SET if account is None else account.data_set)
+    own = Account(folder / BUDGET_FILE, DATA_SET)
+    place = account or own
+    with open_ledger(place.store, place.data_set, create=account is None) as ledger:
         if account is None:
             _keep_counting(ledger, delta)
         policy = ledger.state().policy

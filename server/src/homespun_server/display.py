@@ -38,6 +38,8 @@ def progress(console: Console) -> Iterator[Observer]:
 def report_view(report: Report) -> RenderableType:
     """Lay out a fit's report."""
     parts: list[RenderableType] = [_facts(report), privacy_view(report.privacy)]
+    if report.budget is not None:
+        parts.append(Panel(report.budget, title="Budget"))
     if report.quality is not None:
         parts.append(quality_table(report.quality))
     parts += [Panel(warning, title="Mind", border_style="yellow") for warning in report.warnings]

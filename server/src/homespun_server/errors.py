@@ -6,7 +6,8 @@
     ├── MisuseError
     │   └── PrivacyParameterError    an ε, δ, σ or charge that promises nothing
     ├── UntrustedInputError
-    │   └── DataError                a table of interactions or items that cannot be used as it is
+    │   ├── DataError                a table of interactions or items that cannot be used as it is
+    │   └── ReleaseFileError         a kept release that is damaged, or that the ledger does not know
     ├── BudgetError                  the privacy budget
     │   ├── BudgetExceededError      a reservation or charge that the budget does not allow
     │   ├── ReservationEndedError    a reservation was closed or cancelled, or has expired
@@ -33,6 +34,7 @@ __all__ = [
     "LedgerError",
     "OutputError",
     "PrivacyParameterError",
+    "ReleaseFileError",
     "ReservationEndedError",
     "StoreError",
     "TrainingError",
@@ -71,6 +73,10 @@ class DataError(UntrustedInputError):
         self.rows = rows
         self.lines = lines
         self.count = count
+
+
+class ReleaseFileError(UntrustedInputError):
+    """A kept release is damaged, or the ledger does not know it; nothing of it was used."""
 
 
 class BudgetError(HomespunError):

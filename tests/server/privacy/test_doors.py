@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OPENED = {
-    ("pipeline.py", "_fit"),  # the operator's report
+    ("cli/audit.py", "_membership"),  # shown to the operator
+    ("learning.py", "release_metrics"),  # becomes a sum, which is released
+    ("pipeline.py", "_report"),  # the operator's report
+    ("pipeline.py", "_warnings"),  # the operator's report
     ("privacy/provenance.py", "non_private"),  # marks what it lets through
-    ("statistics/sums.py", "item_counts"),  # stays in the sum, which is raw itself
     ("training/advice.py", "advice"),  # wraps its texts again
 }
 """Where a raw figure is opened: nothing but the operator's report is made there, or it stays raw or is marked."""
@@ -28,6 +30,7 @@ MADE = {
     ("privacy/provenance.py", "_made"),
     ("privacy/release.py", "release"),
     ("privacy/release.py", "release_without_privacy"),
+    ("privacy/release.py", "restored"),  # the numbers that a ledger recorded as released
 }
 """Where a ``Sourced`` or a ``Release`` is constructed."""
 

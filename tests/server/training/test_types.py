@@ -225,9 +225,10 @@ def found(
     """The snippet's file and what mypy says of it."""
     file = tmp_path_factory.mktemp("types") / "snippet.py"
     file.write_text(SNIPPET, encoding="utf-8")
-    cache = tmp_path_factory.mktemp("mypy") if pytestconfig.cache is None else pytestconfig.cache.mkdir("mypy")
+    cache = getattr(pytestconfig, "cache", None)
+    kept = tmp_path_factory.mktemp("mypy") if cache is None else cache.mkdir("mypy")
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--no-pretty", "--hide-error-context"]
-    command += ["--config-file", str(repository / "pyproject.toml"), "--cache-dir", str(cache)]
+    command += ["--config-file", str(repository / "pyproject.toml"), "--cache-dir", str(kept)]
     done = subprocess.run([*command, str(file)], cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     return file, done.stdout.splitlines()

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from homespun.errors import HomespunError
 from homespun_server._version import __version__
-from homespun_server.cli import fit
+from homespun_server.cli import audit, budget, fit, plan, statistics
 
-_COMMANDS = (fit,)
+_COMMANDS = (fit, plan, budget, audit, statistics)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

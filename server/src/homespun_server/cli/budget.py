@@ -1,13 +1,12 @@
 """``homespun-server budget``: open, show and change the budget of a data set, and cancel what a crash left behind."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 
+from homespun_server.accounts import open_ledger
 from homespun_server.cli.budget_page import page
 from homespun_server.cli.budget_table import budget_view
 from homespun_server.errors import OutputError
@@ -15,7 +14,6 @@ from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
 from homespun_server.privacy.ledger.policy import Period
 from homespun_server.privacy.ledger.report import BudgetReport, budget_report
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
-from homespun_server.store import SqlLog, open_store
 
 NO_CEILING = "none"
 """What is written instead of an ε that is not limited."""
@@ -28,13 +26,13 @@ def _open(options: argparse.Namespace, console: Console) -> None:
         period=options.period,
         lifetime=_epsilon(options.lifetime),
     )
-    with _ledger(options, create=True) as ledger:
+    with open_ledger(options.store, options.data_set, create=True) as ledger:
         ledger.open(policy)
         _say(f"The budget ledger of {ledger.data_set} is open.", ledger, console)
 
 
 def _show(options: argparse.Namespace, console: Console) -> None:
-    with _ledger(options) as ledger:
+    with open_ledger(options.store, options.data_set) as ledger:
         report = budget_report(ledger.state())
     if options.html is not None:
         _write(options.html, page(report))
@@ -45,7 +43,7 @@ def _show(options: argparse.Namespace, console: Console) -> None:
 
 
 def _change(options: argparse.Namespace, console: Console) -> None:
-    with _ledger(options) as ledger:
+    with open_ledger(options.store, options.data_set) as ledger:
         now = ledger.state().policy
         policy = BudgetPolicy(
             epsilon=now.epsilon if options.epsilon is None else _epsilon(options.epsilon),
@@ -58,7 +56,7 @@ def _change(options: argparse.Namespace, console: Console) -> None:
 
 
 def _cancel(options: argparse.Namespace, console: Console) -> None:
-    with _ledger(options) as ledger:
+    with open_ledger(options.store, options.data_set) as ledger:
         ledger.cancel(options.reservation, options.reason)
         _say(f"Reservation {options.reservation} holds nothing any more.", ledger, console)
 
@@ -66,12 +64,6 @@ def _cancel(options: argparse.Namespace, console: Console) -> None:
 def _say(done: str, ledger: BudgetLedger, console: Console) -> None:
     report: BudgetReport = budget_report(ledger.state())
     console.print(f"{done}\n{report.statement}", markup=False, highlight=False)
-
-
-@contextmanager
-def _ledger(options: argparse.Namespace, *, create: bool = False) -> Iterator[BudgetLedger]:
-    with open_store(options.store, create=create) as store:
-        yield BudgetLedger(SqlLog(store), options.data_set)
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 
 from homespun.errors import MisuseError
+from homespun_server.accounts import Account
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
 from homespun_server.pipeline import fit, fit_content
@@ -39,6 +40,8 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
             epsilon=options.epsilon,
             delta=options.delta,
             non_private=options.non_private,
+            metrics_epsilon=options.metrics_epsilon,
+            account=_account(options),
             options=settings,
             interaction_columns=_interaction_columns(options),
             item_columns=_item_columns(options),
@@ -52,10 +55,11 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
 def _fit_content(options: argparse.Namespace, settings: FitOptions, console: Console) -> None:
     if options.items is None:
         raise MisuseError("give a table of interactions, or --items for a bundle from the catalogue alone, or both.")
-    if options.epsilon is not None or options.delta is not None or options.non_private:
+    private = (options.epsilon, options.delta, options.metrics_epsilon, options.store, options.data_set)
+    if any(given is not None for given in private) or options.non_private:
         raise MisuseError(
-            "a bundle from the catalogue alone uses no data about people; leave --epsilon, --delta and "
-            "--non-private out, or give a table of interactions."
+            "a bundle from the catalogue alone uses no data about people; leave --epsilon, --delta, --non-private and "
+            "what belongs to a budget out, or give a table of interactions."
         )
     with console.status("Reading words and tags"):
         folder = fit_content(
@@ -66,6 +70,12 @@ def _fit_content(options: argparse.Namespace, settings: FitOptions, console: Con
             skip_bad_rows=options.skip_bad_rows,
         )
     console.print(f"A bundle from the catalogue alone, at no privacy cost. To publish: {folder}", highlight=False)
+
+
+def _account(options: argparse.Namespace) -> Account | None:
+    if (options.store is None) != (options.data_set is None):
+        raise MisuseError("--store and --data-set name a budget ledger together; give both, or neither.")
+    return None if options.store is None else Account(options.store, options.data_set)
 
 
 def _interaction_columns(options: argparse.Namespace) -> InteractionColumns:
@@ -107,6 +117,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets bundle/ and report.json")
     command.add_argument("--epsilon", type=float, metavar="E", help="ε per user")
     command.add_argument("--delta", type=float, metavar="D", help=f"δ per user ({DEFAULT_DELTA:g})")
+    command.add_argument("--metrics-epsilon", type=float, metavar="E", help="ε of quality figures for the card (none)")
+    command.add_argument("--store", metavar="PATH|URL", help="the operator's budget ledger (DIR/budget.sqlite)")
+    command.add_argument("--data-set", metavar="NAME", help="the name of these people's data in that ledger")
     command.add_argument("--non-private", action="store_true", help="no guarantee; everything is marked so")
     command.add_argument("--name", help="the bundle's name for people")
     command.add_argument("--min-weight", type=float, metavar="W", help="least weight (rating) of a like")

@@ -1,7 +1,8 @@
 """Releases: the only form in which a sum over users leaves the statistics layer.
 
-A ``Release`` can be made in two ways, both here: with noise that a budget was charged for first, or without any,
-marked non-private together with everything that is ever derived from it. Training accepts releases and nothing else.
+A ``Release`` can be made in three ways, all here: with noise that a budget was charged for first; from kept numbers
+that a ledger recorded as released; or without noise, marked non-private together with everything that is ever derived
+from it. Training accepts releases and nothing else.
 """
 
 import hashlib
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from homespun.errors import MisuseError
 from homespun.protocol.statistics.declaration import Statistic
+from homespun_server.errors import ReleaseFileError
 from homespun_server.privacy.ledger import Reservation
+from homespun_server.privacy.ledger.state import RecordedSpend
 from homespun_server.privacy.mechanisms import Progress, add_discrete_gaussian
 from homespun_server.privacy.spend import MECHANISM, Spend
 from homespun_server.privacy.zcdp import gaussian_rho, sigma_for
@@ -25,7 +28,7 @@ _MADE_HERE = object()
 
 @dataclass(frozen=True)
 class Release:
-    """A released sum over users; build it with ``release`` or ``release_without_privacy``.
+    """A released sum over users; build it with ``release``, ``restored`` or ``release_without_privacy``.
 
     Attributes:
         statistic: The declaration.
@@ -45,7 +48,9 @@ class Release:
     def __post_init__(self, made_here: object) -> None:
         """Refuse construction elsewhere, so that a raw sum cannot be dressed up as a release."""
         if made_here is not _MADE_HERE:
-            raise MisuseError("a Release is made by release() or release_without_privacy(), never directly.")
+            raise MisuseError(
+                "a Release is made by release(), restored() or release_without_privacy(), never directly."
+            )
         self.values.setflags(write=False)
 
     @property
@@ -96,6 +101,25 @@ def release(total: UserSum, *, rho: Fraction, budget: Reservation, progress: Pro
     noised = add_discrete_gaussian(total.values, sigma, progress)
     charge.released(digest_of(noised))
     return Release(statistic, noised, sigma, spend.rho, spend.path, made_here=_MADE_HERE)
+
+
+def restored(recorded: RecordedSpend, statistic: Statistic, values: NDArray[np.int64]) -> Release:
+    """Return a release again, from its numbers and the ledger's record of it.
+
+    Args:
+        recorded: The ledger's record.
+        statistic: The declaration.
+        values: int64 of shape [n], the released numbers.
+
+    Raises:
+        ReleaseFileError: If the declaration or the numbers are not what was released.
+    """
+    spend = recorded.spend
+    if recorded.released != digest_of(values) or spend.declaration != statistic.digest:
+        raise ReleaseFileError(
+            f"these are not the numbers or the declaration that charge {recorded.charge} released. Nothing was used."
+        )
+    return Release(statistic, values.copy(), spend.sigma, spend.rho, spend.path, made_here=_MADE_HERE)
 
 
 def digest_of(values: NDArray[np.int64]) -> str:

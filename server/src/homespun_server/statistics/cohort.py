@@ -15,6 +15,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -112,6 +113,24 @@ class Window:
     def _hash(self, secret: bytes, number: int) -> bytes:
         text = f"homespun-window-1:{self.period}:{self.windows}:{number}"
         return hashlib.blake2b(text.encode(), key=secret, digest_size=16).digest()
+
+
+def windows_of(period: str, edges: Sequence[int], *, at_most: int | None = None) -> tuple[Window, ...]:
+    """Return the windows between edges, which divide a period.
+
+    Args:
+        period: Name of the period.
+        edges: Where windows begin and the last one ends, seconds since 1970 UTC, ascending.
+        at_most: K, the number of them that one person takes part in; None: all.
+
+    Raises:
+        MisuseError: If the edges divide nothing.
+    """
+    count = len(edges) - 1
+    if count < 1:
+        raise MisuseError("a period needs at least two edges.")
+    spans = enumerate(pairwise(edges))
+    return tuple(Window(period, number, count, start, end, at_most) for number, (start, end) in spans)
 
 
 @dataclass(frozen=True)

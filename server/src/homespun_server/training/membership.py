@@ -45,12 +45,13 @@ def attack_bundle(folder: Path, interactions: Interactions, *, test_share: float
             "share that the fit was made with, above 0 and below 1."
         )
     with closing(Bundle.open(folder)) as bundle:
+        tables = _tables(bundle)
         likes = _likes(bundle, interactions, test_share)
         place = {identity: row for row, identity in enumerate(bundle.items)}
         members = list(islice(_members(likes, place), MOST_TARGETS))
         with closing(likes.test_users()) as users:
             others = list(islice(_others(users, place), MOST_TARGETS))
-        return Raw(attack(_tables(bundle), members, others))
+        return Raw(attack(tables, members, others))
 
 
 def _likes(bundle: Bundle, interactions: Interactions, test_share: float) -> Likes:

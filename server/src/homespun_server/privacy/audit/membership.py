@@ -32,8 +32,8 @@ LEAST_TARGETS = 50
 RESAMPLES = 1000
 
 _SEED = 20_130_101
-_CHANCE = math.sqrt(math.pi / 2) * math.log(2)
-"""Mean of the Kolmogorov distribution."""
+_CHANCE = math.sqrt(math.pi / 8)
+"""Mean of the limit of √n · sup(F − G) (Smirnov): P[> x] = e^{−2x²}."""
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
