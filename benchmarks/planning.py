@@ -21,7 +21,7 @@ from benchmarks.planning_transitions import Sequences, popularity_quality, read_
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server import learning
-from homespun_server.learning import COUNTS_SHARE, FitOptions, learn
+from homespun_server.learning import COUNTS_SHARE, FitData, FitOptions, learn
 from homespun_server.planning.curve import CURVES, Curve
 from homespun_server.planning.measured import Point
 from homespun_server.privacy import release
@@ -31,7 +31,6 @@ from homespun_server.privacy.zcdp import DEFAULT_DELTA, epsilon_of, rho_for
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
-from homespun_server.training.content import catalogue
 from homespun_server.training.evaluation import DEPTH
 from homespun_server.training.metrics import ndcg
 from homespun_server.training.model import Model
@@ -89,16 +88,15 @@ SPLIT_AT = {"ml-1m": 4.0, "online-retail": 4.0, "movietweetings": 4.0, "seq-apps
 class Judged:
     """A part of a data set that was read, and who judges."""
 
-    likes: Likes
-    items: Items
+    data: FitData
+    options: FitOptions
     users: Sequence[HeldOutUser]
     sequences: Sequences | None
-    max_items: int
 
     @property
-    def options(self) -> FitOptions:
-        """What a fit may vary."""
-        return FitOptions(test_share=TEST_SHARE, max_items=self.max_items)
+    def likes(self) -> Likes:
+        """Who likes what."""
+        return self.data.likes
 
 
 def run(workspace: Workspace) -> list[Section]:
@@ -114,11 +112,12 @@ def run(workspace: Workspace) -> list[Section]:
 def judged(source: Source, part: Part, workspace: Workspace, *, ordered: bool) -> Iterator[Judged]:
     """Read a part of a data set."""
     tables = write_part(source, part, workspace.cache / "planning" / source.name)
+    options = FitOptions(test_share=TEST_SHARE, max_items=part.max_items)
     with Interactions.read(tables.interactions, items=Items.read(tables.items)) as interactions:
-        likes = Likes(interactions, min_weight=None, test_share=TEST_SHARE)
-        users = list(likes.test_users())[:MOST_JUDGED]
-        sequences = read_sequences(tables.interactions, likes.ids, MOST_JUDGED) if ordered else None
-        yield Judged(likes, interactions.items, users, sequences, part.max_items)
+        data = FitData(interactions, options, None)
+        users = list(data.likes.test_users())[:MOST_JUDGED]
+        sequences = read_sequences(tables.interactions, data.likes.ids, MOST_JUDGED) if ordered else None
+        yield Judged(data, options, users, sequences)
 
 
 @contextmanager
@@ -141,7 +140,7 @@ def fitted(part: Judged, epsilon: float | None, *, counts: float | None = None, 
         stack.enter_context(seeded_noise(SEED + seed + int(1000 * (epsilon or 0))))
         if counts is not None:
             stack.enter_context(patch.object(learning, "COUNTS_SHARE", Fraction(counts)))
-        return learn(part.likes, catalogue(part.items), part.options, budget, _silent).model.value
+        return learn(part.data, part.options, budget, _silent).model.value
 
 
 def model_quality(model: Model, part: Judged) -> float:
@@ -188,7 +187,7 @@ def _point(
         users=users,
         items=len(part.likes.ids),
         likes=round(likes / users, 2),
-        max_items=part.max_items,
+        max_items=part.options.max_items,
         epsilon=epsilon,
         rho=float(f"{rho:.6g}"),
         universe=int(model.items.size),

@@ -1,24 +1,32 @@
 """The command ``homespun-server``: from tables to bundles, and what they cost in privacy.
 
-Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage. Every command lives in a module of its
-own with ``add_to(commands)``.
+Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage. Every command lives in a module of its own
+with ``configure(parser)``, which is imported only when it is asked for: what trains takes seconds to import.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from rich.console import Console
 
 from homespun.errors import HomespunError
 from homespun_server._version import __version__
-from homespun_server.cli import audit, budget, fit, plan, statistics
 
-_COMMANDS = (fit, plan, budget, audit, statistics)
+_COMMANDS = {
+    "fit": "train a bundle from interactions, or from the catalogue alone",
+    "plan": "what a fit will keep and cost, before any data is read",
+    "budget": "what the users of a data set may lose, and lost",
+    "audit": "attack this build's releases, or a bundle",
+    "statistics": "what can be counted about people, in plain words",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(asked=given[:1]).parse_args(given)
     console = Console()
     try:
         options.run(options, console)
@@ -28,10 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="homespun-server", description="From tables to bundles that devices run.")
     parser.add_argument("--version", action="version", version=f"homespun-server {__version__}")
+    # Only the first argument can name the command: no option before it takes a value.
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_to(commands)
+    for name, what in _COMMANDS.items():
+        command = commands.add_parser(name, help=what)
+        if name in asked:
+            import_module(f"homespun_server.cli.{name}").configure(command)
     return parser

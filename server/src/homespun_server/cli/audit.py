@@ -158,13 +158,9 @@ _LITTLE_POWER = (
 )
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "audit",
-        help="attack this build's releases, or a bundle",
-        description="Attacks that show whether the privacy that is claimed is there.",
-    )
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its arguments."""
+    command.description = "Attacks that show whether the privacy that is claimed is there."
     kinds = command.add_subparsers(required=True, metavar="ATTACK")
     _add_privacy(kinds)
     _add_membership(kinds)

@@ -86,14 +86,10 @@ def _period(text: str) -> Period:
     return named[text] if text in named else int(text)
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command and its four parts."""
-    budget = commands.add_parser(
-        "budget",
-        help="what the users of a data set may lose, and lost",
-        description="Keep the privacy budget of a data set: the same people's data, whatever files they come in.",
-    )
-    parts = budget.add_subparsers(required=True, metavar="ACTION")
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its four parts."""
+    command.description = "Keep the privacy budget of a data set: the same people's data, whatever files they come in."
+    parts = command.add_subparsers(required=True, metavar="ACTION")
     opening = _part(parts, "open", _open, "open the ledger of a data set, and make the store if there is none")
     opening.add_argument("--epsilon", type=_ceiling, required=True, metavar="E", help="ε per user and period, or none")
     opening.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever (no ceiling)")

@@ -101,13 +101,11 @@ def _mapping(pairs: Sequence[str], roles: set[str], option: str) -> dict[str, st
     return mapping
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "fit",
-        help="train a bundle from interactions, or from the catalogue alone",
-        description="Train a bundle. With INTERACTIONS say what privacy is wanted: --epsilon or --non-private. "
-        "Without INTERACTIONS the bundle is made from the items' words and tags, at no privacy cost.",
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its arguments."""
+    command.description = (
+        "Train a bundle. With INTERACTIONS say what privacy is wanted: --epsilon or --non-private. "
+        "Without INTERACTIONS the bundle is made from the items' words and tags, at no privacy cost."
     )
     command.set_defaults(run=_fit)
     command.add_argument(

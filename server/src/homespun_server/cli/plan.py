@@ -58,13 +58,11 @@ def as_data(plan: Plan) -> dict[str, Any]:
     }
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "plan",
-        help="what a fit will keep and cost, before any data is read",
-        description="Predict the quality that is left at an ε, divide the budget over statistics, and add up what "
-        "it costs. Reads no data: everything follows from the figures given here.",
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its arguments."""
+    command.description = (
+        "Predict the quality that is left at an ε, divide the budget over statistics, and add up what "
+        "it costs. Reads no data: everything follows from the figures given here."
     )
     command.set_defaults(run=_plan)
     command.add_argument("--users", type=int, required=True, metavar="N", help="people who take part")

@@ -104,13 +104,9 @@ def _in_full(statistic: Statistic) -> RenderableType:
     return Group(table, Panel(_NOTE, title="Mind"))
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "statistics",
-        help="what can be counted about people, in plain words",
-        description="List the statistics, or show one in full. Reads no data.",
-    )
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its arguments."""
+    command.description = "List the statistics, or show one in full. Reads no data."
     command.set_defaults(run=_statistics)
     command.add_argument("name", nargs="?", choices=BY_NAME, metavar="NAME", help=", ".join(BY_NAME))
     command.add_argument("--json", action="store_true", help="write the declarations as JSON")

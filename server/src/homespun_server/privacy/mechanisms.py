@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import opendp.prelude as dp
 from numpy.typing import NDArray
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import Measurement, enable_features
 
 from homespun_server.errors import PrivacyParameterError
 
@@ -59,12 +62,12 @@ def opendp_rho(l2_bound: int, sigma: int) -> float:
     return float(_measurement(sigma).map(l2_bound))  # type: ignore[no-untyped-call]
 
 
-def _measurement(sigma: int) -> dp.Measurement:
+def _measurement(sigma: int) -> Measurement:
     if not 1 <= sigma <= LARGEST_SIGMA:
         raise PrivacyParameterError(f"σ is {sigma}; noise that protects anybody has one in 1..{LARGEST_SIGMA}.")
-    dp.enable_features("contrib")
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="i64")
-    return dp.m.make_gaussian(*space, scale=float(sigma))
+    enable_features("contrib")
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T="i64")
+    return make_gaussian(*space, scale=float(sigma))
 
 
 def _chunks(values: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -34,7 +34,14 @@ def test_a_request_past_the_ceiling_is_granted_or_recorded() -> None:
     with pytest.raises(BudgetExceededError) as refused:
         rig.ledger.reserve([((), WHOLE / 2)], "fit of March")
     assert rig.ledger.state() == before
-    for told in ("fit of March", "'people'", "ε = 1.0", "δ = 1e-06", "renews on 2025-04-01 00:00 UTC", "Nothing was read"):
+    for told in (
+        "fit of March",
+        "'people'",
+        "ε = 1.0",
+        "δ = 1e-06",
+        "renews on 2025-04-01 00:00 UTC",
+        "Nothing was read",
+    ):
         assert told in str(refused.value)
     assert f"ρ = {float(WHOLE) / 2:.4g} (ε = " in str(refused.value)
     left = rig.ledger.state().left()

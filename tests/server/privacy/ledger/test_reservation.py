@@ -270,7 +270,9 @@ def test_a_reservation_holds_for_ever(ttl: float) -> None:
         Rig().ledger.reserve([((), THOUSANDTH)], "fit", ttl=ttl)
 
 
-@pytest.mark.parametrize(("epsilon", "delta"), [(0.0, 1e-6), (math.nan, 1e-6), (math.inf, 1e-6), (1.0, 0.0), (1.0, 1.0)])
+@pytest.mark.parametrize(
+    ("epsilon", "delta"), [(0.0, 1e-6), (math.nan, 1e-6), (math.inf, 1e-6), (1.0, 0.0), (1.0, 1.0)]
+)
 def test_a_one_off_budget_promises_nothing(epsilon: float, delta: float) -> None:
     with pytest.raises(PrivacyParameterError):
         one_off_budget(epsilon, delta)

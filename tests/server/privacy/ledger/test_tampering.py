@@ -48,7 +48,9 @@ def replayed(events: list[bytes]) -> Any:
 
 
 def edited(event: bytes, **fields: Any) -> bytes:
-    return json.dumps({**json.loads(event), **fields}, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+    return json.dumps(
+        {**json.loads(event), **fields}, separators=(",", ":"), sort_keys=True, ensure_ascii=False
+    ).encode()
 
 
 def rechained(events: list[bytes]) -> list[bytes]:
