@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -20,11 +20,10 @@ from homespun.protocol.statistics.grid import GRID, clip
 from homespun.protocol.statistics.histories import Histories
 from homespun.protocol.statistics.standard import metric_sums
 from tests.conftest import Runs
-from tests.sdk.protocol.statistics.declarations import FORMS, Declare, cases, wide
+from tests.sdk.protocol.statistics.declarations import FORMS, HALF, Declare, cases, wide
 from tests.sdk.protocol.statistics.people import adversary, histories, together
 
 ITEMS = 200
-HALF = settings(max_examples=settings().max_examples // 2)  # there are many forms
 Encode = Callable[[Statistic, Histories], Contributions]
 
 

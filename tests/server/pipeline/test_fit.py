@@ -134,7 +134,7 @@ def test_a_non_private_fit_is_not_marked_everywhere(fleet: Path, tmp_path: Path)
 def test_a_small_fleet_is_not_told(fleet: Path, fleet_catalogue: Path, tmp_path: Path) -> None:
     fitted = fit(fleet, items=fleet_catalogue, out=tmp_path, epsilon=1.0, options=NO_TEST)
     assert "300 users are few for ε = 1" in fitted.report.warnings[0]
-    assert "10,000 users would be enough" in fitted.report.warnings[0]
+    assert "17,000 users would be enough" in fitted.report.warnings[0]
     assert fitted.report.quality is None
 
 

@@ -16,8 +16,8 @@ USUAL = ("--users", "50000", "--items", "20000", "--epsilon", "1")
 
 def shown(*arguments: str, width: int = 120) -> str:
     parser = argparse.ArgumentParser()
-    command.add_to(parser.add_subparsers(required=True))
-    options = parser.parse_args(["plan", *arguments])
+    command.configure(parser)
+    options = parser.parse_args(arguments)
     console = Console(width=width, color_system=None)
     with console.capture() as captured:
         options.run(options, console)
@@ -65,8 +65,8 @@ def test_the_bars_are_longer_than_they_say() -> None:
 
 def test_json_holds_another_plan_than_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
-    command.add_to(parser.add_subparsers(required=True))
-    options = parser.parse_args(["plan", "--users", "1200", "--items", "500", "--epsilon", "1", "--json"])
+    command.configure(parser)
+    options = parser.parse_args(["--users", "1200", "--items", "500", "--epsilon", "1", "--json"])
     options.run(options, Console(width=20))
     data = json.loads(capsys.readouterr().out)
     assert data["schema"] == 1

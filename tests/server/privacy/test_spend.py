@@ -143,7 +143,9 @@ def test_a_charge_lies_about_its_cost(lie: dict[str, Fraction | int]) -> None:
         check_spend(replace(spend_of(TENTH), **lie))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("lie", [{"declaration": ""}, {"declaration": "AB" * 32}, {"statistic": ""}, {"statistic": "\n"}])
+@pytest.mark.parametrize(
+    "lie", [{"declaration": ""}, {"declaration": "AB" * 32}, {"statistic": ""}, {"statistic": "\n"}]
+)
 def test_a_charge_does_not_say_what_for(lie: dict[str, str]) -> None:
     with pytest.raises(PrivacyParameterError):
         check_spend(replace(spend_of(TENTH), **lie))  # type: ignore[arg-type]

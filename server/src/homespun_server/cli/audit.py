@@ -50,12 +50,9 @@ def _privacy(options: argparse.Namespace, console: Console) -> None:
         _write_json(audits, console)
     else:
         console.print(_audits_table(audits), _power_table(audits))
-        for audited in audits:
-            weakest = min(audited.power.values())
-            if weakest < ENOUGH_POWER:
-                console.print(
-                    Panel(_LITTLE_POWER.format(audited.statistic, weakest), title="Mind", border_style="yellow")
-                )
+        weakest = min(min(audited.power.values()) for audited in audits)
+        if weakest < ENOUGH_POWER:
+            console.print(Panel(_LITTLE_POWER.format(weakest), title="Mind", border_style="yellow"))
     check_claims(audits)
 
 
@@ -74,29 +71,29 @@ def _membership(options: argparse.Namespace, console: Console) -> None:
 
 
 def _audits_table(audits: Sequence[Audited]) -> Table:
-    claim, rho = audits[0].claim, audits[0].rho
+    claim, design = audits[0].claim, audits[0].design
+    refuting = f"{design.critical:,} right ones" if design.critical <= design.guesses else "not even all right"
     table = Table(
-        title=f"The claim ε = {claim.epsilon:g}, δ = {claim.delta:g} (ρ = {rho:.4g}), audited with synthetic people",
-        caption="Nothing of your data was read, and no ledger was written to. claim: what it amounts to at the δ that "
-        "is audited. refuting: so many right guesses contradict it. ε ≥: shown with 95% confidence (Steinke, Nasr, "
-        "Jagielski 2023, Theorem 5.2), in the worst run; of a correct build at most 5% of the runs refute the claim.",
+        title=f"The claim ε = {claim.epsilon:g}, δ = {claim.delta:g} (ρ = {design.rho:.4g}), on synthetic people",
+        caption=f"Audited at δ = {design.delta:g}, where the claim is ε = {design.epsilon:.3g}. Of {design.guesses:,} "
+        f"guesses {refuting} would refute it. ε ≥: shown with 95% confidence (Steinke, Nasr, Jagielski 2023, Theorem "
+        "5.2), in the worst run; a correct build is refuted in at most 5% of the runs. Nothing of your data was read, "
+        "and no ledger was written to.",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("statistic", no_wrap=True)
-    for heading in ("at δ", "claim", "guesses", "right", "refuting", "ε ≥", "verdict"):
+    for heading in ("guesses", "right", "ε ≥", "claim", "verdict"):
         table.add_column(heading, justify="right", no_wrap=True)
     for audited in audits:
-        design, runs = audited.design, audited.outcomes
+        runs = audited.outcomes
         refuted = f", {audited.contradicting} of {len(runs)} refute" if len(runs) > 1 else ""
         table.add_row(
             audited.statistic,
-            f"{design.delta:g}",
-            f"ε ≤ {design.epsilon:.3g}",
             f"{design.guesses:,}",
             f"{max(run.correct for run in runs):,}",
-            f"{design.critical:,}" if design.critical <= design.guesses else "none",
             f"{max(run.bound for run in runs):.3g}",
+            f"ε ≤ {design.epsilon:.3g}",
             ("[green]holds[/]" if audited.holds else "[red]REFUTED[/]") + refuted,
         )
     return table
@@ -153,8 +150,8 @@ def _write_json(content: object, console: Console) -> None:
 
 
 _LITTLE_POWER = (
-    "The audit of {} would catch some faults in only {:.0%} of its runs, so that it found nothing says little. "
-    "Use more --canaries, or audit at an ε nearer to 2: the code that is audited is the same."
+    "This audit would catch some faults in only {:.0%} of its runs, so that it found nothing says little. Use more "
+    "--canaries, or audit at an ε nearer to 2: the code that is audited is the same."
 )
 
 

@@ -75,7 +75,14 @@ KINDS: tuple[Kind, ...] = (
         "a few rows that sum over many people",
         "rule of thumb",
     ),
-    Kind("metrics", "metric-sums", lambda *_: 3, _percent(2), "three numbers over everybody", "rule of thumb"),
+    Kind(
+        "metrics",
+        "metric-sums",
+        lambda *_: 3,
+        _percent(2),
+        "three numbers; no cost to others if only of users kept aside",
+        "rule of thumb",
+    ),
     Kind("people", "people", lambda *_: 1, _percent(1), "one number over everybody", "rule of thumb"),
 )
 """Windows, values, thresholds, kinds and centroids are taken to be as many as in the examples of the protocol: 14

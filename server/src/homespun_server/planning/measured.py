@@ -2,7 +2,11 @@
 
 Facts about data sets, no data. Every point is a fit by the recipe of ``fit`` (transitions: by a prototype), judged
 by up to 2,500 people whom training never saw: pairs by NDCG@100 with a fifth of a person's items hidden, transitions
-by NDCG@20 of a person's last item. Repeated by the benchmark ``planning``.
+by NDCG@20 of a person's last item. Repeated by the benchmark ``planning``. The noise had the σ of a fit, drawn by a
+seeded float sampler.
+
+All pairs of a person's items were counted. Where at most 100 sampled items of a person are, as in a fit, nine points
+that were measured again on three of the data sets moved by at most 0.01.
 """
 
 from importlib.resources import files

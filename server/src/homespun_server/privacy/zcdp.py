@@ -18,7 +18,6 @@ DEFAULT_DELTA = 1e-6
 """δ where none is given: well below one in the number of users of most fleets."""
 
 _SMALLEST_RHO = 1e-12
-_BISECTIONS = 200
 _ORDER_RANGE = (-20.0, 30.0)
 """Natural logarithms of α − 1 between which the best order is sought."""
 
@@ -45,14 +44,9 @@ def rho_for(epsilon: float, delta: float) -> float:
     Raises:
         PrivacyParameterError: If ε is not finite and positive or δ is not in (0, 1).
     """
-    check_parameters(epsilon, delta)
+    check_spendable(epsilon, delta)
     low, high = _SMALLEST_RHO, max(1.0, 2 * epsilon)
-    if delta_of(low, epsilon) > delta:
-        raise PrivacyParameterError(
-            f"ε = {epsilon} with δ = {delta} leaves no budget that can be spent; choose a larger ε or δ."
-        )
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if delta_of(middle, epsilon) <= delta else (low, middle)
     return low
 
@@ -67,8 +61,7 @@ def epsilon_of(rho: float, delta: float) -> float:
         raise PrivacyParameterError(f"ρ is {rho}; a loss that was spent is finite and not negative.")
     _check_delta(delta)
     low, high = 0.0, rho + 2 * math.sqrt(-rho * math.log(delta)) + 1e-9
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (low, middle) if delta_of(rho, middle) <= delta else (middle, high)
     return high
 
@@ -94,6 +87,19 @@ def check_parameters(epsilon: float, delta: float) -> None:
             f"ε is {epsilon}; it must be finite and positive. For a model without a guarantee use --non-private."
         )
     _check_delta(delta)
+
+
+def check_spendable(epsilon: float, delta: float) -> None:
+    """Refuse an (ε, δ) that promises nothing, or leaves nothing that could be spent.
+
+    Raises:
+        PrivacyParameterError: If ε is not finite and positive, δ is not in (0, 1), or both are too small.
+    """
+    check_parameters(epsilon, delta)
+    if delta_of(_SMALLEST_RHO, epsilon) > delta:
+        raise PrivacyParameterError(
+            f"ε = {epsilon} with δ = {delta} leaves no budget that can be spent; choose a larger ε or δ."
+        )
 
 
 def _check_delta(delta: float) -> None:

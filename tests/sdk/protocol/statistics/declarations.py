@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from homespun.protocol.statistics import standard
@@ -96,6 +97,9 @@ def archetypes(draw: st.DrawFn) -> Statistic:
     centroids = draw(st.lists(coordinates, min_size=1, max_size=4))
     return standard.archetypes(counted, centroids, rule(draw), max_items=draw(most))
 
+
+HALF = settings(max_examples=settings().max_examples // 2)
+"""For what is tested form by form: there are many."""
 
 Declare = Callable[[st.DrawFn], Statistic]
 

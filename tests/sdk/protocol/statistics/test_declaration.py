@@ -34,7 +34,7 @@ from homespun.protocol.statistics.declaration import (
 from homespun.protocol.statistics.encoding import Encoder
 from homespun.protocol.statistics.grid import GRID, MAX_BOUND
 from homespun.protocol.statistics.standard import STANDARD
-from tests.sdk.protocol.statistics.declarations import DIGEST, FORMS, Declare, declared, universe
+from tests.sdk.protocol.statistics.declarations import DIGEST, FORMS, HALF, Declare, declared, universe
 
 COUNTS = standard.item_counts(universe(3))
 replace = msgspec.structs.replace
@@ -47,6 +47,7 @@ def read(statistic: Statistic, **changes: Any) -> Statistic:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@HALF
 @given(st.data())
 def test_a_declaration_is_another_after_reading_it(form: Declare, data: st.DataObject) -> None:
     statistic = data.draw(declared(form))

@@ -12,7 +12,7 @@ from homespun.protocol.statistics.histories import Histories
 from homespun.protocol.statistics.standard import STANDARD, item_context, item_counts, metric_sums
 from tests.conftest import Runs
 from tests.sdk.protocol.statistics import reference
-from tests.sdk.protocol.statistics.declarations import FORMS, Declare, cases, universe, wide
+from tests.sdk.protocol.statistics.declarations import FORMS, HALF, Declare, cases, universe, wide
 from tests.sdk.protocol.statistics.people import Did, Person, adversary, histories, person, together
 
 ITEMS = 300
@@ -42,6 +42,7 @@ def check_order(statistic: Statistic, found: Contributions, people: int) -> None
 
 
 @pytest.mark.parametrize("form", FORMS)
+@HALF
 @given(st.data())
 def test_what_a_person_adds_differs_from_the_definition(form: Declare, data: st.DataObject) -> None:
     statistic, people = data.draw(cases(form))

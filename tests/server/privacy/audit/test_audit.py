@@ -7,6 +7,7 @@ checked in ``test_design``), so a tenth of the hundred runs may miss one and har
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def no_clipping(patch: pytest.MonkeyPatch) -> None:
 def a_person_counted_twice(patch: pytest.MonkeyPatch) -> None:
     once = Population.histories
 
-    def twice(population: Population, cohort: Cohort, *rest: int, **options: object) -> Iterator[Histories]:
+    def twice(population: Population, cohort: Cohort, *rest: Any, **options: Any) -> Iterator[Histories]:
         for histories in once(population, cohort, *rest, **options):
             yield histories
             yield histories
@@ -108,9 +109,7 @@ def test_a_fault_goes_unnoticed(fault: Fault, runs: Runs, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("statistic", CANARIES)
 @pytest.mark.parametrize("fault", [half_the_noise, no_clipping, a_person_counted_twice])
-def test_a_fault_is_none(
-    statistic: str, fault: Fault, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_is_none(statistic: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every fault here makes everybody weigh as much as it is said to: it is a fault of this very path."""
     canaries = CANARIES[statistic](200)
     right = norms_of_sums(canaries)

@@ -1,6 +1,7 @@
 """What would make an audit prove more, or less, than the theorem it stands on."""
 
 import math
+from typing import Any
 
 import pytest
 from scipy.stats import binom
@@ -87,7 +88,7 @@ def test_guessing_blindly_shows_something(correct: int) -> None:
         {"delta": 1.1},
     ],
 )
-def test_impossible_counts_are_taken_for_evidence(wrong: dict[str, float]) -> None:
-    numbers = {"canaries": 100, "guesses": 10, "correct": 5, "epsilon": 1.0, "delta": 0.0, **wrong}
+def test_impossible_counts_are_taken_for_evidence(wrong: dict[str, Any]) -> None:
+    numbers: dict[str, Any] = {"canaries": 100, "guesses": 10, "correct": 5, "epsilon": 1.0, "delta": 0.0, **wrong}
     with pytest.raises(MisuseError, match="counts must ascend"):
         p_value(**numbers)

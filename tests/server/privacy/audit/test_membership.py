@@ -92,7 +92,7 @@ def test_the_order_of_targets_or_the_scale_of_tables_decides() -> None:
     assert scores(Tables(7 * tables.encoder, tables.decoder, tables.bias), targets) == pytest.approx(found)
 
 
-def by_definition(members: Integers, others: Integers) -> tuple[float, float]:
+def by_definition(members: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
     wins = [(one > other) + (one == other) / 2 for one in members for other in others]
     gaps = [(members >= t).mean() - (others >= t).mean() for t in np.unique(np.concatenate([members, others]))]
     gaps += [(members > t).mean() - (others > t).mean() for t in np.unique(np.concatenate([members, others]))]

@@ -6,7 +6,9 @@ import multiprocessing
 import pickle
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
 
@@ -15,7 +17,7 @@ import pytest
 from homespun.errors import MisuseError
 from homespun.testing import FakeClock
 from homespun_server.errors import BudgetExceededError, PrivacyParameterError, ReservationEndedError, StoreError
-from homespun_server.privacy.ledger import BudgetPolicy, Charge, MemoryLog, one_off_budget
+from homespun_server.privacy.ledger import BudgetPolicy, Charge, MemoryLog, Reservation, one_off_budget
 from tests.server.privacy.ledger.support import DAY, DIGEST, HELD_OUT, TRAINING, Rig, ledger_on, spend_of, window
 
 THOUSANDTH = Fraction(1, 1000)
@@ -170,13 +172,21 @@ def test_a_cancelled_reservation_is_spent_or_cancelled_again() -> None:
     assert rig.ledger.state().held == ()
 
 
+@contextmanager
+def failing(reservation: Reservation) -> Iterator[None]:
+    """Use a reservation in a program that fails."""
+    with reservation:
+        yield
+        raise RuntimeError
+
+
 def test_an_exception_keeps_what_was_not_spent() -> None:
     rig = Rig()
     before = rig.ledger.state().left()
     assert before is not None
-    with pytest.raises(RuntimeError), rig.ledger.reserve([((), before)], "fit") as reservation:
+    reservation = rig.ledger.reserve([((), before)], "fit")
+    with pytest.raises(RuntimeError), failing(reservation):
         spent = reservation.spend(spend_of(before / 3)).spend.rho
-        raise RuntimeError
     assert rig.ledger.state().left() == before - spent
 
 
@@ -194,9 +204,8 @@ class Failing(MemoryLog):
 def test_a_store_that_fails_hides_what_went_wrong_before() -> None:
     log = Failing()
     ledger = ledger_on(log, FakeClock(), BudgetPolicy(epsilon=1.0))
-    with pytest.raises(RuntimeError) as caught, ledger.reserve([((), THOUSANDTH)], "fit"):
+    with pytest.raises(RuntimeError) as caught, failing(ledger.reserve([((), THOUSANDTH)], "fit")):
         log.broken = True
-        raise RuntimeError
     assert "holds until it expires" in caught.value.__notes__[0]
     log.broken = False
     with pytest.raises(StoreError), ledger.reserve([((), THOUSANDTH)], "fit"):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from homespun.errors import MisuseError
 from homespun_server.errors import PrivacyParameterError
-from homespun_server.privacy.zcdp import DEFAULT_DELTA, check_parameters, rho_for
+from homespun_server.privacy.zcdp import DEFAULT_DELTA, check_parameters, check_spendable, rho_for
 
 DAY = 86_400
 MAX_DAYS = 36_525
@@ -60,8 +60,9 @@ class BudgetPolicy:
                 f"the period is {self.period!r}; it must be 'month', 'once' or 1 to {MAX_DAYS} days."
             )
         check_parameters(1.0, self.delta)
-        # Both are computed here, so that a ceiling that allows nothing is refused now and not at the first spend.
-        self.ceiling, self.lifetime_ceiling  # noqa: B018
+        for epsilon in (self.epsilon, self.lifetime):
+            if epsilon is not None:
+                check_spendable(epsilon, self.delta)
 
     @cached_property
     def ceiling(self) -> Fraction | None:
