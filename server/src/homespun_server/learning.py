@@ -37,7 +37,7 @@ from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.publishing.figures import Figure, Quality, number_of_users, released_quality
 from homespun_server.statistics.cohort import Cohort
 from homespun_server.statistics.interactions import Interactions
-from homespun_server.statistics.likes import Likes
+from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes
 from homespun_server.statistics.population import Population
 from homespun_server.statistics.raw import Raw
 from homespun_server.statistics.sums import UserSum, sum_metrics, sum_over_people
@@ -208,7 +208,7 @@ def release_metrics(
         budget: The budget to spend.
         observer: Called with (step, done, in all).
     """
-    statistic = metric_sums(METRICS)
+    statistic = metric_sums(METRICS, who=f"people with {MIN_TEST_LIKES} likes or more")
     total = sum_metrics(statistic, metrics.for_the_operator(), Cohort.held_out(options.test_share))
     return released_quality(_release(total, Fraction(1), budget, observer), learned.model)
 

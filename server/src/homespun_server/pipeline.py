@@ -90,21 +90,24 @@ def fit(
     wanted = _wanted(epsilon, delta, metrics_epsilon, options, account, non_private=non_private)
     folder = Path(out)
     check_replaceable(folder / BUNDLE_FOLDER)
+    catalogue_given = None
+    if isinstance(interactions, Interactions):
+        _check_nothing_is_ignored(items, interaction_columns, item_columns, skip_bad_rows or None)
+        _check_catalogue_is_public(interactions, private=wanted is not None)
+    elif items is not None:
+        catalogue_given = _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
+    elif wanted is not None:
+        raise MisuseError(_CATALOGUE_TELLS)
     with ExitStack() as stack:
-        # Before anything is read: a budget that does not allow it must not cost a look at people's data.
+        # Before anything about people is read: what the budget does not allow must not cost a look at them.
         allowed = None
         if wanted is not None:
             allowed = stack.enter_context(granted(wanted, account, folder, f"fit {options.name}"))
-        if isinstance(interactions, Interactions):
-            _check_nothing_is_ignored(items, interaction_columns, item_columns, skip_bad_rows or None)
-        else:
-            given = None if items is None else _read_items(items, item_columns, skip_bad_rows=skip_bad_rows)
-            if given is None and allowed is not None:
-                raise MisuseError(_CATALOGUE_TELLS)
+        if not isinstance(interactions, Interactions):
             columns = interaction_columns or InteractionColumns()
-            read = Interactions.read(interactions, columns, items=given, skip_bad_rows=skip_bad_rows)
+            read = Interactions.read(interactions, columns, items=catalogue_given, skip_bad_rows=skip_bad_rows)
             interactions = stack.enter_context(read)
-        _check_catalogue_is_public(interactions, private=allowed is not None)
+            _check_catalogue_is_public(interactions, private=wanted is not None)
         work = _Work(interactions, folder, options, observer or _silent, clock(), allowed)
         return work.fit(with_metrics=metrics_epsilon is not None)
 

@@ -12,14 +12,14 @@ from rich.console import Console
 from homespun.protocol.statistics.declaration import Statistic
 from homespun.protocol.statistics.schema import json_schema
 from homespun.protocol.statistics.standard import STANDARD
-from homespun_server.cli.statistics import BY_NAME, add_to, facts, parameters
+from homespun_server.cli.statistics import BY_NAME, configure, facts, parameters
 
 
 def command(*arguments: str, width: int = 100) -> str:
-    """Run the command as it is registered, and return what it writes."""
+    """Run the command as it is configured, and return what it writes."""
     parser = argparse.ArgumentParser()
-    add_to(parser.add_subparsers(required=True))
-    options = parser.parse_args(["statistics", *arguments])
+    configure(parser)
+    options = parser.parse_args(arguments)
     console = Console(file=io.StringIO(), width=width)
     options.run(options, console)
     assert isinstance(console.file, io.StringIO)

@@ -11,6 +11,7 @@ from homespun.protocol.bundle import HistoryRule
 from homespun.protocol.events import Event, in_order
 from homespun.protocol.statistics.declaration import LikeRule
 from homespun.protocol.statistics.likes import in_favour, liked
+from tests.sdk.protocol.statistics.declarations import HALF
 from tests.sdk.protocol.statistics.people import KINDS, WEIGHTS, Did, Person, histories, person
 
 UNDECLARED = "hover"
@@ -64,7 +65,8 @@ def test_a_device_ranks_by_other_likes_than_it_adds(recorded: list[Event], rule:
     assert set(owners.tolist()) <= {0}
 
 
-@given(st.lists(events, max_size=4), rules)
+@HALF
+@given(st.lists(events, max_size=3), rules)
 def test_somebody_elses_events_change_what_is_liked(everybody: list[list[Event]], rule: LikeRule) -> None:
     owners, items = liked(histories([as_history(recorded) for recorded in everybody]), rule)
     for place, recorded in enumerate(everybody):

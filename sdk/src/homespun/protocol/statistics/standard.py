@@ -231,14 +231,17 @@ def archetypes(
     )
 
 
-def metric_sums(names: Sequence[str]) -> Statistic:
-    """Declare sums of people's metrics, each in 0..1, and their number, so that means can be released."""
+def metric_sums(names: Sequence[str], who: str = "people") -> Statistic:
+    """Declare sums of the metrics of people, each in 0..1, and their number, so that means can be released.
+
+    ``who`` says in words which people are measured.
+    """
     return _declare(
         Metrics(names=tuple(names)),
         NO_ITEMS,
         _LIKES,
         name="metric-sums",
-        counts=f"the sums over people of {', '.join(names)}, and how many people there are",
+        counts=f"the sums over {who} of {', '.join(names)}, and how many they are",
         purpose="state how good a model is",
         description="Adds how well the model would have served you, as numbers between 0 and 1, made small enough "
         "that they are not told apart from the noise.",
