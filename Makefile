@@ -59,6 +59,7 @@ lint: setup ## Check style, types, layers, locks and documentation
 	$(RUN) -m mypy --strict $(SOURCES)
 	$(VENV)/$(BIN)/lint-imports
 	$(RUN) -m tools.check_lock
+	$(RUN) -m tools.statistics_reference --check
 	$(RUN) -m tools.build_docs
 
 .PHONY: docs
