@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import footprint, latency, planning, privacy, profile, quality, release, statistics
+from benchmarks import footprint, latency, membership, planning, privacy, profile, quality, release, statistics
 from benchmarks.result import Section, as_table, machine, write_result
 from benchmarks.workspace import ROOT, Workspace, make_cache
 from homespun_server.display import progress
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Workspace], Sequence[Section]]] = {
     "footprint": footprint.run,
     "latency": latency.run,
     "release": release.run,
+    "membership": membership.run,
     "planning": planning.run,
     "profile": profile.run,
     "statistics": statistics.run,

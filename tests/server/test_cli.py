@@ -75,7 +75,7 @@ def test_other_column_names_are_not_found(fleet: Path, tmp_path: Path) -> None:
         (("--epsilon", "nan"), "ε is"),
         (("--non-private", "--test-share", 1), "test_share"),
         (("--non-private", "--min-weight", "nan"), "min_weight"),
-        (("--non-private", "--delta", 1e-9), "promises nothing"),
+        (("--non-private", "--delta", 1e-9), "promise nothing without"),
         (("--non-private", "--columns", "user"), "ROLE=COLUMN"),
         (("--non-private", "--columns", "user="), "needs a column"),
         (("--non-private", "--columns", "user=who"), "'who'"),

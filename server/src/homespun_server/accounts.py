@@ -111,7 +111,7 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
     place = account or own
     with open_ledger(place.store, place.data_set, create=account is None) as ledger:
         if account is None:
-            _keep_counting(ledger, delta)
+            _keep_counting(ledger, wanted.delta)
         policy = ledger.state().policy
         if wanted.delta not in (None, policy.delta):
             raise LedgerError(
@@ -122,10 +122,10 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
             yield Granted(reservation, wanted, ledger)
 
 
-def _keep_counting(ledger: BudgetLedger, delta: float) -> None:
-    """Open the ledger beside the results if it is not, with no ceiling, at the latest fit's δ."""
+def _keep_counting(ledger: BudgetLedger, delta: float | None) -> None:
+    """Open the ledger beside the results if it is not, with no ceiling, at the δ that a fit named last."""
     if not ledger.opened:
-        ledger.open(BudgetPolicy(delta=delta))
+        ledger.open(BudgetPolicy(delta=DEFAULT_DELTA if delta is None else delta))
     policy = ledger.state().policy
-    if policy.delta != delta:
+    if delta is not None and delta != policy.delta:
         ledger.change(replace(policy, delta=delta), "the δ of the latest fit")

@@ -14,6 +14,7 @@
     │   └── LedgerError              a ledger is not there, is damaged, or is of a newer program
     ├── StoreError                   the operator's database
     │   └── ConflictError            somebody else wrote first
+    ├── ClaimRefutedError            an audit contradicts a claim of privacy
     ├── TrainingError                the data allow no model
     └── OutputError                  a result cannot be put where it was asked for
 
@@ -29,6 +30,7 @@ from homespun.errors import HomespunError, MisuseError, UntrustedInputError
 __all__ = [
     "BudgetError",
     "BudgetExceededError",
+    "ClaimRefutedError",
     "ConflictError",
     "DataError",
     "LedgerError",
@@ -101,6 +103,10 @@ class StoreError(HomespunError):
 
 class ConflictError(StoreError):
     """Somebody else wrote first; nothing was written. Read again and decide again."""
+
+
+class ClaimRefutedError(HomespunError):
+    """An audit shows more of people than is claimed: the build that was audited must not release anything."""
 
 
 class TrainingError(HomespunError):

@@ -21,6 +21,7 @@ from homespun.protocol.events import KIND
 from homespun.protocol.statistics.declaration import MAX_PAIRED, LikeRule, Universe, universe_of
 from homespun.protocol.statistics.published import item_weights
 from homespun.protocol.statistics.standard import item_counts, item_pairs, metric_sums
+from homespun_server.errors import TrainingError
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import (
     PlainT,
@@ -176,8 +177,16 @@ def learn(data: FitData, options: FitOptions, budget: Reservation | None, observ
         options: What a fit may vary.
         budget: The budget to spend; None for exact sums, marked non-private.
         observer: Called with (step, done, in all).
+
+    Raises:
+        BudgetError: If the budget does not allow a release.
+        TrainingError: If the data allow no model; before any release, if the catalogue allows none.
     """
     items = catalogue(data.interactions.items)
+    if len(items.value) < 2:  # noqa: PLR2004 - a pair
+        raise TrainingError(
+            f"the catalogue has {len(items.value)} item, and a model needs at least two. Nothing was released."
+        )
     counted = item_counts(universe_of(items.value.ids), data.rule)
     (count_sum,) = sum_over_people([counted], data.population, data.training, observer=observer)
     counts = _release(count_sum, COUNTS_SHARE, budget, observer)

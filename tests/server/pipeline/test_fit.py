@@ -67,7 +67,7 @@ def test_the_report_on_disk_is_another_or_does_not_say_what_it_is(
     assert msgspec.json.decode(raw, type=Report, strict=True) == fitted.report
     stated = json.loads(raw)
     assert list(stated) == list(Report.__struct_fields__)
-    assert (stated["schema"], stated["non_private"], stated["notice"]) == (1, True, NOTICE)
+    assert (stated["schema"], stated["non_private"], stated["notice"]) == (2, True, NOTICE)
     with closing(Bundle.open(fitted.bundle)) as bundle:
         assert bundle.privacy == fitted.report.privacy
     sizes = {name: len(content) for name, content in contents(fitted.bundle).items()}
@@ -235,17 +235,6 @@ def test_whether_there_is_a_bundle_tells_of_a_test_user(
     fitted = fit(table, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0)
     assert fitted.report.quality is None
     assert any("quality was not measured" in warning for warning in fitted.report.warnings)
-
-
-def test_a_second_fit_about_the_same_people_is_not_mentioned(
-    fleet: Path, fleet_catalogue: Path, tmp_path: Path
-) -> None:
-    options = FitOptions(test_share=0.0)
-    first = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0, options=options)
-    assert not any("earlier private bundle" in warning for warning in first.report.warnings)
-    second = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0, options=options)
-    (warning,) = [warning for warning in second.report.warnings if "earlier private bundle" in warning]
-    assert "together they are ε = 1.45" in warning
 
 
 def test_a_delta_that_protects_nobody_is_passed_over(fleet: Path, fleet_catalogue: Path, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from homespun.errors import MisuseError
-from homespun_server import FitOptions, InteractionColumns, Interactions, ItemColumns, Items, fit
+from homespun_server import Account, FitOptions, InteractionColumns, Interactions, ItemColumns, Items, fit
 from homespun_server.errors import DataError, OutputError, PrivacyParameterError
 from homespun_server.privacy import release as release_module
+from tests.server.pipeline.support import account_beside, check_nothing_is_lost
 from tests.server.publishing.support import contents
 from tests.server.support import Row, write_table
 
@@ -20,6 +21,12 @@ def no_noise_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("noise was drawn")
 
     monkeypatch.setattr(release_module, "add_discrete_gaussian", refuse)
+
+
+def check_nothing_was_made(out: Path) -> None:
+    """Check that there is a ledger and nothing else, and nothing is in it."""
+    assert not {path.name for path in out.iterdir()} - {"budget.sqlite", "budget.sqlite-shm", "budget.sqlite-wal"}
+    check_nothing_is_lost(account_beside(out))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,11 @@ def no_noise_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"epsilon": math.nan}, "ε is"),
         ({"epsilon": 1.0, "delta": 0.0}, "δ is"),
         ({"epsilon": 1.0, "delta": 1.5}, "δ is"),
-        ({"non_private": True, "delta": 1e-9}, "promises nothing"),
+        ({"non_private": True, "delta": 1e-9}, "promise nothing without"),
+        ({"non_private": True, "metrics_epsilon": 1.0}, "promise nothing without"),
+        ({"non_private": True, "account": Account("budget.sqlite", "shop")}, "promise nothing without"),
+        ({"epsilon": 1.0, "metrics_epsilon": 0.0}, "ε is"),
+        ({"epsilon": 1.0, "metrics_epsilon": 1.0, "options": FitOptions(test_share=0.0)}, "keep some aside"),
     ],
 )
 def test_a_fit_without_a_clear_privacy_starts(
@@ -55,7 +66,7 @@ def test_a_universe_that_people_chose_is_called_private(fleet: Path, tmp_path: P
         pytest.raises(MisuseError, match="public catalogue"),
     ):
         fit(interactions, out=tmp_path / "out", epsilon=1.0)
-    assert not (tmp_path / "out").exists()
+    check_nothing_was_made(tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +134,7 @@ def test_a_table_of_interactions_passes_for_the_public_catalogue(fleet: Path, tm
     twin.write_bytes(fleet.read_bytes())
     with pytest.raises(MisuseError, match="public catalogue"):
         fit(fleet, items=twin, item_columns=columns, skip_bad_rows=True, out=tmp_path / "out", epsilon=1.0)
-    assert not (tmp_path / "out").exists()
+    check_nothing_was_made(tmp_path / "out")
 
 
 def test_a_bad_row_or_a_missing_column_is_passed_over(fleet_catalogue: Path, tmp_path: Path) -> None:
@@ -140,4 +151,4 @@ def test_a_bad_row_or_a_missing_column_is_passed_over(fleet_catalogue: Path, tmp
         )
     with pytest.raises(DataError, match="missing"):
         fit(tmp_path / "missing.csv", items=fleet_catalogue, out=tmp_path / "out", epsilon=1.0)
-    assert not (tmp_path / "out").exists()
+    check_nothing_was_made(tmp_path / "out")

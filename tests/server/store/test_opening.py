@@ -106,7 +106,7 @@ def test_a_postgresql_that_others_use_too_is_refused_or_changed(on_postgresql: s
 
 def test_a_newer_store_is_opened(place: str) -> None:
     open_store(place).close()
-    run(place, f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
+    run(place, "UPDATE homespun_version SET version_num = '0999'")
     for create in (True, False):
         with pytest.raises(StoreError, match=r"newer homespun-server \(its version is '0999'\)"):
             open_store(place, create=create)

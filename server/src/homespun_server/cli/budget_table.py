@@ -13,6 +13,8 @@ MOST_PERIODS = 24
 """Bars, and periods in the table; all are in the JSON."""
 
 _WIDTH = 40
+_DATE = 10
+_WIDTHS = {"date": _DATE, "statistic": 12}
 
 
 def budget_view(report: BudgetReport) -> RenderableType:
@@ -30,21 +32,18 @@ def budget_view(report: BudgetReport) -> RenderableType:
 
 def _spends(report: BudgetReport) -> Table:
     table = Table(title="Spent", box=box.SIMPLE_HEAD)
-    for heading in ("period", "charge", "time", "for", "statistic", "users"):
-        table.add_column(heading)
+    for heading in ("period", "date", "for", "statistic", "users"):
+        table.add_column(heading, overflow="fold", min_width=_WIDTHS.get(heading))
     table.add_column("σ / bound", justify="right")
-    table.add_column("ρ (zCDP)", justify="right")
+    table.add_column("ρ (zCDP)", justify="right", no_wrap=True)
     for period in report.periods[-MOST_PERIODS:]:
-        if not period.spends:
-            continue
         for position, spend in enumerate(period.spends):
-            cells = (str(spend.charge), spend.time, spend.purpose, spend.statistic, spend.users)
-            label = "" if position else period.label
-            noise, rho = f"{spend.sigma / spend.l2_bound:.3f}", _real(spend.rho)
-            table.add_row(*map(Text, (label, *cells, noise, rho)))
-        together = ("", "", "", "together, for the user who loses most", "", "")
-        table.add_row(*map(Text, (*together, f"ε = {figure(period.spent.epsilon)}", figure(period.spent.rho))))
-        table.add_section()
+            cells = ("" if position else period.label, spend.time[:_DATE], spend.purpose, spend.statistic, spend.users)
+            table.add_row(*map(Text, (*cells, f"{spend.sigma / spend.l2_bound:.3f}", _real(spend.rho))))
+        if period.spends:
+            loss = f"ε = {figure(period.spent.epsilon)}"
+            table.add_row(*map(Text, ("", "", "together", loss, "", "", figure(period.spent.rho))))
+            table.add_section()
     return table
 
 

@@ -1,20 +1,18 @@
 """``homespun-server fit``: train a bundle from interactions, or from the catalogue alone."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
 from homespun.errors import MisuseError
 from homespun_server.accounts import Account
+from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
 from homespun_server.pipeline import fit, fit_content
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
-from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 
 _DEFAULTS = FitOptions()
 
@@ -43,8 +41,8 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
             metrics_epsilon=options.metrics_epsilon,
             account=_account(options),
             options=settings,
-            interaction_columns=_interaction_columns(options),
-            item_columns=_item_columns(options),
+            interaction_columns=interaction_columns(options),
+            item_columns=item_columns(options),
             skip_bad_rows=options.skip_bad_rows,
             observer=observer,
         )
@@ -66,7 +64,7 @@ def _fit_content(options: argparse.Namespace, settings: FitOptions, console: Con
             options.items,
             out=options.out,
             options=settings,
-            item_columns=_item_columns(options),
+            item_columns=item_columns(options),
             skip_bad_rows=options.skip_bad_rows,
         )
     console.print(f"A bundle from the catalogue alone, at no privacy cost. To publish: {folder}", highlight=False)
@@ -76,29 +74,6 @@ def _account(options: argparse.Namespace) -> Account | None:
     if (options.store is None) != (options.data_set is None):
         raise MisuseError("--store and --data-set name a budget ledger together; give both, or neither.")
     return None if options.store is None else Account(options.store, options.data_set)
-
-
-def _interaction_columns(options: argparse.Namespace) -> InteractionColumns:
-    mapping = _mapping(options.columns, {"user", "item", "time", "kind", "weight"}, "--columns")
-    return msgspec.structs.replace(InteractionColumns(context=tuple(options.context)), **mapping)
-
-
-def _item_columns(options: argparse.Namespace) -> ItemColumns:
-    mapping = _mapping(options.item_columns, {"item", "title", "tags", "text"}, "--item-columns")
-    return msgspec.structs.replace(ItemColumns(), **mapping)
-
-
-def _mapping(pairs: Sequence[str], roles: set[str], option: str) -> dict[str, str | None]:
-    """Read ``role=column`` pairs; an empty column leaves an optional role unfilled."""
-    mapping: dict[str, str | None] = {}
-    for pair in pairs:
-        role, separator, column = pair.partition("=")
-        if not separator or role not in roles:
-            raise MisuseError(f"{option} takes ROLE=COLUMN with a role of {', '.join(sorted(roles))}; got {pair!r}.")
-        if not column and role in {"user", "item"}:
-            raise MisuseError(f"{option}: {role} needs a column.")
-        mapping[role] = column or None
-    return mapping
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -127,9 +102,4 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--max-items", type=int, metavar="M", default=_DEFAULTS.max_items, help="in the model (3000)")
     command.add_argument("--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="rank (64)")
-    command.add_argument(
-        "--columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="user, item, time, kind, weight"
-    )
-    command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="context columns")
-    command.add_argument("--item-columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="item, title, tags, text")
-    command.add_argument("--skip-bad-rows", action="store_true", help="leave them out and count them")
+    add_table_options(command)

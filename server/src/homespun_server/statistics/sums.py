@@ -27,8 +27,8 @@ from homespun_server.statistics.cohort import Cohort
 from homespun_server.statistics.population import BATCH_EVENTS, Population
 from homespun_server.statistics.translation import Translation
 
-MOST_CELLS = 1 << 21
-"""Cells that are held at once, as far as people can be told apart: a few hundred megabytes while encoding."""
+MOST_CELLS = 1 << 18
+"""Cells that are held at once, as far as people can be told apart: a few megabytes, which caches hold."""
 
 Observer = Callable[[str, int, int], None]
 """Called with (step, events read, events in all)."""

@@ -47,9 +47,9 @@ def _url_of(url_or_path: str | Path) -> URL:
         return _file_url(text)
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        # The text itself may hold a password.
-        raise MisuseError("the store's URL is malformed; write postgresql://USER@HOST/DATABASE.") from error
+    except (ArgumentError, ValueError):
+        # The text may hold a password, and so may what the parser says of it.
+        raise MisuseError("the store's URL is malformed; write postgresql://USER@HOST/DATABASE.") from None
     if url.get_backend_name() == "sqlite" and not url.query:
         return _file_url(url.database or "")
     if url.get_backend_name() != "postgresql":

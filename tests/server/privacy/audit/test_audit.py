@@ -17,6 +17,7 @@ from homespun.errors import MisuseError
 from homespun.protocol.statistics.cells import Cells
 from homespun.protocol.statistics.encoding import Contributions, Encoder
 from homespun.protocol.statistics.histories import Histories
+from homespun_server.errors import ClaimRefutedError
 from homespun_server.privacy import release as release_module
 from homespun_server.privacy.audit.canaries import CANARIES, Canaries
 from homespun_server.privacy.audit.design import Design, design_for
@@ -24,7 +25,6 @@ from homespun_server.privacy.audit.run import Claim, Outcome, audit, right_guess
 from homespun_server.privacy.audit.series import (
     CANARIES_USED,
     EPSILON_AUDITED,
-    ClaimRefutedError,
     audit_series,
     check_claims,
 )

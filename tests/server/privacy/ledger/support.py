@@ -18,8 +18,8 @@ MAY_1 = 1_746_057_600.0
 DIGEST = "ab" * 32
 BOUND = 8192
 
-TRAINING = (Membership("split:1", "training", 1),)
-HELD_OUT = (Membership("split:1", "held-out", 1),)
+TRAINING: Path = (Membership("split:1", "training", 1),)
+HELD_OUT: Path = (Membership("split:1", "held-out", 1),)
 
 
 def window(number: int, at_most: int = 2, group: str = "windows:2025/4") -> Path:

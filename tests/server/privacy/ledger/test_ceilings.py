@@ -185,8 +185,9 @@ def test_leap_days_and_the_turn_of_the_year_are_forgotten() -> None:
 def test_changing_the_policy_to_and_fro_renews_the_period() -> None:
     rig = Rig(MONTHLY)
     rig.spend(WHOLE)
-    for period in ("once", 1, "month", 36_525, "month"):
-        rig.ledger.change(BudgetPolicy(epsilon=1.0, period=period), "to and fro")  # type: ignore[arg-type]
+    periods: tuple[Period, ...] = ("once", 1, "month", 36_525, "month")
+    for period in periods:
+        rig.ledger.change(BudgetPolicy(epsilon=1.0, period=period), "to and fro")
         assert rig.reopened().state().spent > 0
         with pytest.raises(BudgetExceededError):
             rig.spend(WHOLE / 2)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from homespun.errors import HomespunError
+from homespun_server.errors import ClaimRefutedError
 from homespun_server.privacy.audit.bound import SIGNIFICANCE
 from homespun_server.privacy.audit.canaries import CANARIES
 from homespun_server.privacy.audit.design import FACTOR, Design, design_for
@@ -19,10 +19,6 @@ EPSILON_AUDITED = 2.0
 
 ENOUGH_POWER = 0.95
 """An audit that catches a fault less often than this says so."""
-
-
-class ClaimRefutedError(HomespunError):
-    """An audit shows more of people than is claimed: the build that was audited must not release anything."""
 
 
 class Audited(msgspec.Struct, frozen=True):
