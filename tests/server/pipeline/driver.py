@@ -13,7 +13,8 @@ OPTIONS = FitOptions(test_share=0.0, dimensions=4, max_items=20)
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def hang(*_: object, **__: object) -> None:

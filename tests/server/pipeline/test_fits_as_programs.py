@@ -27,20 +27,22 @@ def account(tmp_path: Path) -> Account:
 
 @contextmanager
 def program(repository: Path, *arguments: object) -> Iterator["subprocess.Popen[str]"]:
-    """Start a program and wait until it is ready; it is killed at the end."""
+    """Start a program that fits when it is told to; it is killed at the end."""
     command = [sys.executable, "-m", "tests.server.pipeline.driver", *map(str, arguments)]
     with subprocess.Popen(command, cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert said(process) == "ready"
             yield process
         finally:
             process.kill()
 
 
-def begin(process: "subprocess.Popen[str]") -> None:
-    assert process.stdin
-    process.stdin.write("\n")
-    process.stdin.flush()
+def begin(*processes: "subprocess.Popen[str]") -> None:
+    """Wait until all are ready, and let them begin together."""
+    assert {said(process) for process in processes} == {"ready"}
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
 
 
 def said(process: "subprocess.Popen[str]") -> str:
@@ -92,8 +94,7 @@ def test_two_fits_at_once_share_a_budget_for_one(
             stack.enter_context(program(repository, fleet, fleet_catalogue, tmp_path / name, account.store))
             for name in ("one", "other")
         ]
-        for process in programs:
-            begin(process)
+        begin(*programs)
         answers = {name: said(process) for name, process in zip(("one", "other"), programs, strict=True)}
     assert sorted(answers.values()) == ["BudgetExceededError", "done"]
     for name, answer in answers.items():

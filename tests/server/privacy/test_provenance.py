@@ -51,7 +51,23 @@ class Box:
     content: object
 
 
-@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: (1, value), Box, lambda value: Box((value,))])
+class Structure(msgspec.Struct, frozen=True):
+    content: object
+
+
+WRAPS: tuple[Callable[[Any], object], ...] = (
+    lambda value: value,
+    lambda value: (1, value),
+    lambda value: ["text", 1.0, value],
+    lambda value: {"users": value},
+    Box,
+    Structure,
+    lambda value: Box((value,)),
+    lambda value: [Structure({1: (value,)})],
+)
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
 @pytest.mark.parametrize("secret", [Raw(USERS), user_sum([1, 2])])
 def test_something_exact_passes_for_public_or_is_derived(wrap: Callable[[Any], object], secret: object) -> None:
     with pytest.raises(MisuseError, match="is exact"):
@@ -74,9 +90,14 @@ def test_a_plain_value_cannot_be_fixed(value: Any) -> None:
     assert (fixed(value).kind, fixed(value).people, fixed(value).origin) == ("fixed", (), "fixed a priori")
 
 
-def test_a_release_passes_for_public() -> None:
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_release_passes_for_public(wrap: Callable[[Any], object]) -> None:
+    known, hidden = noisy([1]), noisy([1])
     with pytest.raises(MisuseError, match="about people"):
-        public(noisy([1]), "the newspaper")
+        public(wrap(hidden), "the newspaper")
+    with pytest.raises(MisuseError, match="about people"):
+        derive(lambda _: wrap(hidden), released(known))
+    assert derive(wrap, released(known)).releases == (known,)
 
 
 def test_a_public_value_has_no_source() -> None:

@@ -34,15 +34,14 @@ def _spends(report: BudgetReport) -> Table:
     table = Table(title="Spent", box=box.SIMPLE_HEAD)
     for heading in ("period", "date", "for", "statistic", "users"):
         table.add_column(heading, overflow="fold", min_width=_WIDTHS.get(heading))
-    table.add_column("σ / bound", justify="right")
     table.add_column("ρ (zCDP)", justify="right", no_wrap=True)
     for period in report.periods[-MOST_PERIODS:]:
         for position, spend in enumerate(period.spends):
             cells = ("" if position else period.label, spend.time[:_DATE], spend.purpose, spend.statistic, spend.users)
-            table.add_row(*map(Text, (*cells, f"{spend.sigma / spend.l2_bound:.3f}", _real(spend.rho))))
+            table.add_row(*map(Text, (*cells, _real(spend.rho))))
         if period.spends:
             loss = f"ε = {figure(period.spent.epsilon)}"
-            table.add_row(*map(Text, ("", "", "together", loss, "", "", figure(period.spent.rho))))
+            table.add_row(*map(Text, ("", "", "together", loss, "", figure(period.spent.rho))))
             table.add_section()
     return table
 

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from homespun.errors import MisuseError
 from homespun.protocol.statistics.declaration import Statistic
@@ -55,18 +56,33 @@ def kept(path: str | Path, ledger: BudgetLedger) -> Release:
         LedgerError: If the ledger is damaged or was not opened.
     """
     try:
-        table = pq.read_table(path)
-        statistic = msgspec.json.decode((table.schema.metadata or {})[_DECLARATION], type=Statistic)
-        values = table.column(_COLUMN).cast(pa.int64(), safe=True).to_numpy().astype(np.int64, casting="safe")
-    except (OSError, KeyError, TypeError, pa.ArrowException, msgspec.MsgspecError, MisuseError) as error:
+        statistic, values = _read(path)
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException, msgspec.MsgspecError, MisuseError) as error:
         raise ReleaseFileError(
             f"{path} is no kept release, or is damaged: {type(error).__name__}. Take a copy that is whole."
         ) from error
     digest = digest_of(values)
-    recorded = next((each for each in ledger.state().spends if each.released == digest), None)
-    if recorded is None:
+    found = [each for each in ledger.state().spends if each.released == digest]
+    if not found:
         raise ReleaseFileError(
             f"the ledger of {ledger.data_set!r} knows no release with the numbers in {path}: they were changed, or "
             "were released under another name. Nothing that nobody accounts for is a release."
         )
-    return restored(recorded, statistic, values)
+    # Few numbers can be drawn twice by chance, and the file does not say which release they are.
+    if len({each.spend for each in found}) > 1:
+        charges = ", ".join(str(each.charge) for each in found)
+        raise ReleaseFileError(
+            f"charges {charges} of {ledger.data_set!r} released the very numbers in {path}, so nobody can tell whom "
+            "they are about and what they cost. Release the statistic again."
+        )
+    return restored(found[0], statistic, values)
+
+
+def _read(path: str | Path) -> tuple[Statistic, NDArray[np.int64]]:
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    statistic = msgspec.json.decode((table.schema.metadata or {})[_DECLARATION], type=Statistic)
+    if table.schema.types != [pa.int64()]:
+        raise TypeError(f"{table.schema.types} where {_COLUMN} of int64 is kept")
+    # With a number missing they would become floats, which are refused here.
+    return statistic, table.column(_COLUMN).to_numpy().astype(np.int64, casting="safe")

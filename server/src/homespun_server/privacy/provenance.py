@@ -18,6 +18,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Generic, Literal, TypeVar, overload
 
+import msgspec
 import numpy as np
 
 from homespun.errors import MisuseError
@@ -35,6 +36,9 @@ Plain = str | int | float | Decimal | Fraction | tuple[str, ...] | None
 """What somebody can fix a priori: a few numbers and words, never an array."""
 
 PlainT = TypeVar("PlainT", bound=Plain)
+
+_LISTED = frozenset({str, float, int, tuple, type(None)})
+"""What stands in the lists of a catalogue, and is not looked into there."""
 
 _MADE_HERE = object()
 
@@ -76,11 +80,17 @@ class Sourced(Generic[T_co]):
                 "a Sourced is made by fixed(), public(), released(), non_private(), derive() or together(), never "
                 "directly."
             )
+        releases = {id(source) for source in self.people}
         for part in _parts(self.value):
             if isinstance(part, Raw | UserSum):
                 raise MisuseError(
                     f"a {type(part).__name__} is exact: release it, or let a figure through with non_private(), which "
                     "marks everything that is made from it."
+                )
+            if isinstance(part, Release) and id(part) not in releases:
+                raise MisuseError(
+                    "a Release is about people, and this value would not say that it comes from it; state it with "
+                    "released() and use derive()."
                 )
             if isinstance(part, Sourced):
                 raise MisuseError("a Sourced in a Sourced would hide where it comes from; use derive() or together().")
@@ -150,8 +160,6 @@ def public(value: T, source: str) -> Sourced[T]:
     """
     if not source.strip():
         raise MisuseError("name the source that makes it public; it will stand on the card.")
-    if isinstance(value, Release):
-        raise MisuseError("a Release is about people; state it with released().")
     return _made(value, public=(source,))
 
 
@@ -236,14 +244,26 @@ def _made(value: T, people: tuple[AboutPeople, ...] = (), public: tuple[str, ...
 
 
 def _parts(value: object) -> Iterator[object]:
-    """Yield a value and what it is made of, through tuples and dataclasses."""
+    """Yield a value and what it is made of: through tuples, lists, dictionaries, structures and dataclasses."""
     yield value
-    if isinstance(value, tuple):
-        for part in value:
-            yield from _parts(part)
-    elif is_dataclass(value) and not isinstance(value, type | Sourced | UserSum):
-        for attribute in fields(value):
-            yield from _parts(getattr(value, attribute.name))
+    for part in _contents(value):
+        yield from _parts(part)
+
+
+def _contents(value: object) -> Iterable[object]:
+    match value:
+        case tuple():
+            return value
+        case list():
+            # A catalogue's lists are long, and nothing in them is about people.
+            return [part for part in value if type(part) not in _LISTED]
+        case dict():
+            return value.values()
+        case msgspec.Struct():
+            return msgspec.structs.astuple(value)
+        case type() | Sourced() | UserSum() | Release():
+            return ()
+    return (getattr(value, each.name) for each in fields(value)) if is_dataclass(value) else ()
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

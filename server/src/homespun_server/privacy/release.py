@@ -20,7 +20,7 @@ from homespun_server.privacy.ledger.state import RecordedSpend
 from homespun_server.privacy.mechanisms import Progress, add_discrete_gaussian
 from homespun_server.privacy.spend import MECHANISM, Spend
 from homespun_server.privacy.zcdp import gaussian_rho, sigma_for
-from homespun_server.statistics.cohort import Path
+from homespun_server.statistics.cohort import Path, mark_of
 from homespun_server.statistics.sums import UserSum
 
 _MADE_HERE = object()
@@ -82,9 +82,12 @@ def release(total: UserSum, *, rho: Fraction, budget: Reservation, progress: Pro
 
     Raises:
         BudgetExceededError: If the budget does not allow it; no noise is drawn and nothing is released.
+        MisuseError: If people's windows were chosen by another secret than the data set's, or the sum and the noise
+            could wrap; nothing is charged or released.
         ReservationEndedError: If the reservation was closed or cancelled, or has expired; likewise.
     """
     statistic = total.statistic
+    _check_windows(total, budget)
     sigma = sigma_for(statistic.l2_bound, rho)
     statistic.check_capacity(sigma)
     spend = Spend(
@@ -120,6 +123,16 @@ def restored(recorded: RecordedSpend, statistic: Statistic, values: NDArray[np.i
             f"these are not the numbers or the declaration that charge {recorded.charge} released. Nothing was used."
         )
     return Release(statistic, values.copy(), spend.sigma, spend.rho, spend.path, made_here=_MADE_HERE)
+
+
+def _check_windows(total: UserSum, budget: Reservation) -> None:
+    """Refuse a sum over windows that a secret other than the budget's chose: its limit would hold for nobody."""
+    if total.cohort.by_secret and total.mark != mark_of(budget.secret):
+        raise MisuseError(
+            f"{total.statistic.name} was summed over people whose windows another secret chose than that of the "
+            "budget's data set, so one person could be in more windows than are charged. Nothing was charged or "
+            "released; make the Population with the ledger's secret."
+        )
 
 
 def digest_of(values: NDArray[np.int64]) -> str:

@@ -204,6 +204,12 @@ class Cohort:
             path += (Membership(f"split:{self.split.below}", side, 1),)
         return path if self.window is None else (*path, self.window.membership)
 
+    @property
+    def by_secret(self) -> bool:
+        """Whether the people's secrets decide who is in it: then its path holds for one data set's secret only."""
+        window = self.window
+        return window is not None and window.at_most is not None and window.at_most < window.windows
+
     def includes(self, hashes: NDArray[np.int64], secrets: Sequence[bytes]) -> NDArray[np.bool_]:
         """Return which people are in the cohort.
 
@@ -227,6 +233,11 @@ class Cohort:
         if self.window is None:
             return None
         return (times >= self.window.start) & (times < self.window.end)
+
+
+def mark_of(secret: bytes) -> bytes:
+    """Return what tells one data set's secret from another's, and nothing else: BLAKE2b("homespun-mark-1", key)."""
+    return hashlib.blake2b(b"homespun-mark-1", key=secret, digest_size=16).digest()
 
 
 def threshold(held_out_share: float) -> int:

@@ -25,7 +25,7 @@ from homespun.protocol.bundle import NEGATIVE_KINDS
 from homespun.protocol.events import KIND
 from homespun.protocol.statistics.grid import Integers
 from homespun.protocol.statistics.histories import SECRET_LENGTH, UNKNOWN, Histories
-from homespun_server.statistics.cohort import SPLIT_NAME, Cohort
+from homespun_server.statistics.cohort import SPLIT_NAME, Cohort, mark_of
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.sql import literal
 
@@ -55,6 +55,7 @@ class Population:
         kinds: The kinds that are told apart.
         contexts: The values that are told apart, by feature.
         events: How many interactions there are, of anybody. A raw figure.
+        mark: Tells which secret people's windows were chosen by.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Population:
         self.kinds = tuple(kinds)
         self.contexts = {feature: tuple(values) for feature, values in (contexts or {}).items()}
         self.events = interactions.count
+        self.mark = mark_of(secret)
         self._interactions = interactions
         self._secret = secret
         self._check(interactions.context)

@@ -47,6 +47,7 @@ class UserSum:
         contributors: How many people added anything.
         kept: Share of the unclipped weight that clipping kept, in 0..1. Unclipped, a person's heaviest cell would
             add the whole bound, and the others in proportion.
+        mark: Which secret people's windows were chosen by; empty: none is known.
     """
 
     statistic: Statistic
@@ -54,6 +55,7 @@ class UserSum:
     cohort: Cohort
     contributors: int
     kept: float
+    mark: bytes = b""
 
     def __repr__(self) -> str:
         """Return what was summed over whom, without a figure: texts end up in logs."""
@@ -95,7 +97,7 @@ def sum_over_people(
     for histories in read:
         for summand in summands:
             summand.add(histories)
-    return tuple(summand.total.of(cohort) for summand in summands)
+    return tuple(summand.total.of(cohort, population.mark) for summand in summands)
 
 
 def sum_metrics(statistic: Statistic, metrics: NDArray[np.float64], cohort: Cohort) -> UserSum:
@@ -140,11 +142,11 @@ class _Total:
         self._clipped += float(contributions.values.sum())
         self._unclipped += unclipped
 
-    def of(self, cohort: Cohort) -> UserSum:
+    def of(self, cohort: Cohort, mark: bytes = b"") -> UserSum:
         """Return the sum."""
         self._values.setflags(write=False)
         kept = min(1.0, self._clipped / self._unclipped) if self._unclipped else 1.0
-        return UserSum(self._statistic, self._values, cohort, self._contributors, kept)
+        return UserSum(self._statistic, self._values, cohort, self._contributors, kept, mark)
 
 
 class _Summand:

@@ -16,7 +16,13 @@ import pytest
 
 from homespun.errors import MisuseError
 from homespun.testing import FakeClock
-from homespun_server.errors import BudgetExceededError, PrivacyParameterError, ReservationEndedError, StoreError
+from homespun_server.errors import (
+    BudgetExceededError,
+    LedgerError,
+    PrivacyParameterError,
+    ReservationEndedError,
+    StoreError,
+)
 from homespun_server.privacy.ledger import BudgetPolicy, Charge, MemoryLog, Reservation, one_off_budget
 from tests.server.privacy.ledger.support import DAY, DIGEST, HELD_OUT, TRAINING, Rig, ledger_on, spend_of, window
 
@@ -80,6 +86,30 @@ def test_a_forked_process_claims_its_parents_charge() -> None:
     child.join()
     assert "in another process" in answers.get()
     contested.claim()
+    child.close()
+    answers.close()
+
+
+def spent_elsewhere(budget: Reservation, answers: "multiprocessing.SimpleQueue[str]") -> None:
+    try:
+        budget.spend(spend_of(THOUSANDTH))
+    except LedgerError as error:
+        answers.put(str(error))
+    else:
+        answers.put("spent")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_spends_a_budget_in_memory_a_second_time() -> None:
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    budget = one_off_budget(1.0, 1e-6)
+    child = context.Process(target=spent_elsewhere, args=(budget, answers))
+    child.start()
+    child.join()
+    assert "memory of another process" in answers.get()
+    budget.spend(spend_of(THOUSANDTH))
     child.close()
     answers.close()
 
@@ -245,8 +275,9 @@ def test_disjoint_cells_inside_everybodys_amount_add_up() -> None:
     assert budget.spent <= budget.rho
 
 
-def test_a_spend_brings_a_second_limit_of_a_group() -> None:
-    rig = Rig()
+@pytest.mark.parametrize("policy", [BudgetPolicy(epsilon=1.0), BudgetPolicy()], ids=["limited", "only counted"])
+def test_a_spend_brings_a_second_limit_of_a_group(policy: BudgetPolicy) -> None:
+    rig = Rig(policy)
     rig.spend(THOUSANDTH, window(0))
     with pytest.raises(PrivacyParameterError, match="one limit for ever"):
         rig.ledger.reserve([(window(1, at_most=1), THOUSANDTH)], "fit")

@@ -1,5 +1,6 @@
 """Where a ledger's events are kept: append-only, one numbered sequence per data set."""
 
+import os
 import secrets
 import threading
 from collections import defaultdict
@@ -44,7 +45,10 @@ class EventLog(Protocol):
 
 
 class MemoryLog:
-    """A log that is gone with the process: for tests, and for budgets that nobody keeps."""
+    """A log that is gone with the process: for tests, and for budgets that nobody keeps.
+
+    A forked process has a copy that its parent does not see, and could spend everything a second time; it is refused.
+    """
 
     def __init__(self, randomness: Callable[[int], bytes] = secrets.token_bytes) -> None:
         """Start without events.
@@ -53,6 +57,7 @@ class MemoryLog:
             randomness: Returns so many unpredictable bytes.
         """
         self._randomness = randomness
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._events: dict[str, list[bytes]] = defaultdict(list)
         self._secrets: dict[str, bytes] = {}
@@ -63,7 +68,12 @@ class MemoryLog:
             return list(self._events.get(data_set, ()))
 
     def append(self, data_set: str, sequence: int, event: bytes) -> None:
-        """See ``EventLog``."""
+        """See ``EventLog``; a forked process is refused."""
+        if os.getpid() != self._process:
+            raise LedgerError(
+                "this budget is kept in the memory of another process, which cannot see what is spent here. Nothing "
+                "was spent; keep the ledger in a store, or spend where it was opened."
+            )
         with self._lock:
             if sequence != len(self._events.get(data_set, ())) + 1:
                 raise ConflictError(

@@ -121,10 +121,20 @@ class Reservation:
         return cost(self._spends)
 
     def left(self, path: Path) -> Fraction:
-        """Return what was promised for the users of a path, or for those around them, less what was spent on them."""
+        """Return the largest ρ that can still be spent on the users of a path, as far as the reservation goes.
+
+        What was promised to them, or to those around them, covers it: the innermost such amount, less what the
+        user who loses most has lost of it.
+        """
         promised = [(len(around), rho) for around, rho in self.amounts if path[: len(around)] == around]
-        _, rho = max(promised, default=(0, Fraction(0)))
-        return max(Fraction(0), rho - total(spend.rho for spend in self._spends if spend.path == path))
+        if not promised:
+            return Fraction(0)
+        depth, rho = max(promised)
+        spent = [(each.path[depth:], each.rho) for each in self._spends if each.path[:depth] == path[:depth]]
+        # Large enough for the path to be among the costliest cells: from there on, cost grows with it one to one.
+        large = total([rho, *(amount for _, amount in spent)])
+        beside = cost([*spent, (path[depth:], large)]) - large
+        return max(Fraction(0), rho - beside)
 
     @property
     def secret(self) -> bytes:
