@@ -12,6 +12,9 @@ BENCH_RUN := $(BENCH_VENV)/$(BIN)/python
 PROJECTS := sdk/pyproject.toml server/pyproject.toml
 SOURCES := sdk/src server/src tests examples benchmarks tools
 
+# A worker a core; the tests of one file stay together, for what they share.
+PARALLEL := --numprocesses auto --dist loadfile
+
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 # $(call bootstrap,folder,python in it,lock): an environment that was left half made is made again.
@@ -46,11 +49,11 @@ demo: setup ## Train, publish and use a model on public data, start to end
 
 .PHONY: test
 test: setup ## Run the tests with a tenth of the crash and fuzz runs
-	$(RUN) -m pytest --cov --cov-report=term
+	$(RUN) -m pytest $(PARALLEL) --cov --cov-report=term
 
 .PHONY: soak
 soak: setup ## Run the tests with all crash and fuzz runs
-	$(RUN) -m pytest --soak --timeout=0
+	$(RUN) -m pytest $(PARALLEL) --soak --timeout=0
 
 .PHONY: lint
 lint: setup ## Check style, types, layers, locks and documentation

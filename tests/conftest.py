@@ -8,7 +8,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -69,6 +69,17 @@ class Runs:
         chosen = range(total) if self._soak else share_of(kind, total)
         return Series(chosen, self._made, kind)
 
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """How many runs of each kind were made, and how many there are."""
+        return {kind: (self._made[kind], total) for kind, total in self._total.items()}
+
+    def add(self, counts: dict[str, tuple[int, int]]) -> None:
+        """Count what another process made."""
+        for kind, (made, total) in counts.items():
+            self._made[kind] += made
+            self._total[kind] += total
+
     def summary(self) -> list[str]:
         """Return a line per kind."""
         note = "all" if self._soak else f"a share drawn with seed {SEED}; make soak makes them all"
@@ -102,6 +113,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("soak")]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this one, if tests are spread over several, how many runs were made."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["runs"] = session.config.stash[RUNS].counts
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the processes made; one that crashed made its tests fail, and is not counted."""
+    node.config.stash[RUNS].add(getattr(node, "workeroutput", {}).get("runs", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from homespun_server.errors import LedgerError
+from homespun_server.errors import LedgerError, OutputError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, Reservation
 from homespun_server.privacy.ledger.report import budget_report
 from homespun_server.privacy.spend import Amount
@@ -100,13 +100,14 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
     Raises:
         BudgetExceededError: If the ledger does not allow it.
         LedgerError: If the operator's ledger was not opened, or a ledger is damaged.
+        OutputError: If ``folder`` cannot be made.
         PrivacyParameterError: If what is wanted promises nothing.
         StoreError: If the store cannot be opened.
     """
     delta = DEFAULT_DELTA if wanted.delta is None else wanted.delta
     wanted.amounts(delta)  # what promises nothing is refused before a file is made
     if account is None:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
     own = Account(folder / BUDGET_FILE, DATA_SET)
     place = account or own
     with open_ledger(place.store, place.data_set, create=account is None) as ledger:
@@ -120,6 +121,15 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
             )
         with ledger.reserve(wanted.amounts(policy.delta), purpose) as reservation:
             yield Granted(reservation, wanted, ledger)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made: {error}. Choose another folder. Nothing was read or spent."
+        ) from error
 
 
 def _keep_counting(ledger: BudgetLedger, delta: float | None) -> None:

@@ -55,9 +55,9 @@ def quality_table(quality: Quality) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("model", no_wrap=True)
+    table.add_column("model")  # the only one that may wrap: figures are never cut
     for heading in ("R@20", "R@50", "NDCG@100", "seen", "vs popular", "vs EASE"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, overflow="fold")
     for row in quality.rows:
         table.add_row(
             row.model,
@@ -85,7 +85,9 @@ def privacy_view(privacy: PrivacyStatement) -> RenderableType:
         table.add_row(entry.statistic, f"{entry.values:,}", entry.mechanism, noise, spent)
     if privacy.rho is not None:
         table.add_section()
-        table.add_row("together", "", f"ε = {privacy.epsilon:.4g}, δ = {privacy.delta}", "", f"{privacy.rho:.4g}")
+        table.add_row(
+            "together", "", f"ε = {privacy.epsilon:.4g}, δ = {float(privacy.delta or 0):g}", "", f"{privacy.rho:.4g}"
+        )
     return Group(table, Panel(privacy.statement, title="Privacy"))
 
 

@@ -30,6 +30,8 @@ from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Quality, Rep
 BUNDLE_FOLDER = "bundle"
 REPORT_FILE = "report.json"
 
+_SHOWN_OF_A_NAME = 100
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -102,7 +104,7 @@ def fit(
         # Before anything about people is read: what the budget does not allow must not cost a look at them.
         allowed = None
         if wanted is not None:
-            allowed = stack.enter_context(granted(wanted, account, folder, f"fit {options.name}"))
+            allowed = stack.enter_context(granted(wanted, account, folder, _purpose(options.name)))
         if not isinstance(interactions, Interactions):
             columns = interaction_columns or InteractionColumns()
             read = Interactions.read(interactions, columns, items=catalogue_given, skip_bad_rows=skip_bad_rows)
@@ -257,6 +259,12 @@ def _wanted(
     if metrics is not None and not options.test_share:
         raise PrivacyParameterError("metrics are released of users who are kept aside; keep some aside (test_share).")
     return Wanted(epsilon, delta, metrics, options.test_share)
+
+
+def _purpose(name: str) -> str:
+    """Return what the ledger says of a fit: one short line, whatever its name holds."""
+    printable = "".join(sign if sign.isprintable() else " " for sign in name)
+    return f"fit {printable:.{_SHOWN_OF_A_NAME}}"
 
 
 def _check_nothing_is_ignored(*arguments: object) -> None:

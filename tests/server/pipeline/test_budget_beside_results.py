@@ -133,3 +133,12 @@ def test_the_ledger_or_its_secret_is_published(refit: Fit, tmp_path: Path) -> No
 def test_people_kept_aside_are_charged_for_the_training(refit: Fit, tmp_path: Path) -> None:
     refit(1.0, options=FitOptions(test_share=0.2))
     assert {each.spend.path for each in state_of(account_beside(tmp_path)).spends} == {Cohort.training(0.2).path}
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "no\u00a0break", "\u202ebackwards", "long " * 100])
+def test_a_bundles_name_is_refused_by_the_ledger_or_spoils_it(name: str, refit: Fit, tmp_path: Path) -> None:
+    refit(1.0, options=FitOptions(name=name, test_share=0.0, dimensions=4))
+    (purpose,) = {each.purpose for each in state_of(account_beside(tmp_path)).spends}
+    assert purpose.startswith("fit ")
+    assert purpose.isprintable()
+    assert len(purpose) <= 104

@@ -11,7 +11,7 @@ import pytest
 
 from homespun_server import Account, BudgetLedger, BudgetPolicy, FitOptions, Fitted, fit, open_ledger
 from homespun_server.errors import BudgetExceededError, DataError, LedgerError, StoreError, TrainingError
-from homespun_server.privacy.ledger.rules import moment
+from homespun_server.privacy.ledger.rules import moment, rounded
 from homespun_server.store import SqlLog, open_store
 from tests.server.pipeline.support import check_nothing_is_lost, state_of
 from tests.server.privacy.ledger.support import DAY, spend_of
@@ -99,8 +99,8 @@ def test_a_refusal_does_not_say_what_is_left_or_when_it_renews(charged: Fit, sho
     with pytest.raises(BudgetExceededError) as refused:
         charged(account, interactions=tmp_path / "not-there.csv", epsilon=0.8)
     said = str(refused.value)
-    assert f"(ε = {state.epsilon(left):.4g} by itself) is left" in said
-    assert "of the ε = 1.0 per user for this period (δ = 1e-06)" in said
+    assert f"(ε = {rounded(state.epsilon(left), up=False):.4g} by itself) is left" in said
+    assert "of the ε = 1 per user for this period (δ = 1e-06)" in said
     assert f"It renews on {moment(state.renews)}." in said
     assert "Nothing was read or released." in said
     assert contents(tmp_path / "out") == before

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from homespun.errors import MisuseError
 from homespun_server.accounts import open_ledger
 from homespun_server.cli.budget_page import page
 from homespun_server.cli.budget_table import budget_view
@@ -43,6 +44,8 @@ def _show(options: argparse.Namespace, console: Console) -> None:
 
 
 def _change(options: argparse.Namespace, console: Console) -> None:
+    if all(given is None for given in (options.epsilon, options.lifetime, options.delta, options.period)):
+        raise MisuseError("nothing to change was named: give --epsilon, --lifetime, --delta or --period.")
     with open_ledger(options.store, options.data_set) as ledger:
         now = ledger.state().policy
         policy = BudgetPolicy(
@@ -78,12 +81,18 @@ def _epsilon(text: str | float | None) -> float | None:
 
 
 def _ceiling(text: str) -> str | float:
-    return text if text == NO_CEILING else float(text)
+    try:
+        return text if text == NO_CEILING else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor {NO_CEILING!r}") from None
 
 
 def _period(text: str) -> Period:
     named: dict[str, Period] = {"month": "month", "once": "once"}
-    return named[text] if text in named else int(text)
+    try:
+        return named[text] if text in named else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 'month', 'once' nor a number of days") from None
 
 
 def configure(command: argparse.ArgumentParser) -> None:
@@ -91,18 +100,24 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.description = "Keep the privacy budget of a data set: the same people's data, whatever files they come in."
     parts = command.add_subparsers(required=True, metavar="ACTION")
     opening = _part(parts, "open", _open, "open the ledger of a data set, and make the store if there is none")
-    opening.add_argument("--epsilon", type=_ceiling, required=True, metavar="E", help="ε per user and period, or none")
-    opening.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever (no ceiling)")
-    opening.add_argument("--delta", type=float, default=DEFAULT_DELTA, metavar="D", help=f"δ ({DEFAULT_DELTA:g})")
-    opening.add_argument("--period", type=_period, default="month", metavar="P", help="month, once or days (month)")
+    opening.add_argument(
+        "--epsilon", type=_ceiling, required=True, metavar="E", help="ε per user and period; none: only count"
+    )
+    opening.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever (none: only count)")
+    opening.add_argument(
+        "--delta", type=float, default=DEFAULT_DELTA, metavar="D", help=f"δ of every ε ({DEFAULT_DELTA:g})"
+    )
+    opening.add_argument(
+        "--period", type=_period, default="month", metavar="P", help="month, once, or a number of days (month)"
+    )
     showing = _part(parts, "show", _show, "show what was spent and what is left")
-    showing.add_argument("--json", action="store_true", help="for programs to read")
-    showing.add_argument("--html", type=Path, metavar="FILE", help="also write a page")
+    showing.add_argument("--json", action="store_true", help="write JSON instead of tables")
+    showing.add_argument("--html", type=Path, metavar="FILE", help="also write a page to read or print")
     changing = _part(parts, "change", _change, "change a ceiling, δ or the period; what is not named stays")
-    changing.add_argument("--epsilon", type=_ceiling, metavar="E", help="ε per user and period, or none")
-    changing.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever, or none")
-    changing.add_argument("--delta", type=float, metavar="D", help="δ")
-    changing.add_argument("--period", type=_period, metavar="P", help="month, once or days")
+    changing.add_argument("--epsilon", type=_ceiling, metavar="E", help="ε per user and period; none: only count")
+    changing.add_argument("--lifetime", type=_ceiling, metavar="E", help="ε per user for ever; none: only count")
+    changing.add_argument("--delta", type=float, metavar="D", help="δ of every ε")
+    changing.add_argument("--period", type=_period, metavar="P", help="month, once, or a number of days")
     changing.add_argument("--reason", required=True, help="why; it stays in the ledger")
     cancelling = _part(parts, "cancel", _cancel, "give back what a reservation holds whose program is gone")
     cancelling.add_argument("reservation", type=int, metavar="NUMBER", help="as budget show lists it")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from homespun_server.privacy.ledger.report import BudgetReport, PeriodRow, figure
+from homespun_server.privacy.ledger.rules import rounded
 
 MOST_PERIODS = 36
 """Bars of a chart; the tables have all periods."""
@@ -17,6 +18,7 @@ MOST_PERIODS = 36
 _WIDTH, _HEIGHT = 720, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 14, 26
 _LABELS = 9
+_WIDEST = 72
 
 
 def page(report: BudgetReport) -> str:
@@ -61,6 +63,7 @@ def _facts(report: BudgetReport) -> str:
         "Period": report.period,
         "Ceiling per period": "only counted" if report.epsilon is None else f"ε = {report.epsilon:g}",
         "Ceiling for ever": "only counted" if report.lifetime_epsilon is None else f"ε = {report.lifetime_epsilon:g}",
+        "δ": f"{report.delta:g}",
         "Left now": rest,
         "Renews": report.renews or "never",
         "Opened": report.opened,
@@ -73,8 +76,10 @@ def _facts(report: BudgetReport) -> str:
 def _chart(title: str, periods: Sequence[PeriodRow], values: Sequence[float], ceiling: float | None) -> str:
     top = _round_up(max([*values, ceiling or 0.0]) * 1.05 or 1.0)
     slot = (_WIDTH - _LEFT - _RIGHT) / len(periods)
+    wide = min(0.7 * slot, _WIDEST)
+    first = _LEFT + (slot - wide) / 2
     bars = "".join(
-        f'<rect class="bar" x="{_LEFT + (index + 0.15) * slot:.1f}" y="{_y(value, top):.1f}" width="{0.7 * slot:.1f}" '
+        f'<rect class="bar" x="{first + index * slot:.1f}" y="{_y(value, top):.1f}" width="{wide:.1f}" '
         f'height="{max(0.0, _y(0, top) - _y(value, top)):.1f}"><title>{escape(period.label)}: ε = {figure(value)}'
         "</title></rect>"
         for index, (period, value) in enumerate(zip(periods, values, strict=True))
@@ -88,8 +93,8 @@ def _chart(title: str, periods: Sequence[PeriodRow], values: Sequence[float], ce
     limit = "" if ceiling is None else _line("ceiling", ceiling, top, f"ceiling {ceiling:g}")
     scale = "".join(_line("grid", top * part / 4, top, "") + _tick(top * part / 4, top) for part in range(5))
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}">{scale}{bars}{limit}{labels}</svg></figure>'
+        f'<figure tabindex="0"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{scale}{bars}{limit}{labels}</svg></figure>'
     )
 
 
@@ -140,7 +145,7 @@ def _period(period: PeriodRow) -> str:
                 spend.statistic,
                 spend.users,
                 f"{spend.sigma / spend.l2_bound:.3f}",
-                figure(_ratio(spend.rho)),
+                figure(rounded(_ratio(spend.rho), up=True)),
                 "not recorded" if spend.released is None else f"{spend.released[:12]}…",
             ),
         )
@@ -182,7 +187,7 @@ h1 { font-size: 1.6rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; marg
 .statement { font-size: 1.05rem; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .75rem; margin: 1.5rem 0; }
 dt, footer, figcaption { color: var(--soft); font-size: .875rem; } dd { margin: 0; }
-figure { margin: 1.5rem 0; } svg { width: 100%; height: auto; }
+figure { margin: 1.5rem 0; overflow-x: auto; } svg { width: 100%; min-width: 30rem; height: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 .bar { fill: var(--bar); } .grid { stroke: var(--line); } .ceiling { stroke: var(--limit); stroke-dasharray: 5 4; }
 svg .label { text-anchor: middle; } svg .tick, svg .ceiling-label { text-anchor: end; }

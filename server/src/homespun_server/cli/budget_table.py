@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from homespun_server.privacy.ledger.report import BudgetReport, PeriodRow, figure
+from homespun_server.privacy.ledger.rules import rounded
 
 MOST_PERIODS = 24
 """Bars, and periods in the table; all are in the JSON."""
@@ -86,4 +87,4 @@ def _reservations(report: BudgetReport) -> Table:
 
 def _real(ratio: str) -> str:
     numerator, denominator = ratio.split("/")
-    return figure(int(numerator) / int(denominator))
+    return figure(rounded(int(numerator) / int(denominator), up=True))

@@ -84,22 +84,41 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.set_defaults(run=_fit)
     command.add_argument(
-        "interactions", nargs="?", type=Path, metavar="INTERACTIONS", help="CSV, TSV, Parquet or JSONL"
+        "interactions", nargs="?", type=Path, metavar="INTERACTIONS", help="CSV, TSV, Parquet or JSON Lines"
     )
     command.add_argument("--items", type=Path, metavar="ITEMS", help="the public catalogue; needed with --epsilon")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets bundle/ and report.json")
+    command.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets bundle/ and report.json, and budget.sqlite without --store",
+    )
     command.add_argument("--epsilon", type=float, metavar="E", help="ε per user")
     command.add_argument("--delta", type=float, metavar="D", help=f"δ per user ({DEFAULT_DELTA:g})")
-    command.add_argument("--metrics-epsilon", type=float, metavar="E", help="ε of quality figures for the card (none)")
+    command.add_argument(
+        "--metrics-epsilon",
+        type=float,
+        metavar="E",
+        help="ε, of users kept aside alone, for quality on the card (none); up to --epsilon the fit costs no more",
+    )
     command.add_argument("--store", metavar="PATH|URL", help="the operator's budget ledger (DIR/budget.sqlite)")
     command.add_argument("--data-set", metavar="NAME", help="the name of these people's data in that ledger")
     command.add_argument("--non-private", action="store_true", help="no guarantee; everything is marked so")
     command.add_argument("--name", help="the bundle's name for people")
-    command.add_argument("--min-weight", type=float, metavar="W", help="least weight (rating) of a like")
+    command.add_argument("--min-weight", type=float, metavar="W", help="least weight (rating) of a like (any)")
     command.add_argument("--kinds", nargs="+", metavar="KIND", help="the only kinds that devices may record (any)")
     command.add_argument(
-        "--test-share", type=float, metavar="S", default=_DEFAULTS.test_share, help="users kept aside (0.1)"
+        "--test-share",
+        type=float,
+        metavar="S",
+        default=_DEFAULTS.test_share,
+        help="share of users kept aside to measure quality (0.1)",
     )
-    command.add_argument("--max-items", type=int, metavar="M", default=_DEFAULTS.max_items, help="in the model (3000)")
-    command.add_argument("--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="rank (64)")
+    command.add_argument(
+        "--max-items", type=int, metavar="M", default=_DEFAULTS.max_items, help="most items in the model (3000)"
+    )
+    command.add_argument(
+        "--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="of the model: its largest rank (64)"
+    )
     add_table_options(command)

@@ -12,11 +12,24 @@ from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 def add_table_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say which column is what, and what to do about bad rows."""
     command.add_argument(
-        "--columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="user, item, time, kind, weight"
+        "--columns",
+        nargs="+",
+        default=(),
+        metavar="ROLE=COLUMN",
+        help="which column of INTERACTIONS is what, as in user=customer (user, item, time or timestamp, kind or event, "
+        "weight or rating)",
     )
-    command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="context columns")
-    command.add_argument("--item-columns", nargs="+", default=(), metavar="ROLE=COLUMN", help="item, title, tags, text")
-    command.add_argument("--skip-bad-rows", action="store_true", help="leave them out and count them")
+    command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="columns with circumstances (none)")
+    command.add_argument(
+        "--item-columns",
+        nargs="+",
+        default=(),
+        metavar="ROLE=COLUMN",
+        help="the same of ITEMS (item, title, tags or genres, text or description)",
+    )
+    command.add_argument(
+        "--skip-bad-rows", action="store_true", help="leave rows out that cannot be read, and count them"
+    )
 
 
 def interaction_columns(options: argparse.Namespace) -> InteractionColumns:

@@ -44,6 +44,13 @@ Choice = str | Auto | None
 
 _SHOWN_NAMES = 30
 
+_OPTIONS = {
+    **{role: f" (--columns {role}=…)" for role in ("user", "time", "kind", "weight")},
+    **{role: f" (--item-columns {role}=…)" for role in ("title", "tags", "text")},
+    "item": " (--columns item=…, or --item-columns item=… for the catalogue)",
+}
+"""Options of the commands that choose the column of a role."""
+
 
 class Role(NamedTuple):
     """A role, the column asked for, the names under which AUTO finds it, and whether no row can do without."""
@@ -184,12 +191,13 @@ def _check(role: str, column: str, names: Sequence[str], path: Path) -> None:
             path=path,
             column=column,
         )
+    role = role.partition("_")[0]
     hint = " Its only column's name holds other separators: is this a file of another format?"
     separated = len(names) == 1 and any(mark in names[0] for mark in ";\t|,")
     there = ", ".join(map(repr, names[:_SHOWN_NAMES])) + ", …" * (len(names) > _SHOWN_NAMES)
     raise DataError(
         f"{path} has no column {column!r}, which is meant for {role}. It has {there}. "
-        f"Name the right column in the column mapping, as in {role.partition('_')[0]}='…'." + hint * separated,
+        f"Name the right column in the column mapping, as in {role}='…'{_OPTIONS.get(role, '')}." + hint * separated,
         path=path,
         column=column,
     )

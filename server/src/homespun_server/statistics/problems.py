@@ -144,7 +144,7 @@ def refuse(
     total = f" of {read:,}" if read else ""
     message = (
         f"{where}: {_rows(first.count)}{total} {phrase} ({_places(first, lines)}). {rule} Correct the file, or "
-        "pass skip_bad_rows=True to leave such rows out and have them counted."
+        "pass skip_bad_rows=True (--skip-bad-rows) to leave such rows out and have them counted."
     )
     others = [f"{_rows(fault.count)} {_TEXTS[fault.reason][0]}" for fault in faults if fault is not first]
     if others:

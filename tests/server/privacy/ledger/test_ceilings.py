@@ -9,6 +9,7 @@ from homespun.errors import MisuseError
 from homespun_server.errors import BudgetError, BudgetExceededError, LedgerError, PrivacyParameterError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog
 from homespun_server.privacy.ledger.policy import Period, Span
+from homespun_server.privacy.ledger.rules import rounded
 from homespun_server.privacy.spend import cost
 from tests.server.privacy.ledger.support import (
     APRIL_1,
@@ -37,16 +38,17 @@ def test_a_request_past_the_ceiling_is_granted_or_recorded() -> None:
     for told in (
         "fit of March",
         "'people'",
-        "ε = 1.0",
+        "ε = 1 per user",
         "δ = 1e-06",
         "renews on 2025-04-01 00:00 UTC",
         "Nothing was read",
     ):
         assert told in str(refused.value)
-    assert f"ρ = {float(WHOLE) / 2:.4g} (ε = " in str(refused.value)
+    assert f"ρ = {rounded(float(WHOLE) / 2, up=True):.4g} (ε = " in str(refused.value)
     left = rig.ledger.state().left()
     assert left is not None
-    assert f"only ρ = {float(left):.4g} (ε = {rig.ledger.state().epsilon(left):.4g} by itself)" in str(refused.value)
+    epsilon = rounded(rig.ledger.state().epsilon(left), up=False)
+    assert f"only ρ = {rounded(float(left), up=False):.4g} (ε = {epsilon:.4g} by itself)" in str(refused.value)
     rig.ledger.reserve([((), left)], "exactly the rest")
     assert rig.ledger.state().left() == 0
 
@@ -57,12 +59,23 @@ def test_a_request_past_the_ceiling_is_granted_or_recorded() -> None:
         (BudgetPolicy(epsilon=1.0, period="once"), "It never renews"),
         (BudgetPolicy(epsilon=1.0), "more than a whole period allows, so no renewal will help"),
         (BudgetPolicy(lifetime=1.0), "for ever never renews"),
-        (BudgetPolicy(epsilon=9.0, lifetime=1.0), "ε = 1.0 per user for ever"),
+        (BudgetPolicy(epsilon=9.0, lifetime=1.0), "ε = 1 per user for ever"),
     ],
 )
 def test_a_refusal_promises_a_renewal_that_does_not_come(policy: BudgetPolicy, told: str) -> None:
     with pytest.raises(BudgetExceededError, match=told):
         Rig(policy).ledger.reserve([((), 2 * WHOLE)], "fit")
+
+
+def test_what_was_refused_reads_like_what_is_left() -> None:
+    rig = Rig(MONTHLY)
+    rig.spend(WHOLE / 3)
+    left = rig.ledger.state().left()
+    assert left is not None
+    with pytest.raises(BudgetExceededError) as refused:
+        rig.ledger.reserve([((), left * Fraction(10**9 + 1, 10**9))], "a touch more")
+    asked, rest = (part.partition(" by itself")[0] for part in str(refused.value).split("ρ = ")[1:])
+    assert asked != rest
 
 
 def test_what_is_held_is_promised_to_a_second_one() -> None:

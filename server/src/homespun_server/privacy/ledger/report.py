@@ -2,20 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from fractions import Fraction
 
 import msgspec
 
 from homespun_server.privacy.ledger.policy import DAY, BudgetPolicy, Span
-from homespun_server.privacy.ledger.rules import moment
+from homespun_server.privacy.ledger.rules import moment, rounded
 from homespun_server.privacy.ledger.state import BudgetState, Held, RecordedSpend
 from homespun_server.privacy.spend import cost
 from homespun_server.statistics.cohort import Path
 
 SCHEMA_VERSION = 1
-
-_DIGITS = 4
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -151,12 +148,24 @@ def of_ceiling(spent: float, ceiling: float | None) -> str:
 def _statement(state: BudgetState, spent: Loss, lifetime: Loss, left: Loss | None) -> str:
     policy = state.policy
     per = "for all time" if policy.period == "once" else f"per {_period(policy)}"
-    renewal = "It never renews." if state.renews is None else f"It renews on {moment(state.renews)}."
-    rest = "Nothing limits it: it is only counted." if left is None else f"Left: ε = {figure(left.epsilon)}. {renewal}"
+    rest = "Nothing limits it: it is only counted." if left is None else _rest(state, left)
     return (
         f"User, {per}, {of_ceiling(spent.epsilon, policy.epsilon)}; lifetime so far "
         f"{of_ceiling(lifetime.epsilon, policy.lifetime)} (δ = {policy.delta:g}). {rest}"
     )
+
+
+def _rest(state: BudgetState, left: Loss) -> str:
+    text = f"Left: ε = {figure(left.epsilon)}. "
+    ceiling = state.policy.lifetime_ceiling
+    if state.renews is None:
+        text += "It never renews."
+    elif ceiling is not None and state.left() == max(Fraction(0), ceiling - state.used(ever=True)):
+        text += f"The lifetime limits it, which never renews; the period does on {moment(state.renews)}."
+    else:
+        text += f"It renews on {moment(state.renews)}."
+    # Otherwise 3 of 4 with 2.43 left reads like a mistake.
+    return text + (" Losses add up as ρ: to less than the sum of their ε." if state.lifetime_spent else "")
 
 
 def _period_row(state: BudgetState, index: int) -> PeriodRow:
@@ -216,10 +225,4 @@ def _loss(state: BudgetState, rho: Fraction, *, up: bool = True) -> Loss:
     epsilon = state.epsilon(rho)
     ceilings = [each for each in (state.policy.epsilon, state.policy.lifetime) if each is not None and epsilon <= each]
     # Rounding up must not pass a ceiling that was kept.
-    rounded = min([_rounded(epsilon, up=up), *ceilings])
-    return Loss(_rounded(float(rho), up=up), rounded)
-
-
-def _rounded(value: float, *, up: bool) -> float:
-    context = Context(prec=_DIGITS, rounding=ROUND_CEILING if up else ROUND_FLOOR)
-    return float(context.create_decimal_from_float(value))
+    return Loss(rounded(float(rho), up=up), min([rounded(epsilon, up=up), *ceilings]))

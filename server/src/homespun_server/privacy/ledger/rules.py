@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from fractions import Fraction
 
 from homespun_server.errors import BudgetExceededError, PrivacyParameterError, ReservationEndedError
@@ -9,6 +10,8 @@ from homespun_server.privacy.ledger.events import ratio
 from homespun_server.privacy.ledger.state import BudgetState, Held
 from homespun_server.privacy.spend import Amount, Spend, check_groups, check_path, check_spend, check_text, cost
 from homespun_server.statistics.cohort import Path
+
+_DIGITS = 4
 
 
 def check_reserve(state: BudgetState, amounts: Sequence[Amount], purpose: str) -> None:
@@ -74,13 +77,20 @@ def moment(time: int) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def rounded(value: float, *, up: bool) -> float:
+    """Return a figure with four digits, in the direction that promises nobody more than is true."""
+    context = Context(prec=_DIGITS, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return float(context.create_decimal_from_float(value))
+
+
 def _paths(state: BudgetState) -> list[Path]:
     spent = [each.spend.path for each in state.spends]
     return [*spent, *(path for each in state.held for path, _ in each.amounts)]
 
 
-def _loss(state: BudgetState, rho: Fraction) -> str:
-    return f"ρ = {float(rho):.4g} (ε = {state.epsilon(rho):.4g} by itself)"
+def _loss(state: BudgetState, rho: Fraction, *, up: bool = True) -> str:
+    epsilon = rounded(state.epsilon(rho), up=up)
+    return f"ρ = {rounded(float(rho), up=up):.4g} (ε = {epsilon:.4g} by itself)"
 
 
 def _refusal(state: BudgetState, purpose: str, asked: Fraction, left: Fraction, *, ever: bool) -> str:
@@ -91,9 +101,10 @@ def _refusal(state: BudgetState, purpose: str, asked: Fraction, left: Fraction, 
     holders = ", ".join(str(each.number) for each in state.held)
     waiting = f" Open reservations ({holders}) hold ρ = {float(held):.4g} of it." if held else ""
     return (
-        f"{purpose} asks for {_loss(state, asked)} of the data set {state.data_set!r}, but of the ε = {epsilon} per "
-        f"user {scope} (δ = {policy.delta:g}) only {_loss(state, left)} is left.{waiting} "
-        f"{_renewal(state, asked, ever=ever)} Nothing was read or released."
+        f"{purpose} asks for {_loss(state, asked)} of the data set {state.data_set!r}, but of the ε = {epsilon:g} per "
+        f"user {scope} (δ = {policy.delta:g}) only {_loss(state, left, up=False)} is left.{waiting} "
+        f"{_renewal(state, asked, ever=ever)} Nothing was read or released. Ask for no more than is left, or change "
+        "the ceiling, with a reason (homespun-server budget change)."
     )
 
 
