@@ -129,3 +129,14 @@ def test_a_kind_that_no_event_can_have_is_declared(fleet_catalogue: Path, tmp_pa
     out = tmp_path / "out"
     assert command("fit", "--items", fleet_catalogue, "--out", out, "--kinds", "No Kind") == 1
     assert not out.exists()
+
+
+def test_an_interruption_ends_in_a_trace_or_as_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("homespun_server.cli.plan.make_plan", interrupted)
+    assert command("plan", "--users", 1000, "--items", 100, "--epsilon", 1) == 130
+    assert "stays charged" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from homespun_server.privacy.spend import Amount
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for
 from homespun_server.statistics.cohort import Cohort
 from homespun_server.store import SqlLog, open_store
+from homespun_server.training.report import BudgetSoFar
 
 BUDGET_FILE = "budget.sqlite"
 """The ledger beside a fit's results, which only counts."""
@@ -66,9 +67,10 @@ class Granted:
     wanted: Wanted
     ledger: BudgetLedger
 
-    def statement(self) -> str:
-        """Return what the users of the data set have lost, in a sentence."""
-        return budget_report(self.ledger.state()).statement
+    def so_far(self) -> BudgetSoFar:
+        """Return what the users of the data set have lost."""
+        report = budget_report(self.ledger.state())
+        return BudgetSoFar(report.data_set, report.statement, report.events, report.head)
 
 
 @contextmanager

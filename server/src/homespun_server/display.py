@@ -39,7 +39,7 @@ def report_view(report: Report) -> RenderableType:
     """Lay out a fit's report."""
     parts: list[RenderableType] = [_facts(report), privacy_view(report.privacy)]
     if report.budget is not None:
-        parts.append(Panel(report.budget, title="Budget"))
+        parts.append(Panel(report.budget.statement, title="Budget"))
     if report.quality is not None:
         parts.append(quality_table(report.quality))
     parts += [Panel(warning, title="Mind", border_style="yellow") for warning in report.warnings]
@@ -55,9 +55,9 @@ def quality_table(quality: Quality) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("model")  # the only one that may wrap: figures are never cut
+    table.add_column("model")  # the only one that may wrap: figures are not cut while 80 columns are there
     for heading in ("R@20", "R@50", "NDCG@100", "seen", "vs popular", "vs EASE"):
-        table.add_column(heading, justify="right", no_wrap=True, overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in quality.rows:
         table.add_row(
             row.model,

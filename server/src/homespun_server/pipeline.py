@@ -218,7 +218,7 @@ class _Work:
             universe_items=learned.model.value.items.size,
             bounding=learned.bounding.for_the_operator(),
             privacy=statement,
-            budget=None if self.granted is None else self.granted.statement(),
+            budget=None if self.granted is None else self.granted.so_far(),
             warnings=self._warnings(statement, users, learned, measured=quality is not None),
             quality=None if quality is None else quality.for_the_operator(),
             model_bytes=sum((self._bundle / name).stat().st_size for name in MODEL_FILES),

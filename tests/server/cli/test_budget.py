@@ -98,6 +98,33 @@ def test_a_ceiling_is_guessed(tmp_path: Path, wrong: tuple[object, ...]) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("action", ["open", "change"])
+def test_a_wrong_ceiling_is_explained_in_words_of_the_program(
+    store: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for wrong, told in (
+        (("--epsilon", "much"), "'much' is neither a number"),
+        (("--period", "week"), "'week' is neither"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            run(action, store, *wrong)
+        assert told in words(capsys)
+
+
+def test_a_change_of_nothing_is_recorded_as_a_change(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = shown(capsys, store)
+    assert run("change", store, "--reason", "x") == 1
+    assert "nothing to change was named" in words(capsys)
+    assert shown(capsys, store)["events"] == before["events"]
+
+
+def test_a_renewal_is_promised_of_what_the_lifetime_limits() -> None:
+    limited = Rig(BudgetPolicy(epsilon=5.0, lifetime=2.0))
+    assert "The lifetime limits it, which never renews" in budget_report(limited.ledger.state()).statement
+    free = Rig(BudgetPolicy(epsilon=2.0, lifetime=5.0))
+    assert "Left: ε = 2. It renews on" in budget_report(free.ledger.state()).statement
+
+
 def test_spends_or_their_sum_are_not_shown(
     store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

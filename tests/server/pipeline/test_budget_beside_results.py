@@ -45,8 +45,8 @@ def test_the_first_fit_is_limited_or_not_counted(refit: Fit, tmp_path: Path) -> 
     assert all(each.released and each.purpose == "fit homespun bundle" for each in state.spends)
     assert math.isclose(epsilon_of(float(state.spent), 1e-6), 1.0, rel_tol=1e-3)
     assert report.budget is not None
-    assert "lifetime so far ε = 1 (δ = 1e-06)" in report.budget
-    assert "only counted" in report.budget
+    assert "lifetime so far ε = 1 (δ = 1e-06)" in report.budget.statement
+    assert "only counted" in report.budget.statement
 
 
 def test_a_second_fit_about_the_same_people_is_not_added(refit: Fit, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_second_fit_about_the_same_people_is_not_added(refit: Fit, tmp_path: P
     both = epsilon_of(float(state.lifetime_spent), 1e-6)
     assert math.isclose(both, 1.4517, rel_tol=1e-3)
     assert second.report.budget is not None
-    assert "lifetime so far ε = 1.452" in second.report.budget
+    assert "lifetime so far ε = 1.452" in second.report.budget.statement
     # The bundle states its own loss: what else was released is for the ledger.
     assert second.report.privacy.epsilon == alone
     assert second.report.privacy.statement.endswith("Another release about the same people adds to this loss.")

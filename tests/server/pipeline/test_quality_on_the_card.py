@@ -70,7 +70,7 @@ def test_both_parts_add_up_or_the_larger_is_forgotten(epsilon: float, metrics: f
     assert Decimal(card_of(made)["privacy"]["epsilon"]) == privacy.epsilon
     assert [entry.statistic for entry in privacy.releases] == ["item-counts", "item-pairs", "metric-sums"]
     assert made.report.budget is not None
-    assert f"lifetime so far ε = {larger:g} (δ" in made.report.budget
+    assert f"lifetime so far ε = {larger:g} (δ" in made.report.budget.statement
 
 
 def test_the_card_has_other_figures_than_the_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_a_raw_sum_is_dressed_up_as_a_release() -> None:
     values = np.arange(3)
     for disguise in ({}, {"made_here": None}, {"made_here": object()}, {"made_here": True}):
         with pytest.raises(MisuseError, match="never directly"):
-            Release(counted(3), values, 5, Fraction(1, 50), (), **disguise)
+            Release(counted(3), values, 5, Fraction(1, 50), (), b"", **disguise)
 
 
 def test_a_release_is_copied_with_other_values() -> None:
@@ -66,7 +66,9 @@ def test_noise_that_failed_to_be_drawn_costs_nothing(monkeypatch: pytest.MonkeyP
         raise RuntimeError
 
     ledger = ledger_of(1.0)
-    half = ledger.state().left() / 2  # type: ignore[operator]
+    left = ledger.state().left()
+    assert left is not None
+    half = left / 2
     monkeypatch.setattr(release_module, "add_discrete_gaussian", fail)
     with ledger.reserve([((), half)], "fit") as budget, pytest.raises(RuntimeError):
         release(user_sum([1]), rho=half, budget=budget)

@@ -77,7 +77,7 @@ def test_every_format_reads_alike(tmp_path, name):
     path = write(tmp_path / name)
     with Interactions.read(path, InteractionColumns(context=("day",)), items=CATALOGUE) as interactions:
         assert table(interactions) == EXPECTED
-        assert (interactions.count, interactions.users) == (3, 2)
+        assert interactions.count == 3
         assert interactions.context == {"day": "context_0"}
         assert interactions.report.columns["time"] == "time"
         assert (interactions.report.read, interactions.report.kept, interactions.report.skipped) == (3, 3, ())
@@ -293,7 +293,7 @@ def test_more_than_fits_the_memory_limit_is_spilt_and_still_right(tmp_path):
     with Interactions.read(
         path, items=CATALOGUE, limits=ReadLimits(memory="200MB", threads=1, folder=tmp_path)
     ) as interactions:
-        assert (interactions.count, interactions.users) == (1500000, 1500000)
+        assert interactions.count == 1500000
 
 
 def test_closing_removes_the_private_folder(tmp_path):

@@ -1,7 +1,8 @@
 """The command ``homespun-server``: from tables to bundles, and what they cost in privacy.
 
-Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage. Every command lives in a module of its own
-with ``configure(parser)``, which is imported only when it is asked for: what trains takes seconds to import.
+Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage, 130 interrupted. Every command lives in a
+module of its own with ``configure(parser)``, which is imported only when it is asked for: what trains takes seconds
+to import.
 """
 
 import argparse
@@ -22,6 +23,11 @@ _COMMANDS = {
     "statistics": "what can be counted about people, in plain words",
 }
 
+_INTERRUPTED = (
+    "homespun-server: interrupted. What was released by then stays charged to the budget, the rest was given back; "
+    "results may be incomplete."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
@@ -33,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HomespunError as error:
         Console(stderr=True).print(f"homespun-server: {error}", style="red", markup=False, highlight=False)
         return 1
+    except KeyboardInterrupt:
+        Console(stderr=True).print(_INTERRUPTED, style="red", markup=False, highlight=False)
+        return 130
     return 0
 
 

@@ -72,13 +72,12 @@ def _membership(options: argparse.Namespace, console: Console) -> None:
 
 def _audits_table(audits: Sequence[Audited]) -> Table:
     claim, design = audits[0].claim, audits[0].design
-    refuting = f"{design.critical:,} right ones" if design.critical <= design.guesses else "not even all right"
     table = Table(
         title=f"The claim ε = {claim.epsilon:g}, δ = {claim.delta:g} (ρ = {design.rho:.4g}), on synthetic people",
         caption=f"Audited at δ = {design.delta:g}, where the claim is ε = {design.epsilon:.3g}. Of {design.guesses:,} "
-        f"guesses {refuting} would refute it. ε ≥: shown with 95% confidence (Steinke, Nasr, Jagielski 2023, Theorem "
-        "5.2), in the worst run; a correct build is refuted in at most 5% of the runs. Nothing of your data was read, "
-        "and no ledger was written to.",
+        f"guesses {design.critical:,} right ones would refute it. ε ≥: shown with 95% confidence (Steinke, Nasr, "
+        "Jagielski 2023, Theorem 5.2), in the worst run; a correct build is refuted in at most 5% of the runs. "
+        "Nothing of your data was read, and no ledger was written to.",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
@@ -94,9 +93,15 @@ def _audits_table(audits: Sequence[Audited]) -> Table:
             f"{max(run.correct for run in runs):,}",
             f"{max(run.bound for run in runs):.3g}",
             f"ε ≤ {design.epsilon:.3g}",
-            ("[green]holds[/]" if audited.holds else "[red]REFUTED[/]") + refuted,
+            _verdict(audited) + refuted,
         )
     return table
+
+
+def _verdict(audited: Audited) -> str:
+    if not audited.holds:
+        return "[red]REFUTED[/]"
+    return "[yellow]shows little[/]" if audited.weak else "[green]holds[/]"
 
 
 def _power_table(audits: Sequence[Audited]) -> Table:

@@ -34,6 +34,8 @@ def _open(options: argparse.Namespace, console: Console) -> None:
 
 def _show(options: argparse.Namespace, console: Console) -> None:
     with open_ledger(options.store, options.data_set) as ledger:
+        if options.expect_head is not None:
+            ledger.check_head(options.expect_head)
         report = budget_report(ledger.state())
     if options.html is not None:
         _write(options.html, page(report))
@@ -44,10 +46,10 @@ def _show(options: argparse.Namespace, console: Console) -> None:
 
 
 def _change(options: argparse.Namespace, console: Console) -> None:
-    if all(given is None for given in (options.epsilon, options.lifetime, options.delta, options.period)):
-        raise MisuseError("nothing to change was named: give --epsilon, --lifetime, --delta or --period.")
     with open_ledger(options.store, options.data_set) as ledger:
         now = ledger.state().policy
+        if all(given is None for given in (options.epsilon, options.lifetime, options.delta, options.period)):
+            raise MisuseError("nothing to change was named: give --epsilon, --lifetime, --delta or --period.")
         policy = BudgetPolicy(
             epsilon=now.epsilon if options.epsilon is None else _epsilon(options.epsilon),
             delta=now.delta if options.delta is None else options.delta,
@@ -112,6 +114,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     showing = _part(parts, "show", _show, "show what was spent and what is left")
     showing.add_argument("--json", action="store_true", help="write JSON instead of tables")
+    showing.add_argument("--expect-head", metavar="HASH", help="fail if the event of this hash is missing")
     showing.add_argument("--html", type=Path, metavar="FILE", help="also write a page to read or print")
     changing = _part(parts, "change", _change, "change a ceiling, δ or the period; what is not named stays")
     changing.add_argument("--epsilon", type=_ceiling, metavar="E", help="ε per user and period; none: only count")

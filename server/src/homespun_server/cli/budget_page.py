@@ -94,7 +94,8 @@ def _chart(title: str, periods: Sequence[PeriodRow], values: Sequence[float], ce
     scale = "".join(_line("grid", top * part / 4, top, "") + _tick(top * part / 4, top) for part in range(5))
     return (
         f'<figure tabindex="0"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{scale}{bars}{limit}{labels}</svg></figure>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{scale}{bars}{limit}{labels}'
+        "</svg></figure>"
     )
 
 

@@ -18,6 +18,7 @@ from homespun.protocol.statistics.declaration import Statistic
 from homespun_server.errors import OutputError, ReleaseFileError
 from homespun_server.privacy.ledger import BudgetLedger
 from homespun_server.privacy.release import Release, digest_of, restored
+from homespun_server.statistics.cohort import mark_of
 
 _COLUMN = "value"
 _DECLARATION = b"homespun.statistic"
@@ -75,7 +76,7 @@ def kept(path: str | Path, ledger: BudgetLedger) -> Release:
             f"charges {charges} of {ledger.data_set!r} released the very numbers in {path}, so nobody can tell whom "
             "they are about and what they cost. Release the statistic again."
         )
-    return restored(found[0], statistic, values)
+    return restored(found[0], statistic, values, mark_of(ledger.secret))
 
 
 def _read(path: str | Path) -> tuple[Statistic, NDArray[np.int64]]:

@@ -36,6 +36,7 @@ class Release:
         sigma: Noise parameter in grid steps; 0 without noise.
         rho: zCDP that was charged; None: no guarantee at all.
         path: Whose data were summed.
+        mark: Tells the data set from every other: the cells of ``path`` are divisions of its users alone.
     """
 
     statistic: Statistic
@@ -43,6 +44,7 @@ class Release:
     sigma: int
     rho: Fraction | None
     path: Path
+    mark: bytes = field(repr=False)
     made_here: InitVar[object] = None
 
     def __post_init__(self, made_here: object) -> None:
@@ -103,16 +105,17 @@ def release(total: UserSum, *, rho: Fraction, budget: Reservation, progress: Pro
     charge.claim()
     noised = add_discrete_gaussian(total.values, sigma, progress)
     charge.released(digest_of(noised))
-    return Release(statistic, noised, sigma, spend.rho, spend.path, made_here=_MADE_HERE)
+    return Release(statistic, noised, sigma, spend.rho, spend.path, mark_of(budget.secret), made_here=_MADE_HERE)
 
 
-def restored(recorded: RecordedSpend, statistic: Statistic, values: NDArray[np.int64]) -> Release:
+def restored(recorded: RecordedSpend, statistic: Statistic, values: NDArray[np.int64], mark: bytes) -> Release:
     """Return a release again, from its numbers and the ledger's record of it.
 
     Args:
         recorded: The ledger's record.
         statistic: The declaration.
         values: int64 of shape [n], the released numbers.
+        mark: The data set's.
 
     Raises:
         ReleaseFileError: If the declaration or the numbers are not what was released.
@@ -122,7 +125,7 @@ def restored(recorded: RecordedSpend, statistic: Statistic, values: NDArray[np.i
         raise ReleaseFileError(
             f"these are not the numbers or the declaration that charge {recorded.charge} released. Nothing was used."
         )
-    return Release(statistic, values.copy(), spend.sigma, spend.rho, spend.path, made_here=_MADE_HERE)
+    return Release(statistic, values.copy(), spend.sigma, spend.rho, spend.path, mark, made_here=_MADE_HERE)
 
 
 def _check_windows(total: UserSum, budget: Reservation) -> None:
@@ -142,4 +145,4 @@ def digest_of(values: NDArray[np.int64]) -> str:
 
 def release_without_privacy(total: UserSum) -> Release:
     """Hand out the exact sum, marked non-private: for experiments, never for people's data in production."""
-    return Release(total.statistic, total.values.copy(), 0, None, total.cohort.path, made_here=_MADE_HERE)
+    return Release(total.statistic, total.values.copy(), 0, None, total.cohort.path, b"", made_here=_MADE_HERE)

@@ -10,8 +10,6 @@ how much is decided by the ledger, not here.
 import math
 from fractions import Fraction
 
-from scipy.optimize import minimize_scalar
-
 from homespun_server.errors import PrivacyParameterError
 
 DEFAULT_DELTA = 1e-6
@@ -28,14 +26,15 @@ def delta_of(rho: float, epsilon: float) -> float:
     δ = inf_{α>1} e^{(α−1)(αρ−ε)} (1 − 1/α)^α / (α − 1), Canonne, Kamath, Steinke 2020, Prop. 12. Every α
     gives a valid δ, so a search that misses the optimum errs on the safe side.
     """
-
-    def log_delta(log_excess: float) -> float:
-        excess = math.exp(log_excess)
-        alpha = 1 + excess
-        return excess * (alpha * rho - epsilon) + alpha * -math.log1p(1 / excess) - log_excess
-
-    best = minimize_scalar(log_delta, bounds=_ORDER_RANGE, method="bounded", options={"xatol": 1e-10})
-    return math.exp(min(0.0, float(best.fun)))
+    low, high = _ORDER_RANGE
+    # The logarithm of δ is convex in α, with the slope (2α − 1)ρ − ε + log(1 − 1/α).
+    while low < (middle := (low + high) / 2) < high:
+        excess = math.exp(middle)
+        slope = (2 * excess + 1) * rho - epsilon - math.log1p(1 / excess)
+        low, high = (middle, high) if slope < 0 else (low, middle)
+    excess = math.exp(low)
+    log_delta = excess * ((1 + excess) * rho - epsilon) - (1 + excess) * math.log1p(1 / excess) - low
+    return math.exp(min(0.0, log_delta))
 
 
 def rho_for(epsilon: float, delta: float) -> float:

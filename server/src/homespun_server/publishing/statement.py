@@ -1,5 +1,6 @@
 """The bundle's statement of privacy: what all that it was made from adds up to, in numbers and in plain words."""
 
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from typing import Literal
@@ -10,6 +11,7 @@ from homespun_server.privacy.provenance import Sourced
 from homespun_server.privacy.release import Release
 from homespun_server.privacy.spend import cost
 from homespun_server.privacy.zcdp import epsilon_of
+from homespun_server.statistics.cohort import Path
 
 _DIGITS = 4
 
@@ -36,7 +38,7 @@ def privacy_statement(everything: Sourced[object], delta: float | None) -> Priva
         return _without_figures("non_private", entries, _NON_PRIVATE.format(exact=exact))
     if delta is None:
         raise MisuseError("δ is needed to state the privacy of private releases.")
-    spent = [(release.path, release.rho) for release in releases if release.rho is not None]
+    spent = [(_path(release), release.rho) for release in releases if release.rho is not None]
     rho = cost(spent)
     # The exact sum is a touch above its float; the stated ε must not be below what was spent.
     epsilon = _rounded_up(epsilon_of(float(rho) * (1 + 1e-12), delta))
@@ -53,6 +55,11 @@ def privacy_statement(everything: Sourced[object], delta: float | None) -> Priva
         releases=entries,
         statement=text,
     )
+
+
+def _path(release: Release) -> Path:
+    """Return the release's path with its data set in every group: cells of different ones may hold the same person."""
+    return tuple(replace(step, group=f"{release.mark.hex()} {step.group}") for step in release.path)
 
 
 def _entry(release: Release) -> ReleaseEntry:

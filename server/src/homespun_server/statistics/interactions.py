@@ -37,18 +37,14 @@ class Interactions:
         items: The catalogue that ``item`` points into.
         context: The SQL column of every context column, by its name in the file.
         count: How many interactions there are.
-        users: How many distinct users have them.
         report: What the reading did.
     """
 
-    def __init__(
-        self, database: Database, items: Items, context: Mapping[str, str], report: ReadReport, users: int
-    ) -> None:
+    def __init__(self, database: Database, items: Items, context: Mapping[str, str], report: ReadReport) -> None:
         self._database: Database | None = database
         self.items = items
         self.context = context
         self.count = report.kept
-        self.users = users
         self.report = report
 
     @classmethod
@@ -86,12 +82,11 @@ class Interactions:
                 _create_item_ids(database.connection, items)
                 reading = Reading(file, source, database, roles, skip_bad_rows=skip_bad_rows)
                 report = _load(database.connection, reading)
-                users = _number(database.connection, "SELECT count(DISTINCT user) FROM interactions")
         except BaseException:
             database.close()
             raise
         context = {name: f"context_{index}" for index, name in enumerate(columns.context)}
-        return cls(database, items, context, report, users)
+        return cls(database, items, context, report)
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

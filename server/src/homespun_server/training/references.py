@@ -62,6 +62,8 @@ class EaseReference:
     def __init__(self, sums: ExactSums, regularisation: float) -> None:
         """Solve for the item–item weights: B = −P/diag(P) with a zero diagonal, P = (XᵀX + λI)⁻¹."""
         items = sums.popular()[:EASE_ITEMS]
+        if not items.size:
+            raise TrainingError("no training user likes anything, so there is nothing to compare with.")
         self._ids = [sums.ids[item] for item in items]
         self._place = {identity: place for place, identity in enumerate(self._ids)}
         chosen = sums.matrix[:, items]

@@ -41,6 +41,22 @@ class Bounding(msgspec.Struct, frozen=True):
     kept: float
 
 
+class BudgetSoFar(msgspec.Struct, frozen=True):
+    """What the users of a data set have lost, at the end of a fit.
+
+    Attributes:
+        data_set: The ledger's name for them.
+        statement: By period and in all, in a sentence.
+        events: Events in the ledger.
+        head: Hash of the last one: ``budget show --expect-head`` tells later whether the ledger still has it.
+    """
+
+    data_set: str
+    statement: str
+    events: int
+    head: str
+
+
 class Report(msgspec.Struct, frozen=True):
     """The report of a fit.
 
@@ -56,7 +72,7 @@ class Report(msgspec.Struct, frozen=True):
         universe_items: Items in the model.
         bounding: What bounding did, per statistic.
         privacy: The bundle's statement.
-        budget: What the users of the data set have lost so far, by period and in all; None without privacy.
+        budget: What the users of the data set have lost so far; None without privacy.
         warnings: What the operator must know, in plain words.
         quality: None if no user was kept aside.
         model_bytes: Size of the model files.
@@ -74,7 +90,7 @@ class Report(msgspec.Struct, frozen=True):
     universe_items: int
     bounding: tuple[Bounding, ...]
     privacy: PrivacyStatement
-    budget: str | None
+    budget: BudgetSoFar | None
     warnings: tuple[str, ...]
     quality: Quality | None
     model_bytes: int

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from homespun.errors import MisuseError
 from homespun_server.errors import ClaimRefutedError
 from homespun_server.privacy.audit.bound import SIGNIFICANCE
 from homespun_server.privacy.audit.canaries import CANARIES
@@ -48,6 +49,11 @@ class Audited(msgspec.Struct, frozen=True):
         return sum(not outcome.holds for outcome in self.outcomes)
 
     @property
+    def weak(self) -> bool:
+        """Whether some fault would be caught too rarely for a claim that survives to say much."""
+        return min(self.power.values()) < ENOUGH_POWER
+
+    @property
     def holds(self) -> bool:
         """Whether the claim survives: no more runs contradict it than may do by chance, which is 5%."""
         return self.contradicting <= SIGNIFICANCE * len(self.outcomes)
@@ -73,10 +79,16 @@ def audit_series(
         runs: How many.
 
     Raises:
-        MisuseError: If there are too few canaries.
+        MisuseError: If there are too few canaries to show anything.
         PrivacyParameterError: If the claim or δ promises nothing.
     """
     design = design_for(rho_for(claim.epsilon, claim.delta), canaries, delta=delta)
+    if design.critical > design.guesses:
+        raise MisuseError(
+            f"with {canaries:,} canaries not even {design.guesses:,} right guesses would contradict ε = "
+            f"{design.epsilon:.3g} at δ = {design.delta:g}, so this audit could not fail and shows nothing. Use more "
+            "canaries, or audit at an ε nearer to 2: the code that is audited is the same."
+        )
     people = CANARIES[statistic](canaries)
     outcomes = []
     for done in range(runs):

@@ -162,9 +162,20 @@ class Book:
             self._periods.append(current)
 
     def _change(self, policy: BudgetPolicy, time: int) -> None:
+        """Let the period go on under the new policy, together with all that the new policy's own would reach back to.
+
+        So changing back and forth renews nothing, and what is said of a month or of ever holds for all of it.
+        """
         self._policy = policy
-        # The period goes on under the new policy, so that changing back and forth renews nothing.
+        reaches = policy.reaches_back(time)
+        while len(self._periods) > 1 and self._periods[-1].start > reaches:
+            self._periods.pop()
+        last = len(self._periods) - 1
         self._periods[-1] = policy.span_from(time, self._periods[-1].start)
+        self._spends = {
+            number: spend if spend.period <= last else replace(spend, period=last)
+            for number, spend in self._spends.items()
+        }
 
     def _reserve(self, event: Event, what: Reserved) -> None:
         pools = tuple(Pool(path, rho) for path, rho in amounts_of(what.amounts))

@@ -31,9 +31,9 @@ MAX_DIGITS = 1000
 _PREFIX = b"homespun budget event 1\n"
 
 Number = Annotated[int, Meta(ge=1)]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Ratio = Annotated[str, Meta(pattern=f"^[1-9][0-9]{{0,{MAX_DIGITS - 1}}}/[1-9][0-9]{{0,{MAX_DIGITS - 1}}}$")]
-Real = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?$")]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)")]
+Ratio = Annotated[str, Meta(pattern=f"^[1-9][0-9]{{0,{MAX_DIGITS - 1}}}/[1-9][0-9]{{0,{MAX_DIGITS - 1}}}$(?!\\n)")]
+Real = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?$(?!\n)")]
 
 
 class PolicyEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

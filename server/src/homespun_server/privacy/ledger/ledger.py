@@ -8,7 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 
 from homespun.errors import MisuseError
-from homespun_server.errors import BudgetError, PrivacyParameterError, ReservationEndedError
+from homespun_server.errors import BudgetError, LedgerError, PrivacyParameterError, ReservationEndedError
 from homespun_server.privacy.ledger.book import Book
 from homespun_server.privacy.ledger.events import (
     Cancelled,
@@ -87,6 +87,22 @@ class BudgetLedger:
             LedgerError: If no ledger was opened, or it is damaged.
         """
         return self._recorder.state()
+
+    def check_head(self, head: str) -> None:
+        """Refuse a ledger that lacks an event which was seen before: an older copy of it was put back.
+
+        Args:
+            head: The hash of an event, as ``BudgetState.head`` had it when it was noted elsewhere.
+
+        Raises:
+            LedgerError: If no event has this hash, no ledger was opened, or it is damaged.
+        """
+        if head not in self._recorder.hashes:
+            raise LedgerError(
+                f"the ledger of {self._data_set!r} has no event {head}, which it had when that was noted. An older "
+                "copy was put back, or another ledger: what was spent since is missing. Take the latest copy; until "
+                "then nothing may be spent."
+            )
 
     def open(self, policy: BudgetPolicy) -> None:
         """Open the data set's ledger.

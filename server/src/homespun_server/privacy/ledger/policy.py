@@ -1,7 +1,7 @@
 """What a data set's users may lose at most: by period, and ever.
 
 Periods are spans of UTC time that follow each other. A change of the policy never begins a new one: what was
-spent stays charged until the new policy's first renewal.
+spent in what the new policy calls a period stays charged until its first renewal, earlier periods joined to it.
 """
 
 import math
@@ -82,6 +82,12 @@ class BudgetPolicy:
         elif isinstance(self.period, int):
             end = time - time % DAY + self.period * DAY
         return Span(time if start is None else start, end)
+
+    def reaches_back(self, time: int) -> int:
+        """Return since when the period of ``time`` counts, if the policy is set then; 0 for ever."""
+        if self.period == "month":
+            return _month(time)
+        return max(0, time - self.period * DAY) if isinstance(self.period, int) else 0
 
     def span_at(self, span: Span, time: int) -> Span:
         """Return the period of ``time``, ``span`` being an earlier one; never one before it."""

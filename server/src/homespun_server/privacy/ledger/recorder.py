@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from homespun_server.errors import BudgetError, ConflictError, LedgerError
 from homespun_server.privacy.ledger.book import Book
-from homespun_server.privacy.ledger.events import RESTORE, Event, Happening, encoded
+from homespun_server.privacy.ledger.events import RESTORE, Event, Happening, encoded, hash_of
 from homespun_server.privacy.ledger.log import EventLog
 from homespun_server.privacy.ledger.policy import whole_seconds
 from homespun_server.privacy.ledger.state import BudgetState
@@ -41,6 +41,17 @@ class Recorder:
         """
         with self._lock:
             return self._replayed().opened
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """The hashes of all events.
+
+        Raises:
+            LedgerError: If the ledger is damaged.
+        """
+        with self._lock:
+            self._replayed()
+            return frozenset(hash_of(data) for data in self._seen)
 
     def state(self) -> BudgetState:
         """Return the state now.

@@ -12,6 +12,7 @@ from homespun_server.privacy.spend import Amount, Spend, check_groups, check_pat
 from homespun_server.statistics.cohort import Path
 
 _DIGITS = 4
+_HAIR = 1e-9
 
 
 def check_reserve(state: BudgetState, amounts: Sequence[Amount], purpose: str) -> None:
@@ -89,7 +90,8 @@ def _paths(state: BudgetState) -> list[Path]:
 
 
 def _loss(state: BudgetState, rho: Fraction, *, up: bool = True) -> str:
-    epsilon = rounded(state.epsilon(rho), up=up)
+    # What was asked for as ε = 2.43 comes back from ρ a hair above it.
+    epsilon = rounded(state.epsilon(rho) * (1 - _HAIR if up else 1), up=up)
     return f"ρ = {rounded(float(rho), up=up):.4g} (ε = {epsilon:.4g} by itself)"
 
 
