@@ -21,7 +21,7 @@ from homespun.protocol.statistics.declaration import Statistic, universe_of
 from homespun.protocol.statistics.encoding import Encoder
 from homespun.protocol.statistics.histories import Histories
 from homespun.protocol.statistics.standard import item_counts, item_pairs
-from homespun_server.privacy.ledger import one_off_budget
+from homespun_server.privacy.ledger import Reservation, one_off_budget
 from homespun_server.privacy.release import Release, release, release_without_privacy
 from homespun_server.statistics.cohort import Cohort
 from homespun_server.statistics.interactions import Interactions
@@ -142,9 +142,11 @@ def noisy(
     *,
     rho: float = 1.0,
     cohort: Cohort = EVERYBODY,
+    budget: Reservation | None = None,
 ) -> Release:
-    """Release with noise, from a budget that is large enough for any test."""
-    return release(user_sum(values, declare, cohort), rho=Fraction(rho), budget=one_off_budget(10_000.0, 1e-6))
+    """Release with noise, from a budget of its own that is large enough for any test, where none is given."""
+    charged = budget or one_off_budget(10_000.0, 1e-6)
+    return release(user_sum(values, declare, cohort), rho=Fraction(rho), budget=charged)
 
 
 def pairs_sum(baskets: Sequence[Integers], size: int) -> UserSum:

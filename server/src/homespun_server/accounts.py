@@ -8,12 +8,11 @@ from pathlib import Path
 
 from homespun_server.errors import LedgerError, OutputError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, Reservation
-from homespun_server.privacy.ledger.report import budget_report
+from homespun_server.privacy.ledger.report import BudgetSoFar, budget_so_far
 from homespun_server.privacy.spend import Amount
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for
 from homespun_server.statistics.cohort import Cohort
 from homespun_server.store import SqlLog, open_store
-from homespun_server.training.report import BudgetSoFar
 
 BUDGET_FILE = "budget.sqlite"
 """The ledger beside a fit's results, which only counts."""
@@ -51,6 +50,10 @@ class Wanted:
     metrics: float | None
     test_share: float
 
+    def __post_init__(self) -> None:
+        """Refuse what promises nothing, before a file is made or read."""
+        self.amounts(DEFAULT_DELTA if self.delta is None else self.delta)
+
     def amounts(self, delta: float) -> list[Amount]:
         """Return ρ by path; a user is in training or kept aside, never both."""
         amounts = [(Cohort.training(self.test_share).path, Fraction(rho_for(self.epsilon, delta)))]
@@ -69,8 +72,7 @@ class Granted:
 
     def so_far(self) -> BudgetSoFar:
         """Return what the users of the data set have lost."""
-        report = budget_report(self.ledger.state())
-        return BudgetSoFar(report.data_set, report.statement, report.events, report.head)
+        return budget_so_far(self.ledger.state())
 
 
 @contextmanager
@@ -106,8 +108,6 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
         PrivacyParameterError: If what is wanted promises nothing.
         StoreError: If the store cannot be opened.
     """
-    delta = DEFAULT_DELTA if wanted.delta is None else wanted.delta
-    wanted.amounts(delta)  # what promises nothing is refused before a file is made
     if account is None:
         _make(folder)
     own = Account(folder / BUDGET_FILE, DATA_SET)

@@ -231,6 +231,8 @@ class _Work:
         self, statement: PrivacyStatement, users: Raw[int], learned: Learned, *, measured: bool
     ) -> tuple[str, ...]:
         found = list(_warnings(statement, self.granted, users, learned.directions).for_the_operator())
+        if self.options.min_weight is not None and "weight" not in self.interactions.report.columns:
+            found.append("The table has no column of weights, so the least weight of a like changed nothing.")
         if self.options.test_share and not measured:
             found.append(f"No user who was kept aside has {MIN_TEST_LIKES} likes or more: quality was not measured.")
         return tuple(found)

@@ -31,14 +31,14 @@ def without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_claim_bound_or_power_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("privacy", *FEW, "--epsilon", 4, "--runs", 2, "--audit-delta", 1e-3) == 0
+    assert run("privacy", *FEW, "--epsilon", 4, "--runs", 2) == 0
     text = words(capsys)
     for part in (
         "The claim ε = 4, δ = 1e-06 (ρ = 0.3111), on synthetic people",
         "item-pairs",
         "where the claim is ε = ",
-        "guesses not even all right would refute it",
-        "holds, 0 of 2 refute",
+        "Of 120 guesses 120 right ones would refute it",
+        "shows little, 0 of 2 refute",
         "no ledger was written to",
         "half the noise",
         "no clipping",
@@ -46,6 +46,11 @@ def test_claim_bound_or_power_is_not_shown(capsys: pytest.CaptureFixture[str]) -
         "would catch some faults in only",
     ):
         assert part in text
+
+
+def test_an_audit_that_could_not_fail_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("privacy", *FEW, "--epsilon", 4, "--audit-delta", 1e-3) == 1
+    assert "this audit could not fail and shows nothing. Use more canaries" in words(capsys)
 
 
 def test_all_statistics_are_not_audited_where_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,7 @@ def test_the_first_fit_is_limited_or_not_counted(refit: Fit, tmp_path: Path) -> 
     assert report.budget is not None
     assert "lifetime so far ε = 1 (δ = 1e-06)" in report.budget.statement
     assert "only counted" in report.budget.statement
+    assert report.budget.data_set == DATA_SET
 
 
 def test_a_second_fit_about_the_same_people_is_not_added(refit: Fit, tmp_path: Path) -> None:
@@ -97,7 +98,8 @@ def test_an_earlier_delta_is_kept_or_makes_an_earlier_loss_smaller(refit: Fit, t
     assert state.policy.delta == 1e-9
     assert float(report.privacy.delta or 0) == 1e-9
     assert state.lifetime_spent == once + sum(each.spend.rho for each in state.spends[2:])
-    found = re.search(r"lifetime so far ε = ([\d.]+) \(δ = 1e-09\)", report.budget or "")
+    assert report.budget is not None
+    found = re.search(r"lifetime so far ε = ([\d.]+) \(δ = 1e-09\)", report.budget.statement)
     assert found is not None
     assert math.isclose(float(found[1]), epsilon_of(float(state.lifetime_spent), 1e-9), rel_tol=1e-3)
     assert state.epsilon(once) > 1.2

@@ -103,15 +103,16 @@ def test_private_releases_are_stated_without_delta() -> None:
         privacy_statement(released(noisy([1])), None)
 
 
-def of(cohort: Cohort, rho: float) -> Release:
-    return noisy([1], rho=rho, cohort=cohort)
+def of(cohort: Cohort, rho: float, budget: Reservation | None = None) -> Release:
+    return noisy([1], rho=rho, cohort=cohort, budget=budget)
 
 
 TRAINING, HELD_OUT = Cohort.training(0.1), Cohort.held_out(0.1)
 
 
 def test_people_who_are_in_one_of_two_sums_are_said_to_lose_by_both_or_by_the_lesser() -> None:
-    lesser, larger = of(HELD_OUT, 0.02), of(TRAINING, 0.05)
+    budget = one_off_budget(10.0, 1e-6)
+    lesser, larger = of(HELD_OUT, 0.02, budget), of(TRAINING, 0.05, budget)
     for releases in ([lesser, larger], [larger, lesser]):
         statement = privacy_statement(made_from(releases), 1e-6)
         assert statement.rho is not None
@@ -119,11 +120,18 @@ def test_people_who_are_in_one_of_two_sums_are_said_to_lose_by_both_or_by_the_le
         assert larger.rho <= Fraction(statement.rho) <= larger.rho * Fraction(1001, 1000)
         assert "the user who loses most" in statement.statement
         assert len(statement.releases) == 2
-    both = privacy_statement(made_from([larger, of(TRAINING, 0.02)]), 1e-6)
-    everybody = privacy_statement(made_from([larger, of(Cohort.everybody(), 0.02)]), 1e-6)
+    both = privacy_statement(made_from([larger, of(TRAINING, 0.02, budget)]), 1e-6)
+    everybody = privacy_statement(made_from([larger, of(Cohort.everybody(), 0.02, budget)]), 1e-6)
     assert both.epsilon == everybody.epsilon
     assert "loses most" not in both.statement + everybody.statement
     assert float(both.rho or 0) > 0.069
+
+
+def test_people_of_two_data_sets_are_said_to_be_on_one_side_in_both() -> None:
+    parts = [of(HELD_OUT, 0.02), of(TRAINING, 0.05)]
+    statement = privacy_statement(made_from(parts), 1e-6)
+    assert sum(part.rho or 0 for part in parts) <= Fraction(statement.rho or 0)
+    assert "loses most" not in statement.statement
 
 
 def test_an_exact_figure_beside_private_releases_is_not_marked() -> None:

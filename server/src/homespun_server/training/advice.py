@@ -10,6 +10,9 @@ from homespun_server.planning.verdict import is_weak, too_small
 from homespun_server.privacy.provenance import Sourced
 from homespun_server.statistics.raw import Raw
 
+LARGEST_MEANINGFUL = 10.0
+"""ε beyond which a formal guarantee is hardly one; what is published elsewhere for people's data lies below it."""
+
 TYPICAL_ITEMS = 1000
 """Items that a fleet is taken to have here, each person liking 40 of them; ``homespun-server plan`` asks."""
 
@@ -31,6 +34,11 @@ def _warnings(users: int, directions: int, epsilon: float, delta: float) -> Iter
         yield (
             f"δ = {delta:g} is not below one in {users:,} users: a guarantee that weak would allow somebody's data to "
             "be published whole. Use a δ well below that."
+        )
+    if epsilon > LARGEST_MEANINGFUL:
+        yield (
+            f"ε = {epsilon:g} promises next to nothing: whoever sees the bundle may become e^{epsilon:g} times surer "
+            f"that somebody was in the data. Values above {LARGEST_MEANINGFUL:g} are for experiments."
         )
     fleet = Fleet(users=max(users, 1), items=TYPICAL_ITEMS)
     for verdict in too_small(fleet, epsilon, delta):

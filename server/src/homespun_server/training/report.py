@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from homespun.protocol.bundle import PrivacyStatement
+from homespun_server.privacy.ledger.report import BudgetSoFar
 from homespun_server.training.evaluation import Evaluation
 from homespun_server.training.metrics import Interval, bootstrap
 
@@ -39,22 +40,6 @@ class Bounding(msgspec.Struct, frozen=True):
     statistic: str
     users: int
     kept: float
-
-
-class BudgetSoFar(msgspec.Struct, frozen=True):
-    """What the users of a data set have lost, at the end of a fit.
-
-    Attributes:
-        data_set: The ledger's name for them.
-        statement: By period and in all, in a sentence.
-        events: Events in the ledger.
-        head: Hash of the last one: ``budget show --expect-head`` tells later whether the ledger still has it.
-    """
-
-    data_set: str
-    statement: str
-    events: int
-    head: str
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from homespun_server.privacy.ledger.policy import DAY, BudgetPolicy, Span
 from homespun_server.privacy.ledger.rules import moment, rounded
 from homespun_server.privacy.ledger.state import BudgetState, Held, RecordedSpend
 from homespun_server.privacy.spend import cost
-from homespun_server.statistics.cohort import Path
+from homespun_server.statistics.cohort import HASHES, HELD_OUT, Membership, Path
 
 SCHEMA_VERSION = 1
 
@@ -110,6 +110,28 @@ class BudgetReport(msgspec.Struct, frozen=True, kw_only=True):
     reservations: tuple[ReservationRow, ...]
 
 
+class BudgetSoFar(msgspec.Struct, frozen=True):
+    """What the users of a data set have lost, at the end of a fit.
+
+    Attributes:
+        data_set: The ledger's name for them.
+        statement: By period and in all, in a sentence.
+        events: Events in the ledger.
+        head: Hash of the last one: ``budget show --expect-head`` tells later whether the ledger still has it.
+    """
+
+    data_set: str
+    statement: str
+    events: int
+    head: str
+
+
+def budget_so_far(state: BudgetState) -> BudgetSoFar:
+    """Return what the users of a data set have lost, in short."""
+    report = budget_report(state)
+    return BudgetSoFar(report.data_set, report.statement, report.events, report.head)
+
+
 def budget_report(state: BudgetState) -> BudgetReport:
     """Return what is shown of a state."""
     left = state.left()
@@ -205,7 +227,19 @@ def _reservation(state: BudgetState, held: Held) -> ReservationRow:
 
 def users_of(paths: Iterable[Path]) -> str:
     """Return in words whose data were summed."""
-    return "; ".join(" › ".join(f"{each.group}: {each.cell}" for each in path) or "everybody" for path in paths)
+    return "; ".join(", ".join(map(_cell, path)) or "everybody" for path in paths)
+
+
+def _cell(step: Membership) -> str:
+    """Return a cell in words; one of a group that nobody here makes, by its names."""
+    kind, _, division = step.group.partition(":")
+    if kind == "split":
+        share = int(division) / HASHES
+        return f"kept aside, {share:.0%}" if step.cell == HELD_OUT else f"training, {1 - share:.0%}"
+    if kind == "windows":
+        period, _, windows = division.rpartition("/")
+        return f"window {int(step.cell) + 1} of {windows} of {period}"
+    return f"{step.group}: {step.cell}"
 
 
 def _period(policy: BudgetPolicy) -> str:
