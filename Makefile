@@ -12,8 +12,8 @@ BENCH_RUN := $(BENCH_VENV)/$(BIN)/python
 PROJECTS := sdk/pyproject.toml server/pyproject.toml
 SOURCES := sdk/src server/src tests examples benchmarks tools
 
-# A worker a core; the tests of one file stay together, for what they share.
-PARALLEL := --numprocesses auto --dist loadfile
+# A worker a core; one that has nothing left to do takes over tests of the others.
+PARALLEL := --numprocesses auto --dist worksteal
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 

@@ -52,10 +52,10 @@ def test_a_fit_on_a_budget_is_not_seen_in_it(run: Run, place: tuple, fit: tuple,
     assert not (tmp_path / "out" / "budget.sqlite").exists()
     report = shown(run, place)
     (period,) = report["periods"]
-    assert [(spend["statistic"], spend["users"].rpartition(" ")[2]) for spend in period["spends"]] == [
-        ("item-counts", "training"),
-        ("item-pairs", "training"),
-        ("metric-sums", "held-out"),
+    assert [(spend["statistic"], spend["users"]) for spend in period["spends"]] == [
+        ("item-counts", "training, 90%"),
+        ("item-pairs", "training, 90%"),
+        ("metric-sums", "kept aside, 10%"),
     ]
     assert all(spend["released"] and spend["purpose"] == "fit interactions" for spend in period["spends"])
     assert report["reservations"] == []

@@ -121,7 +121,8 @@ def test_an_account_fills_a_second_ledger_in_the_folder(charged: Fit, shop: Open
     report = charged(shop(epsilon=2.0, lifetime=4.0)).report
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"bundle", "report.json"}
     assert report.budget is not None
-    assert "User, per 30 days, ε = 1 of 2; lifetime so far ε = 1 of 4 (δ = 1e-06). Left: ε = " in report.budget.statement
+    said = report.budget.statement
+    assert "User, per 30 days, ε = 1 of 2; lifetime so far ε = 1 of 4 (δ = 1e-06). Left: ε = " in said
 
 
 def test_the_next_period_is_spent_already_or_for_ever_begins_anew(charged: Fit, tmp_path: Path) -> None:

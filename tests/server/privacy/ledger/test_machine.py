@@ -73,25 +73,43 @@ class Paid:
 class Model:
     policy: BudgetPolicy
     time: int
-    period: int = 0
+    begins: list[int] = field(default_factory=list)
     renews: int | None = None
     promises: dict[int, Promise] = field(default_factory=dict)
     paid: list[Paid] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.begins = [self.time]
         self.renews = self._end(self.time)
 
     def happens(self, now: int) -> None:
         """Something is recorded at a time."""
         self.time = max(self.time, now)
-        renewed = False
+        began = None
         while self.renews is not None and self.time >= self.renews:
-            self.renews, renewed = self._end(self.renews), True
-        self.period += renewed
+            began, self.renews = self.renews, self._end(self.renews)
+        if began is not None:
+            self.begins.append(began)
+
+    @property
+    def period(self) -> int:
+        return len(self.begins) - 1
 
     def change(self, policy: BudgetPolicy) -> None:
+        """Whatever began after the new policy's period would have is part of the one before."""
         self.policy = policy
+        since = self._since(self.time)
+        self.begins = [self.begins[0], *(each for each in self.begins[1:] if each <= since)]
+        for paid in self.paid:
+            paid.period = min(paid.period, self.period)
         self.renews = self._end(self.time)
+
+    def _since(self, time: int) -> int:
+        if isinstance(self.policy.period, int):
+            return time - self.policy.period * DAY
+        if self.policy.period == "once":
+            return 0
+        return int(datetime.fromtimestamp(time, UTC).replace(day=1, hour=0, minute=0, second=0).timestamp())
 
     def live(self, now: int) -> list[Promise]:
         return [each for each in self.promises.values() if not each.ended and max(now, self.time) < each.expires]
@@ -117,6 +135,13 @@ class Model:
     def within(self, more: Amounts) -> bool:
         ceilings = ((self.policy.ceiling, False), (self.policy.lifetime_ceiling, True))
         return all(ceiling is None or self.spent(ever=ever, more=more) <= ceiling for ceiling, ever in ceilings)
+
+    def _since(self) -> int:
+        if self.policy.period == "once":
+            return 0
+        if isinstance(self.policy.period, int):
+            return self.time - self.policy.period * DAY
+        return int(datetime.fromtimestamp(self.time, UTC).replace(day=1, hour=0, minute=0, second=0).timestamp())
 
     def _end(self, time: int) -> int | None:
         if self.policy.period == "once":
