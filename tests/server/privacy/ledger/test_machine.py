@@ -136,13 +136,6 @@ class Model:
         ceilings = ((self.policy.ceiling, False), (self.policy.lifetime_ceiling, True))
         return all(ceiling is None or self.spent(ever=ever, more=more) <= ceiling for ceiling, ever in ceilings)
 
-    def _since(self) -> int:
-        if self.policy.period == "once":
-            return 0
-        if isinstance(self.policy.period, int):
-            return self.time - self.policy.period * DAY
-        return int(datetime.fromtimestamp(self.time, UTC).replace(day=1, hour=0, minute=0, second=0).timestamp())
-
     def _end(self, time: int) -> int | None:
         if self.policy.period == "once":
             return None
