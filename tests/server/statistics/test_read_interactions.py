@@ -54,7 +54,7 @@ def write(path: Path) -> Path:
         return path
     text = as_text("\t" if ".tsv" in name else ",") if "json" not in name else as_json_lines()
     raw = text.encode()
-    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    path.write_bytes(gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw)
     return path
 
 

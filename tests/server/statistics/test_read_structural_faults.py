@@ -65,10 +65,10 @@ def test_empty_file(tmp_path, name):
         ("t.csv", b"user,item\n"),
         ("t.csv", b"user,item"),
         ("t.csv", b"\xef\xbb\xbfuser,item\r\n\r\n"),
-        ("t.csv.gz", gzip.compress(b"")),
-        ("t.csv.gz", gzip.compress(b"user,item\n")),
+        ("t.csv.gz", gzip.compress(b"", mtime=0)),
+        ("t.csv.gz", gzip.compress(b"user,item\n", mtime=0)),
         ("t.jsonl", b"\n \n"),
-        ("t.jsonl.gz", gzip.compress(b"")),
+        ("t.jsonl.gz", gzip.compress(b"", mtime=0)),
     ],
 )
 def test_no_data_row(tmp_path, name, content):
@@ -183,7 +183,7 @@ def test_damaged_gzip(tmp_path, name, damage):
     rows = b"user,item\n" + b"".join(b"user%d,x\n" % i for i in range(20000))
     if "json" in name:
         rows = b"".join(b'{"user": "user%d", "item": "x"}\n' % i for i in range(20000))
-    packed = gzip.compress(rows)
+    packed = gzip.compress(rows, mtime=0)
     middle = len(packed) // 2
     flipped = packed[:middle] + bytes(byte ^ 255 for byte in packed[middle : middle + 64]) + packed[middle + 64 :]
     content = {"not gzip": rows, "cut short": packed[:middle], "flipped": flipped}[damage]
