@@ -1,5 +1,6 @@
 """A program dies at any step of a release: what it spent stays spent, and nothing is released twice or locked."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -44,7 +45,8 @@ def check_it_goes_on(place: str, spent: Fraction) -> None:
             charge.released(DIGEST)
         state = ledger.state()
     assert whole * 99 / 100 < state.spent == spent + charge.spend.rho <= whole
-    assert state_of(place) == state
+    # By the clock, it may be a second later.
+    assert replace(state_of(place), time=state.time) == state
 
 
 @pytest.mark.parametrize("step", ["reserved", "while spending"])
