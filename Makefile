@@ -7,8 +7,10 @@ export ORT_DISABLE_TELEMETRY := 1
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 VENV := .venv
 BENCH_VENV := .venv-bench
+PEERS_VENV := .venv-peers
 RUN := $(VENV)/$(BIN)/python
 BENCH_RUN := $(BENCH_VENV)/$(BIN)/python
+PEERS_RUN := $(PEERS_VENV)/$(BIN)/python
 PROJECTS := sdk/pyproject.toml server/pyproject.toml
 SOURCES := sdk/src server/src tests examples benchmarks tools
 
@@ -25,7 +27,11 @@ define bootstrap
 	    exit 1; }; \
 	  $(PYTHON) -m venv --clear $(1); }
 	$(2) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(3)
-	$(2) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e server
+endef
+
+# $(call own,python): both distributions, editable.
+define own
+	$(1) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e sdk -e server
 endef
 
 .PHONY: help
@@ -37,11 +43,23 @@ setup: $(VENV)/.stamp ## Make .venv from the lock, with both distributions edita
 
 $(VENV)/.stamp: requirements/lock.txt $(PROJECTS)
 	$(call bootstrap,$(VENV),$(RUN),requirements/lock.txt)
+	$(call own,$(RUN))
 	@touch $@
 
 $(BENCH_VENV)/.stamp: requirements/bench-lock.txt $(PROJECTS)
 	$(call bootstrap,$(BENCH_VENV),$(BENCH_RUN),requirements/bench-lock.txt)
+	$(call own,$(BENCH_RUN))
 	@touch $@
+
+$(PEERS_VENV)/.stamp: requirements/peers-lock.txt
+	$(call bootstrap,$(PEERS_VENV),$(PEERS_RUN),requirements/peers-lock.txt)
+	@touch $@
+
+# torch is not locked: which build fits depends on the machine, and some are gigabytes.
+.PHONY: peers
+peers: $(PEERS_VENV)/.stamp ## Make the peers' environment (PEERS_TORCH=torch adds torch, in that version or build)
+	$(if $(PEERS_TORCH),$(PEERS_RUN) -m pip install --disable-pip-version-check --only-binary :all: \
+	  "$(PEERS_TORCH)" "$(shell sed -n 's/^rectools\(==[^ ]*\).*/rectools[torch]\1/p' requirements/peers-lock.txt)")
 
 .PHONY: demo
 demo: setup ## Train, publish and use a model on public data, start to end
@@ -75,10 +93,10 @@ lock: setup ## Make the locks from what is declared (UPGRADE=1 takes the newest 
 	$(RUN) -m tools.check_lock
 
 .PHONY: bench
-bench: $(BENCH_VENV)/.stamp ## Run the benchmarks beside their peers, in an environment of their own
+bench: $(BENCH_VENV)/.stamp peers ## Run the benchmarks beside their peers, in environments of their own
 	$(BENCH_RUN) -m benchmarks
 
 .PHONY: clean
 clean: ## Remove the environments and everything that was built
-	rm -rf $(VENV) $(BENCH_VENV) site dist .cache .benchmarks .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(PEERS_VENV) site dist .cache .benchmarks .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

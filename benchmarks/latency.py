@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import homespun as hs
 from benchmarks.measure import ratio, scaled, time_in_rounds
-from benchmarks.peers import als_with_random_factors, history_row
+from benchmarks.peers.als import als_with_random_factors, history_row
 from benchmarks.random_bundle import write_random_bundle
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace

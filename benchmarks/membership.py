@@ -9,14 +9,14 @@ from benchmarks.ml1m import movielens
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.data import DemoTables, movietweetings
+from homespun_server.evaluation.intervals import Interval
+from homespun_server.evaluation.membership import attack_bundle
 from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.privacy.audit.membership import Figure
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.training.membership import attack_bundle
-from homespun_server.training.metrics import Interval
 
 EPSILONS = (None, 10.0, 1.0)
 """ε per user; None: without noise."""

@@ -20,7 +20,12 @@ from benchmarks.planning_data import TEST_SHARE, Part, Source, sources, write_pa
 from benchmarks.planning_transitions import Sequences, popularity_quality, read_sequences, transition_quality
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
+from homespun.protocol.events import Event
 from homespun_server import learning
+from homespun_server.evaluation.cases import Case
+from homespun_server.evaluation.evaluation import DEPTH
+from homespun_server.evaluation.metrics import ndcg
+from homespun_server.evaluation.references import ExactSums, PopularityReference
 from homespun_server.learning import COUNTS_SHARE, FitData, FitOptions, learn
 from homespun_server.planning.curve import CURVES, Curve
 from homespun_server.planning.measured import Point
@@ -31,10 +36,7 @@ from homespun_server.privacy.zcdp import DEFAULT_DELTA, epsilon_of, rho_for
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
-from homespun_server.training.evaluation import DEPTH
-from homespun_server.training.metrics import ndcg
 from homespun_server.training.model import Model
-from homespun_server.training.references import ExactSums, PopularityReference
 
 SEED = 20_130_101
 MOST_JUDGED = 2500
@@ -159,8 +161,9 @@ def model_quality(model: Model, part: Judged) -> float:
 
 
 def _popular(part: Judged) -> float:
-    popularity = PopularityReference(ExactSums(part.likes))
-    return float(np.mean([ndcg(popularity.recommend(user, DEPTH), user.held_out, DEPTH) for user in part.users]))
+    popularity = PopularityReference.of_likes(ExactSums(part.likes))
+    cases = [Case(user.user, tuple(map(Event, user.fold_in)), user.held_out) for user in part.users]
+    return float(np.mean([ndcg(popularity.recommend(case, DEPTH), case.relevant, DEPTH) for case in cases]))
 
 
 def _points(source: Source, part: Part, workspace: Workspace) -> Iterator[Point]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.planning_data import TEST_SHARE
+from homespun_server.evaluation.metrics import ndcg
 from homespun_server.statistics.cohort import SPLIT_NAME, threshold
-from homespun_server.training.metrics import ndcg
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]

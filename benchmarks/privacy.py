@@ -9,14 +9,14 @@ from pathlib import Path
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.data import movietweetings
+from homespun_server.evaluation.comparison import compare
+from homespun_server.evaluation.report import Quality
 from homespun_server.learning import FitData, FitOptions, Learned, make_bundle
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes
-from homespun_server.training.comparison import compare
-from homespun_server.training.report import Quality
 
 EPSILONS = (None, 1.0, 2.0, 4.0, 8.0)
 """ε per user; None: without noise."""

@@ -12,18 +12,20 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from benchmarks.ml1m import movielens
-from benchmarks.peers import FACTORS, AlsReference, AlsSetting, grid
+from benchmarks.peers.als import FACTORS, AlsReference, AlsSetting, grid
 from benchmarks.result import Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.bundle import MODEL_FILES
+from homespun_server.evaluation.comparison import Comparison, compare
+from homespun_server.evaluation.evaluation import DEPTH, Evaluation, evaluate
+from homespun_server.evaluation.intervals import bootstrap
+from homespun_server.evaluation.proposal import proposal_recall
+from homespun_server.evaluation.recommenders import BundleRecommender
+from homespun_server.evaluation.references import EASE_ITEMS, ExactSums
 from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import Likes
-from homespun_server.training.comparison import Comparison, compare
-from homespun_server.training.evaluation import BundleRecommender, Evaluation, evaluate
-from homespun_server.training.metrics import bootstrap
-from homespun_server.training.references import EASE_ITEMS, ExactSums
 
 OPTIONS = FitOptions(name="MovieLens-1M", min_weight=4, max_items=4000, test_share=0.2, dimensions=64)
 
@@ -68,14 +70,14 @@ def run(workspace: Workspace) -> list[Section]:
         Measured(comparison.ease, 4 * ease_items**2),
         *(max(measured.values(), key=lambda one: one.ndcg_100) for measured in tried.values()),
     ]
-    return [_quality(bundle, peers, len(comparison.users)), _bundle_facts(bundle, proposals), _grid(tried)]
+    return [_quality(bundle, peers, len(comparison.cases)), _bundle_facts(bundle, proposals), _grid(tried)]
 
 
 def measure_bundle(folder: Path, comparison: Comparison) -> tuple[Measured, float]:
     """Return the figures of the bundle in ``folder``, and its proposal recall at 100."""
     with closing(BundleRecommender(folder)) as recommender:
-        evaluation = evaluate("homespun, 8-bit bundle", recommender, comparison.users, comparison.catalogue_items)
-        proposals = recommender.proposal_recall(comparison.users)
+        evaluation = evaluate("homespun, 8-bit bundle", recommender, comparison.cases, comparison.catalogue_items)
+        proposals = proposal_recall(recommender.bundle, comparison.cases, DEPTH)
     return Measured(evaluation, sum((folder / name).stat().st_size for name in MODEL_FILES)), proposals
 
 
@@ -86,7 +88,7 @@ def _try_grid(factors: int, sums: ExactSums, comparison: Comparison) -> dict[Als
     with threadpool_limits(1, "blas"):
         for done, setting in enumerate(settings, start=1):
             model = AlsReference(sums, setting)
-            evaluation = evaluate(f"implicit {setting}", model, comparison.users, comparison.catalogue_items)
+            evaluation = evaluate(f"implicit {setting}", model, comparison.cases, comparison.catalogue_items)
             measured[setting] = Measured(evaluation, model.model_bytes)
             comparison.observer(f"tune implicit, {factors} factors", done, len(settings))
     return measured

@@ -8,14 +8,16 @@ import numpy as np
 from homespun_server.privacy.provenance import fixed, public
 from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.statistics.items import Items
-from homespun_server.training.model import LowRank, Model
+from homespun_server.training.model import LEVELS, STEADY, Component, LowRank, Model, Prior
 
 
 def write_random_bundle(items: int, dimensions: int, folder: Path, rng: np.random.Generator, now: datetime) -> None:
     """Write a bundle of one collaborative component with normally distributed weights to ``folder``."""
-    encoder, decoder = rng.standard_normal((2, items, dimensions))
-    component = LowRank("collaborative", encoder=encoder, decoder=decoder)
-    model = public(Model(np.arange(items), (component,), np.zeros(items)), "random numbers")
+    encoder, decoder = rng.lognormal(size=(2, items))
+    table = LowRank("collaborative", rng.standard_normal((items, dimensions)), encoder, decoder, np.ones(dimensions))
+    component = Component("collaborative", table, None, STEADY, (1.0,) * LEVELS)
+    prior = Prior("popularity", np.zeros(items), (1.0,) * LEVELS)
+    model = public(Model(np.arange(items), items, (component,), (prior,)), "random numbers")
     description = Description(f"random, {items} items", now, fixed(None), None, {})
     write_bundle(model, public(_catalogue(items), "invented items"), description, folder)
 

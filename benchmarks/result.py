@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.measure import Spread
-from homespun_server.training.metrics import Interval
+from homespun_server.evaluation.intervals import Interval
 
 SCHEMA_VERSION = 1
 

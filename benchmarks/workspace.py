@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.measure import Clock
-from homespun_server.training.comparison import Observer
+from homespun_server.evaluation.comparison import Observer
 
 ROOT = Path(__file__).resolve().parent.parent
 

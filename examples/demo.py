@@ -19,6 +19,8 @@ from rich.table import Table
 import homespun as hs
 from homespun_server.data import movietweetings
 from homespun_server.display import lead, privacy_view, progress, quality_table
+from homespun_server.evaluation.comparison import Observer, compare
+from homespun_server.evaluation.report import Quality
 from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.pipeline import fit_content
 from homespun_server.privacy.ledger import one_off_budget
@@ -26,8 +28,6 @@ from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
-from homespun_server.training.comparison import Observer, compare
-from homespun_server.training.report import Quality
 
 EPSILON = 4.0
 OTHER_EPSILONS = (1.0, 2.0, 8.0)
@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
         comparison = compare(likes, observer, ease_regularisation=EASE_REGULARISATION)
         measured = [comparison.measure(name, bundle) for name, bundle in bundles.items()]
         quality = comparison.quality(measured).for_the_operator()
-        person = next(user for user in comparison.users if len(user.fold_in) in TYPICAL_LIKES)
+        person = next(user for user in list(likes.test_users()) if len(user.fold_in) in TYPICAL_LIKES)
         history = events_of(interactions, person)
     console.rule("1. What was learned, and what it cost")
     bundle = hs.Bundle.open(folder_of(EPSILON, folder))

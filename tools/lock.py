@@ -1,7 +1,8 @@
 """Makes the hash-checked locks in ``requirements/`` from what the distributions and groups declare.
 
-One resolution holds for every supported system and Python version. ``lock.txt`` comes first; the other two
-take their versions from it, so that what is benchmarked and what a client installs is what is tested.
+One resolution holds for every supported system and Python version. ``lock.txt`` comes first; two others
+take their versions from it, so that what is benchmarked and what a client installs is what is tested. The peers'
+own lock stands alone: they share no environment with anything made here.
 Versions that are already locked stay, unless ``--upgrade`` asks for the newest.
 
 Non-goal: locking for applications. They resolve homespun's own version ranges with their other needs.
@@ -47,6 +48,7 @@ LOCKS = (
     Lock("lock", group="dev"),
     Lock("client-lock", follows="lock"),
     Lock("bench-lock", group="bench", follows="lock"),
+    Lock("peers-lock", group="peers"),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.measure import Spread, ratio, scaled, spread, time_in_rounds
 from benchmarks.result import Section, as_data, as_table, machine, text, write_result
-from homespun_server.training.metrics import Interval
+from homespun_server.evaluation.intervals import Interval
 
 
 class Stopwatch:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.model.scoring import likes as likes_on_a_device
+from homespun.model.history import likes as likes_on_a_device
 from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
 from homespun.protocol.events import Event
 from homespun.protocol.statistics.declaration import Statistic, universe_of

@@ -9,7 +9,7 @@ from homespun.errors import InvalidEventError
 from homespun.model.bundle import Bundle
 from homespun_server._version import __version__
 from homespun_server.cli import main
-from homespun_server.training.report import Report
+from homespun_server.evaluation.report import Report
 
 
 def report_in(folder: Path) -> Report:

@@ -274,8 +274,7 @@ class Personalizer:
             k: How many.
             exclude: Items that must not appear.
             exclude_seen: Whether items with an event are left out.
-            context: Circumstances of the request, beside what the person declared. No component of contract 1
-                depends on them.
+            context: Circumstances of the request, beside what the person declared.
 
         Raises:
             MisuseError: If ``k`` is not a whole number from 1 up, or ``exclude`` not ids of items.
@@ -292,7 +291,8 @@ class Personalizer:
             exclude_seen=exclude_seen,
             steering=steering,
             shown=self._shown(steering.frequency_cap),
-            context={**home.attributes(), **(context or {})} if home.permits(SCORING) else context,
+            context=context,
+            attributes=self._declared(),
         )
         made = recommendations(decision)
         if steering.frequency_cap is not None:
@@ -315,9 +315,16 @@ class Personalizer:
         """
         events, steering = self._home.usable_events(), self._steering()
         if isinstance(item, Recommendation):
-            return explain(decision_of(item, events, steering), item.item)
-        shown = self._shown(steering.frequency_cap)
-        decided = decide_one(self.bundle, events, item, now=self._home.now(), steering=steering, shown=shown)
+            return explain(decision_of(item, events, steering, self._declared()), item.item)
+        decided = decide_one(
+            self.bundle,
+            events,
+            item,
+            now=self._home.now(),
+            steering=steering,
+            shown=self._shown(steering.frequency_cap),
+            attributes=self._declared(),
+        )
         return explain(decided, item)
 
     def interests(self) -> list[Interest]:
@@ -465,6 +472,10 @@ class Personalizer:
         """Return what the person set, and how a private session is: without personal data."""
         steering = self._home.steering()
         return replace(steering, non_profiled=True) if self._home.is_private else steering
+
+    def _declared(self) -> Mapping[str, ContextValue]:
+        """Return what the person declared about themselves, where it may be used."""
+        return self._home.attributes() if self._home.permits(SCORING) else {}
 
     def _shown(self, cap: FrequencyCap | None) -> dict[str, int]:
         return {} if cap is None else self._home.exposures(self._home.now() - cap.days * _DAY)

@@ -1,11 +1,13 @@
 """A recommended item, and the decision that it was made by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from homespun.errors import MisuseError
 from homespun.explain.attribution import reasons
+from homespun.protocol.bundle import context_text
 from homespun.protocol.controls import Steering
-from homespun.protocol.events import Event
+from homespun.protocol.events import ContextValue, Event
 from homespun.ranking.decision import Decision
 
 
@@ -59,13 +61,19 @@ def recommendations(decision: Decision) -> list[Recommendation]:
     return made
 
 
-def decision_of(recommendation: Recommendation, events: list[Event] | None, steering: Steering) -> Decision:
+def decision_of(
+    recommendation: Recommendation,
+    events: list[Event] | None,
+    steering: Steering,
+    attributes: Mapping[str, ContextValue],
+) -> Decision:
     """Return the decision behind a recommendation, if it may still be told.
 
     Args:
         recommendation: The original.
         events: What may be used now; None if nothing may.
         steering: What the person has set now.
+        attributes: What they declare about themselves now, as far as it may be used.
 
     Raises:
         MisuseError: It is a copy, or was made from what was forbidden or erased since.
@@ -81,10 +89,12 @@ def decision_of(recommendation: Recommendation, events: list[Event] | None, stee
             "this recommendation was made from the person's history, and they have forbidden its use since. Make a "
             "new list."
         )
+    told = {(name, context_text(value)) for name, value in attributes.items()}
     wished = {wish.item for wish in decision.history.wishes} - steering.more_like - steering.less_like
-    if not set(decision.history.events) <= set(events or ()) or wished or decision.terms.keys() - steering.interests:
+    gone = wished or decision.terms.keys() - steering.interests or decision.attributes.items() - told
+    if gone or not set(decision.history.events) <= set(events or ()):
         raise MisuseError(
-            "this recommendation was made from events or wishes that are not in the profile: they were erased or "
-            "taken back since, or it is another person's. Make a new list."
+            "this recommendation was made from events, wishes or attributes that are not in the profile: they were "
+            "erased or taken back since, or it is another person's. Make a new list."
         )
     return decision

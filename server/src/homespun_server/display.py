@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from homespun.protocol.bundle import PrivacyStatement
-from homespun_server.training.comparison import Observer
-from homespun_server.training.metrics import Interval
-from homespun_server.training.report import Quality, Report
+from homespun_server.evaluation.comparison import Observer
+from homespun_server.evaluation.intervals import Interval
+from homespun_server.evaluation.report import Quality, Report
 
 
 @contextmanager

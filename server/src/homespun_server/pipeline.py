@@ -12,7 +12,9 @@ from homespun.errors import MisuseError
 from homespun.protocol.bundle import CATALOGUE, MODEL_FILES, PrivacyStatement
 from homespun_server.accounts import Account, Granted, Wanted, granted
 from homespun_server.errors import PrivacyParameterError
-from homespun_server.learning import FitData, FitOptions, Learned, learn, release_metrics, write
+from homespun_server.evaluation.comparison import METRICS, Observer, compare, evaluable
+from homespun_server.evaluation.report import NOTICE, SCHEMA_VERSION, Quality, Report, Size, write_report
+from homespun_server.learning import FitData, FitOptions, Learned, Validation, learn, release_metrics, write
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive
 from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
@@ -23,12 +25,11 @@ from homespun_server.statistics.likes import MIN_TEST_LIKES
 from homespun_server.statistics.problems import Reason
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
-from homespun_server.training.comparison import METRICS, Observer, compare, evaluable
 from homespun_server.training.content import catalogue, content_model
-from homespun_server.training.report import NOTICE, SCHEMA_VERSION, Quality, Report, write_report
 
 BUNDLE_FOLDER = "bundle"
 REPORT_FILE = "report.json"
+BLEND_FILE = "blend.json"
 
 _SHOWN_OF_A_NAME = 100
 
@@ -52,6 +53,7 @@ def fit(
     metrics_epsilon: float | None = None,
     account: Account | None = None,
     options: FitOptions | None = None,
+    validation: Validation | None = None,
     interaction_columns: InteractionColumns | None = None,
     item_columns: ItemColumns | None = None,
     skip_bad_rows: bool = False,
@@ -73,6 +75,8 @@ def fit(
             not say. Nobody is both in training and kept aside, so a user loses the larger of the two.
         account: The operator's ledger, whose ceilings hold; None: ``out/budget.sqlite``, which counts.
         options: What a fit may vary.
+        validation: How to learn the blend of terms from the training users themselves, without privacy; None: the
+            options' blend, or the standard one. The learned blend is written to ``out/blend.json``.
         interaction_columns: Which column is what, if not by their usual names.
         item_columns: Likewise for the catalogue.
         skip_bad_rows: Leave out rows that cannot be used, and count them, instead of refusing.
@@ -90,6 +94,7 @@ def fit(
     """
     options = options or FitOptions()
     wanted = _wanted(epsilon, delta, metrics_epsilon, options, account, non_private=non_private)
+    _check_validation(validation, options, private=wanted is not None)
     folder = Path(out)
     check_replaceable(folder / BUNDLE_FOLDER)
     catalogue_given = None
@@ -110,7 +115,7 @@ def fit(
             read = Interactions.read(interactions, columns, items=catalogue_given, skip_bad_rows=skip_bad_rows)
             interactions = stack.enter_context(read)
             _check_catalogue_is_public(interactions, private=wanted is not None)
-        work = _Work(interactions, folder, options, observer or _silent, clock(), allowed)
+        work = _Work(interactions, folder, options, observer or _silent, clock(), allowed, validation)
         return work.fit(with_metrics=metrics_epsilon is not None)
 
 
@@ -155,7 +160,7 @@ def fit_content(
         created=clock(),
         min_weight=options.stated(options.min_weight),
         delta=None,
-        parameters={"dimensions": derive(lambda found: str(found.components[0].encoder.shape[1]), model)},
+        parameters={"dimensions": derive(lambda found: str(found.low_rank[0].dimensions), model)},
         kinds=None if options.kinds is None else options.stated(options.kinds),
     )
     write_bundle(model, stated, description, folder)
@@ -172,6 +177,7 @@ class _Work:
     observer: Observer
     now: datetime
     granted: Granted | None
+    validation: Validation | None
 
     @property
     def _bundle(self) -> Path:
@@ -185,18 +191,21 @@ class _Work:
         """Learn, write the bundle, measure it, and write the report."""
         options, budget = self.options, self._budget
         data = FitData(self.interactions, options, budget)
-        learned = learn(data, options, budget, self.observer)
-        statement = write(learned, data, self._bundle, budget=budget, options=options, now=self.now)
+        learned = learn(data, options, budget, self.observer, self.now, self.validation)
+        # Again, because validation uses the database for likes of its own.
+        data = data if self.validation is None else FitData(self.interactions, options, budget)
+        statement = write(learned.model, data, self._bundle, budget=budget, options=options, now=self.now)
         # An earlier report must not stand beside a bundle that it does not describe.
-        (self.folder / REPORT_FILE).unlink(missing_ok=True)
+        for name in (REPORT_FILE, BLEND_FILE):
+            (self.folder / name).unlink(missing_ok=True)
         # Whether there is a bundle must not depend on the test users, so this is a warning and no error.
         comparison = compare(data.likes, self.observer) if evaluable(data.likes) else None
         measured = None if comparison is None else comparison.measure(_name(statement), self._bundle)
         if with_metrics and budget is not None:
             found = Raw(np.zeros((0, len(METRICS)))) if measured is None else measured.metrics
-            quality = release_metrics(found, learned, options, budget, self.observer)
+            quality = release_metrics(found, learned.model, options, budget, self.observer)
             statement = write(
-                learned, data, self._bundle, budget=budget, options=options, now=self.now, quality=quality
+                learned.model, data, self._bundle, budget=budget, options=options, now=self.now, quality=quality
             )
         told = None if comparison is None or measured is None else comparison.quality([measured])
         return self._report(data, learned, statement, told)
@@ -223,7 +232,11 @@ class _Work:
             quality=None if quality is None else quality.for_the_operator(),
             model_bytes=sum((self._bundle / name).stat().st_size for name in MODEL_FILES),
             catalogue_bytes=(self._bundle / CATALOGUE).stat().st_size,
+            left_out=learned.terms.value.left_out,
+            sizes=_sizes(learned),
         )
+        if learned.tuned is not None:
+            (self.folder / BLEND_FILE).write_bytes(learned.weighing.value.blend.to_json())
         write_report(report, self.folder / REPORT_FILE)
         return Fitted(self._bundle, report)
 
@@ -261,6 +274,24 @@ def _wanted(
     if metrics is not None and not options.test_share:
         raise PrivacyParameterError("metrics are released of users who are kept aside; keep some aside (test_share).")
     return Wanted(epsilon, delta, metrics, options.test_share)
+
+
+def _check_validation(validation: Validation | None, options: FitOptions, *, private: bool) -> None:
+    if validation is None:
+        return
+    if private:
+        raise PrivacyParameterError(
+            "a blend that is learned from what people did is exact, so the bundle would not be private. Learn it on "
+            "public data (a fit with --non-private) and give it to this fit, or leave it out."
+        )
+    if options.blend is not None:
+        raise MisuseError("give a blend, or a validation that learns one; not both.")
+
+
+def _sizes(learned: Learned) -> tuple[Size, ...]:
+    tuned = None if learned.tuned is None else learned.tuned.for_the_operator()
+    curve = () if tuned is None else tuned.curve
+    return tuple(Size(each.point.bytes, each.quality, each.point == learned.point) for each in curve)
 
 
 def _purpose(name: str) -> str:

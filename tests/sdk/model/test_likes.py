@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from homespun.errors import MisuseError
-from homespun.model.scoring import likes
+from homespun.model.history import likes
 from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
 from homespun.protocol.events import Event
 

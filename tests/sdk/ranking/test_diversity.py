@@ -102,7 +102,7 @@ def test_items_without_rows_or_with_equal_scores_break_it(tmp_path: Path) -> Non
     model = bundles.random_model(9)
     for component in model.components:
         component.decoder[2:5] = 0.0
-    model.bias[:] = 1.0
+    model.priors[0][:] = 1.0
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
         decision = decide(opened, [], k=9, now=0.0, steering=Steering(diversity=0.7))
         assert sorted(decision.ranked.positions.tolist()) == list(range(9))

@@ -9,7 +9,7 @@ import pytest
 
 from homespun.errors import MisuseError, UnknownItemError
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import Reals, Wish
+from homespun.model.history import Reals, Wish
 from homespun.protocol.controls import NEUTRAL, FrequencyCap, Steering
 from homespun.protocol.events import Event
 from homespun.ranking.decision import Decision, decide, decide_one
@@ -39,7 +39,7 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
         for n in range(ITEMS)
     ]
     model = bundles.random_model(ITEMS, 24, seed=11)
-    model.bias[: ITEMS // 2] += 5 * model.bias.std()
+    model.priors[0][: ITEMS // 2] += 5 * model.priors[0].std()
     opened = Bundle.open(bundles.write(tmp_path_factory.mktemp("tagged") / "bundle", model, catalogue=catalogue))
     yield opened
     opened.close()
@@ -130,8 +130,8 @@ def test_the_best_items_are_all_hidden_or_lowered_and_the_list_is_short_or_wrong
 ) -> None:
     model = bundles.random_model(900, names=bundles.COLLABORATIVE)
     # So large that what the components propose is of no use.
-    model.bias[:] *= 1e3
-    model.bias[::3] += 1e5  # every item that carries tag-0
+    model.priors[0][:] *= 1e3
+    model.priors[0][::3] += 1e5  # every item that carries tag-0
     liked = [Event("item-3"), Event("item-4"), Event("item-7")]
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
         everything = decide(opened, liked, k=900, now=0.0, steering=steering)
@@ -199,7 +199,7 @@ def test_a_wish_without_any_event_is_not_personal(tagged: Bundle) -> None:
 
 def test_all_scores_are_alike_and_an_interest_is_nothing(tmp_path: Path) -> None:
     model = bundles.random_model(9)
-    model.bias[:] = 0.0
+    model.priors[0][:] = 0.0
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
         decision = decide(opened, [], k=3, now=0.0, steering=Steering(interests={"tag-1": 0.5}))
         assert items(decision) == ["item-1", "item-4", "item-7"]

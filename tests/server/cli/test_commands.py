@@ -25,7 +25,7 @@ def stopped(*arguments: str) -> int:
 def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped("--help") == 0
     listed = re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE)
-    assert listed == ["fit", "plan", "budget", "audit", "statistics"] == list(cli._COMMANDS)
+    assert listed == ["fit", "plan", "budget", "split", "evaluate", "audit", "statistics"] == list(cli._COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,8 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ("audit", "membership"),
         ("audit privacy", "--canaries N"),
         ("audit membership", "--bundle DIR"),
+        ("split", "--protocol"),
+        ("evaluate", "--metrics-epsilon E"),
         ("statistics", "--json"),
     ],
 )

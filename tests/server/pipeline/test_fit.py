@@ -16,7 +16,7 @@ from homespun.protocol.bundle import CARD_TEXT
 from homespun.protocol.events import Event
 from homespun_server import FitOptions, Interactions, Items, fit
 from homespun_server.errors import TrainingError
-from homespun_server.training.report import NOTICE, Report
+from homespun_server.evaluation.report import NOTICE, Report
 from tests.server.conftest import FLEET
 from tests.server.publishing.support import contents
 from tests.server.support import Row, catalogue, rows_of, share_of_hash, two_groups, write_items, write_table

@@ -14,11 +14,11 @@ import pytest
 from homespun.protocol.bundle import CARD_DATA, CARD_TEXT
 from homespun_server import FitOptions, Fitted, fit
 from homespun_server.errors import PrivacyParameterError
+from homespun_server.evaluation.comparison import METRICS
 from homespun_server.privacy import release as release_module
 from homespun_server.privacy.mechanisms import Progress, add_discrete_gaussian
 from homespun_server.privacy.zcdp import epsilon_of
 from homespun_server.statistics.cohort import Cohort
-from homespun_server.training.comparison import METRICS
 from tests.server.pipeline.support import account_beside, state_of
 from tests.server.publishing.support import NOON, contents
 from tests.server.support import Row, catalogue, share_of_hash, write_table

@@ -6,6 +6,9 @@ from pathlib import Path
 
 OPENED = {
     ("cli/audit.py", "_membership"),  # shown to the operator
+    ("cli/evaluate.py", "_evaluate"),  # the operator's evaluation
+    ("cli/split.py", "_split"),  # shown to the operator, whose folder has the tables too
+    ("evaluation/released.py", "release_figures"),  # become a sum, which is released
     ("learning.py", "release_metrics"),  # becomes a sum, which is released
     ("pipeline.py", "_report"),  # the operator's report
     ("pipeline.py", "_warnings"),  # the operator's report

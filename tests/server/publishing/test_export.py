@@ -1,111 +1,206 @@
-"""The exported bundle opens on a device and scores what was trained, within what 8 bits lose."""
+"""The exported graphs and tables hold what was trained, within what few bits lose, and compute what they should."""
 
-from contextlib import closing
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
-from numpy.typing import NDArray
 
-from homespun.model.bundle import Bundle
-from homespun.protocol.events import Event
-from homespun_server.publishing.onnx_export import quantize
+from homespun.protocol import bundle, contract
+from homespun.protocol.bundle import Manifest
+from homespun_server.publishing.onnx_export import encoded, layout_of
+from homespun_server.publishing.sparse import levels
 from homespun_server.statistics.items import Items
-from homespun_server.training.model import LowRank, Model
+from homespun_server.training.model import LEVELS, STEADY, Component, LowRank, Model, Prior, SparseRows
+from homespun_server.training.sizes import model_bytes
 from tests.conftest import Runs
-from tests.server.publishing.support import description_of, model_of, publish
+from tests.server.publishing import decoding
+from tests.server.publishing.support import EVEN, model_of, publish
 from tests.server.support import catalogue
 
-Floats = NDArray[np.float64]
+Matrix = np.ndarray
 
 
-def exact_scores(model: Model, history: list[int]) -> Floats:
-    total = model.bias.copy()
-    for part in model.components:
-        total += part.weight * part.decoder @ part.encoder[history].sum(axis=0)
+def run(folder: Path, graph: str, inputs: Mapping[str, Matrix]) -> dict[str, Matrix]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(folder / graph, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def exact(table: LowRank) -> Matrix:
+    found: Matrix = table.encoder[:, None] * ((table.vectors * table.spectrum) @ table.vectors.T) * table.decoder
+    return found
+
+
+def scored(folder: Path, component: bundle.Component, rows: list[int], items: int) -> Matrix:
+    """What the row graph says that each of the rows adds to each item by one component; float64 [rows, items]."""
+    weights = decoding.tensors(folder)
+    inputs = {"items": np.arange(items)}
+    for name in {name.split(".")[0] for name in weights if name.endswith(".starts")}:
+        inputs[f"{name}.blocks"] = np.arange(len(weights[f"{name}.bases"]))
+    if "context.scales" in weights:
+        inputs["context"] = np.arange(len(weights["context.scales"]))
+    found = run(folder, bundle.ROWS, inputs)
+    total = np.zeros((len(rows), items))
+    if component.low_rank is not None:
+        encoder, decoder = (found[f"{component.low_rank}.{side}_rows"].astype(float) for side in ("encoder", "decoder"))
+        total += encoder[rows] @ decoder.T
+    if component.sparse is not None:
+        first, end, indices, values = (
+            found[f"{component.sparse}.{part}"] for part in ("first_blocks", "end_blocks", "indices", "values")
+        )
+        for place, row in enumerate(rows):
+            for block in range(first[row], end[row]):
+                np.add.at(total[place], indices[block], values[block].astype(float))
     return total
 
 
-def largest_error(model: Model, history: list[int]) -> Floats:
-    """Bound the error of each item's score.
-
-    With steps s_i and t_j, |ê_i − e_i| ≤ s_i/2 and |d̂_j − d_j| ≤ t_j/2 in every entry, so
-    |⟨ê_i, d̂_j⟩ − ⟨e_i, d_j⟩| ≤ s_i/2 · ‖d_j‖₁ + t_j/2 · (‖e_i‖₁ + k·s_i/2). The last factor and the final
-    term are the rounding of scales, products and the bias to 24 bits.
-    """
-    total = np.abs(model.bias) * 2.0**-22
-    for part in model.components:
-        steps, widths = (quantize(rows)[1].astype(np.float64) for rows in (part.encoder, part.decoder))
-        decoder = np.abs(part.decoder).sum(axis=1)
-        for item in history:
-            encoder = np.abs(part.encoder[item]).sum() + part.encoder.shape[1] * steps[item] / 2
-            error = steps[item] / 2 * decoder + widths / 2 * encoder
-            total += part.weight * (error * (1 + 1e-5) + 2.0**-20 * encoder * decoder)
-    return total
-
-
-def scores_on_device(folder: Path, items: list[str]) -> Floats:
-    with closing(Bundle.open(folder)) as bundle:
-        history = bundle.history([Event(item) for item in items])
-        found: Floats = bundle.scorer.score(history, np.arange(bundle.manifest.items)).scores
-        return found
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_row_graph_reads_other_numbers_than_were_written(tmp_path: Path, *, everything: bool) -> None:
+    for size in (1, 2, 30, 300):
+        folder = tmp_path / str(size)
+        manifest = publish(folder, model_of(size, everything=everything))
+        weights = decoding.tensors(folder)
+        for component in manifest.components:
+            expected = np.zeros((size, size))
+            if component.low_rank is not None:
+                expected += decoding.low_rank(weights, component.low_rank)
+            if component.sparse is not None:
+                expected += decoding.sparse(weights, component.sparse)
+            found = scored(folder, component, list(range(size)), size)
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_device_scores_something_else_than_was_trained(tmp_path: Path, runs: Runs) -> None:
-    for number in runs("export parity", 60):
-        draw = np.random.default_rng(number)
-        model = model_of(int(draw.integers(2, 60)), both=bool(number % 2))
-        size = model.items.size
-        folder = tmp_path / str(number)
-        publish(folder, model)
-        history = draw.choice(size, min(size, int(draw.integers(0, 10))), replace=False).tolist()
-        ids = [f"item-{model.items[row]}" for row in history]
-        expected = exact_scores(model, history)
-        error = np.abs(scores_on_device(folder, ids) - expected)
-        assert np.all(error <= largest_error(model, history)), number
+    """Every table against the one that was trained; the tolerance is what 8 and 4 bits lose of it."""
+    for number in runs("export parity", 20):
+        size = int(np.random.default_rng(number).integers(2, 80))
+        model = model_of(size, seed=number)
+        publish(tmp_path / str(number), model)
+        weights = decoding.tensors(tmp_path / str(number))
+        for table in model.low_rank:
+            lost = np.linalg.norm(decoding.low_rank(weights, table.name) - exact(table))
+            assert lost <= 0.01 * np.linalg.norm(exact(table)), (number, table.name)
+        for rows in model.sparse:
+            fitted = levels(rows.matrix.data, 2**rows.bits - 1)
+            step = np.abs(rows.matrix.data[:, None] - fitted).min(axis=1, initial=np.inf).max(initial=0)
+            lost = np.abs(decoding.sparse(weights, rows.name) - rows.matrix.toarray()).max()
+            assert lost <= step + 1e-6 * np.abs(rows.matrix.data).max(initial=0), (number, rows.name)
 
 
-def test_the_bound_on_the_error_is_too_wide_to_find_any() -> None:
-    model = model_of(50)
-    spread = exact_scores(model, [1, 2]).std()
-    assert np.median(largest_error(model, [1, 2])) < 0.15 * spread
+def test_priors_and_context_are_those_of_other_items(tmp_path: Path) -> None:
+    model = model_of(40)
+    publish(tmp_path / "bundle", model)
+    weights = decoding.tensors(tmp_path / "bundle")
+    for row, prior in zip(weights["priors.values"], model.priors, strict=True):
+        np.testing.assert_array_equal(row, decoding.floats(prior.values))
+    assert model.archetypes is not None
+    rows = np.vstack([model.contexts[0].log_odds, model.archetypes.log_odds])
+    found = weights["context.integers"] * weights["context.scales"].astype(float)[:, None]
+    assert np.all(np.abs(found - rows) <= 0.501 * weights["context.scales"][:, None])
+
+
+@pytest.mark.parametrize("new", [0, 5])
+def test_the_proposal_misses_the_best_items(tmp_path: Path, new: int) -> None:
+    """The proposing graph against a float64 sum of what the row graph says, for all lists at once."""
+    size, count = 400, 20
+    model = model_of(size, new=new)
+    folder = tmp_path / "bundle"
+    manifest = publish(folder, model)
+    weights = decoding.tensors(folder)
+    history = [3, 50, 77, 200]
+    general = np.array([0.5, 1.0]) @ weights["priors.values"].astype(float)
+    general += weights["context.integers"][1].astype(float) * float(weights["context.scales"][1])
+    lists = [scored(folder, part, history, size).sum(axis=0) for part in manifest.components]
+    inputs: dict[str, Matrix] = {
+        "history": np.array(history),
+        "weights": np.ones((2, len(history)), np.float32),
+        "prior_weights": np.array([[0.5, 1.0]], np.float32),
+        "context": np.array([1]),
+        "context_weights": np.ones((1, 1), np.float32),
+        "list_count": np.array([count]),
+        "count": np.array([2 * count]),
+    }
+    for part in manifest.components:
+        if part.sparse is not None:
+            starts = weights[f"{part.sparse}.starts"]
+            taken = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in history])
+            inputs[f"{part.name}.blocks"] = taken
+            inputs[f"{part.name}.block_weights"] = np.ones(taken.size, np.float32)
+    if new:
+        inputs["new_count"] = np.array([new])
+    found = run(folder, bundle.PROPOSE, inputs)["candidates"]
+    expected = [*lists, general, general + sum(lists)]
+    lengths = [count] * (len(expected) - 1) + [2 * count, new]
+    *proposed, last = np.split(found, np.cumsum(lengths)[:-1])
+    assert sorted(last.tolist()) == list(range(size - new, size))
+    for scores, found_here, length in zip(expected, proposed, lengths, strict=False):
+        assert len(set(found_here.tolist())) == length
+        # What 8 bits of the query can swap lies closer together.
+        least = np.sort(scores)[-length]
+        surely = np.flatnonzero(scores > least + 0.02 * np.abs(scores).max())
+        assert surely.size
+        assert set(surely.tolist()) <= set(found_here.tolist())
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 64, 257])
+def test_the_size_that_was_estimated_is_not_the_file_s(size: int, tmp_path: Path, *, everything: bool) -> None:
+    model = model_of(size, everything=everything)
+    publish(tmp_path / "bundle", model)
+    assert (tmp_path / "bundle" / bundle.WEIGHTS).stat().st_size == model_bytes(model)
+
+
+def test_a_table_is_written_twice_for_two_components(tmp_path: Path) -> None:
+    model = model_of(100)
+    publish(tmp_path / "bundle", model)
+    names = set(decoding.tensors(tmp_path / "bundle"))
+    assert {name.split(".")[0] for name in names} == {
+        "collaborative",
+        "residual",
+        "transitions",
+        "content",
+        "priors",
+        "context",
+    }
+
+
+@pytest.mark.parametrize("new", [0, 4])
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_manifest_describes_other_tables_than_the_file_has(tmp_path: Path, new: int, *, everything: bool) -> None:
+    model = model_of(30, everything=everything, new=new)
+    manifest: Manifest = publish(tmp_path / "bundle", model)
+    layout = contract.layout_of(manifest)
+    assert layout == layout_of(model, encoded(model))
+    found = {name: (array.dtype.name, array.shape) for name, array in decoding.tensors(tmp_path / "bundle").items()}
+    assert found == {name: tuple(tensor) for name, tensor in contract.tables(layout).items()}
 
 
 def test_rows_are_exported_in_another_order_than_the_catalogue(tmp_path: Path) -> None:
+    from contextlib import closing
+
+    from homespun.model.bundle import Bundle
+
     model = model_of(12)
     tagged = catalogue(12)
     items = Items(tagged.ids, tagged.titles, [(f"tag {n}", "ж|,") for n in range(12)], tagged.texts)
     publish(tmp_path / "bundle", model, items=items)
-    with closing(Bundle.open(tmp_path / "bundle")) as bundle:
-        assert bundle.items == tuple(f"item-{position}" for position in model.items)
-        for item in bundle.items:
+    with closing(Bundle.open(tmp_path / "bundle")) as opened:
+        assert opened.items == tuple(f"item-{position}" for position in model.items)
+        for item in opened.items:
             number = item.removeprefix("item-")
-            assert bundle.title(item) == f"Title {number}"
-            assert bundle.tags(item) == (f"tag {number}", "ж|,")
+            assert opened.title(item) == f"Title {number}"
+            assert opened.tags(item) == (f"tag {number}", "ж|,")
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_a_tiny_model_is_refused_by_the_device(size: int, tmp_path: Path) -> None:
-    publish(tmp_path / "bundle", model_of(size))
-    with closing(Bundle.open(tmp_path / "bundle")) as bundle:
-        assert len(bundle.rank([], k=10)) == size
-        assert len(bundle.rank([Event("item-0")], k=10)) == size - 1
-
-
-def test_zero_rows_poison_a_score(tmp_path: Path) -> None:
-    rows = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
-    model = Model(np.arange(3), (LowRank("content", rows, rows),), np.zeros(3))
-    publish(tmp_path / "bundle", model)
-    assert scores_on_device(tmp_path / "bundle", ["item-0"]).tolist() == [0.0, 0.0, 0.0]
-    assert scores_on_device(tmp_path / "bundle", ["item-1"]) == pytest.approx([0, 5, 0], abs=0.05)
-
-
-@pytest.mark.parametrize("least", [0.3, 0.1, 3.5, 1e-9, 5.0])
-def test_a_device_likes_less_than_training_did(least: float, tmp_path: Path) -> None:
-    manifest = publish(tmp_path / "bundle", description=description_of(min_weight=least))
-    assert manifest.history.min_weight == Decimal(least)
-    below = float(np.nextafter(least, 0))
-    with closing(Bundle.open(tmp_path / "bundle")) as bundle:
-        history = bundle.history([Event("item-1", weight=least), Event("item-2", weight=below), Event("item-3")])
-    assert [event.item for event in history.events] == ["item-1", "item-3"]
+def test_a_model_without_an_entry_or_a_number_cannot_be_written(tmp_path: Path) -> None:
+    nothing = LowRank("content", np.zeros((3, 2)), np.zeros(3), np.zeros(3), np.zeros(2))
+    empty = SparseRows("residual", model_of(3).sparse[0].matrix * 0, 8)
+    part = Component("content", nothing, empty, STEADY, EVEN)
+    prior = Prior("popularity", np.zeros(3), (0.0,) * LEVELS)
+    manifest = publish(tmp_path / "bundle", Model(np.arange(3), 3, (part,), (prior,)))
+    assert not scored(tmp_path / "bundle", manifest.components[0], [0, 1, 2], 3).any()

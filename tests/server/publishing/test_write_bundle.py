@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from homespun.model.bundle import Bundle
-from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, FILES, MANIFEST, Manifest
+from homespun.protocol import bundle
+from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, FILES, MANIFEST
+from homespun.protocol.bundle import Manifest
 from homespun_server.errors import OutputError
 from homespun_server.publishing import bundle as module
 from homespun_server.publishing.bundle import MAX_HISTORY, check_replaceable
+from homespun_server.training.model import Model
 from tests.server.publishing.support import NOON, contents, description_of, model_of, publish
 
 
@@ -130,16 +133,62 @@ def test_a_time_of_elsewhere_is_stated_as_utc(tmp_path: Path) -> None:
     assert manifest.created == "2025-03-01T12:00:00+00:00"
 
 
+EVEN = ["1"] * 6
+RISING = ["0.1", "0.28", "0.46", "0.64", "0.82", "1"]
+
 GOLDEN = {
-    "schema": 1,
-    "contract": 1,
+    "schema": bundle.SCHEMA_VERSION,
+    "contract": bundle.CONTRACT_VERSION,
     "name": "tiny",
     "created": "2025-03-01T12:00:00+00:00",
     "items": 12,
     "components": [
-        {"name": "collaborative", "dimensions": 6, "weight": "1"},
-        {"name": "content", "dimensions": 4, "weight": "0.25"},
+        {
+            "name": "collaborative",
+            "low_rank": "collaborative",
+            "dimensions": 6,
+            "sparse": "residual",
+            "bits": 8,
+            "blocks": 11,
+            "kernel": {"age": "50", "gap": None, "ordered": False},
+            "weights": EVEN,
+        },
+        {
+            "name": "sequential",
+            "low_rank": None,
+            "dimensions": 0,
+            "sparse": "transitions",
+            "bits": 4,
+            "blocks": 12,
+            "kernel": {"age": "8", "gap": "3600", "ordered": True},
+            "weights": RISING,
+        },
+        {
+            "name": "session",
+            "low_rank": None,
+            "dimensions": 0,
+            "sparse": "transitions",
+            "bits": 4,
+            "blocks": 12,
+            "kernel": {"age": "1.5", "gap": "60", "ordered": True},
+            "weights": RISING[::-1],
+        },
+        {
+            "name": "content",
+            "low_rank": "content",
+            "dimensions": 4,
+            "sparse": None,
+            "bits": None,
+            "blocks": 0,
+            "kernel": {"age": None, "gap": None, "ordered": False},
+            "weights": ["0.25"] * 6,
+        },
     ],
+    "priors": [{"name": "popularity", "weights": EVEN}, {"name": "trend-7d", "weights": RISING}],
+    "contexts": [{"feature": "daytime", "values": ["morning", "night"], "weights": EVEN}],
+    "archetypes": {"count": 3, "weights": RISING},
+    "repeats": {"count_weights": EVEN, "seen_weights": ["0.5"] * 6},
+    "new_items": {"first": 9, "every": 3},
     "history": {
         "min_weight": "3.5",
         "max_items": MAX_HISTORY,
@@ -157,9 +206,11 @@ GOLDEN = {
     },
 }
 
+MODEL_FIELDS = ("items", "components", "priors", "contexts", "archetypes", "repeats", "new_items")
+
 
 def test_the_manifest_of_a_known_bundle_changes(tmp_path: Path) -> None:
-    manifest = publish(tmp_path / "bundle", description=description_of(min_weight=3.5))
+    manifest = publish(tmp_path / "bundle", model_of(12, new=3), description=description_of(min_weight=3.5))
     raw = (tmp_path / "bundle" / MANIFEST).read_bytes()
     stated = json.loads(raw)
     files = stated.pop("files")
@@ -170,12 +221,62 @@ def test_the_manifest_of_a_known_bundle_changes(tmp_path: Path) -> None:
 
 
 def test_the_card_says_something_else_than_the_manifest(tmp_path: Path) -> None:
-    publish(tmp_path / "bundle", description=description_of(min_weight=3.5))
+    publish(tmp_path / "bundle", model_of(12, new=3), description=description_of(min_weight=3.5))
     card = json.loads((tmp_path / "bundle" / CARD_DATA).read_bytes())
-    for field in ("name", "created", "items", "components", "history", "privacy"):
+    for field in ("name", "created", "history", "privacy"):
         assert card[field] == GOLDEN[field]
+    assert card["model"] == {field: GOLDEN[field] for field in MODEL_FIELDS}
     text = (tmp_path / "bundle" / CARD_TEXT).read_bytes().decode()
     assert "\r" not in text
     assert text.startswith("# tiny\n\nMade 2025-03-01T12:00:00+00:00. 12 items")
-    assert "- content: 4 dimensions, weight 0.25" in text
     assert "## What was counted\n\nNothing." in text
+
+
+def test_the_card_leaves_a_part_of_the_score_out(tmp_path: Path) -> None:
+    publish(tmp_path / "bundle", model_of(12, new=3))
+    text = (tmp_path / "bundle" / CARD_TEXT).read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("- ")][:9] == [
+        (
+            "- collaborative: what the same people like; 6 dimensions and 11 blocks of up to 16 single pairs (8 bits "
+            "each); a like counts 1/e after 50 later ones; weight 1"
+        ),
+        (
+            "- sequential: what follows what; 12 blocks of up to 16 single pairs (4 bits each, table transitions); a "
+            "like counts 1/e after 8 later ones, and 1/e after 3600 seconds until the latest one; one without a time "
+            "counts nothing; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1"
+        ),
+        (
+            "- session: what follows what within a visit; 12 blocks of up to 16 single pairs (4 bits each, table "
+            "transitions); a like counts 1/e after 1.5 later ones, and 1/e after 60 seconds until the latest one; one "
+            "without a time counts nothing; weights 1, 0.82, 0.64, 0.46, 0.28, 0.1"
+        ),
+        "- content: what has similar words and tags; 4 dimensions; every like counts the same; weight 0.25",
+        "- popularity: the same for everybody; weight 1",
+        "- trend-7d: the same for everybody; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1",
+        "- daytime: what suits it, where it is one of morning, night; weight 1",
+        "- taste: what people like whose taste is the nearest of 3; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1",
+        (
+            "- repeats: for what was liked before, by the logarithm of how often (weight 1) and for that it was at all "
+            "(weight 0.5)"
+        ),
+    ]
+    assert "- one place in 3 is for the best of the items that are known by their content only" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "unsaid"),
+    [
+        (model_of(12, new=3), "Order and time are used (sequential, session)", "are not used"),
+        (model_of(12, new=3), "Of 3 items too little is known from people", "fell out of the universe"),
+        (model_of(12), "What is popular lately was so when the bundle was made", "too little is known"),
+        (model_of(12), "Rarely used items fell out of the universe", "Nothing was learned"),
+        (model_of(12, everything=False), "The order and the time of events are not used", "Circumstances"),
+        (model_of(12), "Circumstances (daytime) count only with the values listed here", "are not used"),
+        (model_of(12, everything=False, new=12), "Nothing was learned from people", "Rarely used"),
+    ],
+)
+def test_a_limitation_is_kept_quiet(model: Model, said: str, unsaid: str, tmp_path: Path) -> None:
+    publish(tmp_path / "bundle", model)
+    found = "\n".join(json.loads((tmp_path / "bundle" / CARD_DATA).read_bytes())["limitations"])
+    assert said in found
+    assert unsaid not in found

@@ -28,7 +28,7 @@ from homespun_server.statistics.raw import Raw
 from homespun_server.statistics.sums import UserSum
 from homespun_server.training.advice import advice
 from homespun_server.training.collaborative import Trained, collaborative_model, train_collaborative
-from homespun_server.training.model import LowRank, Model
+from homespun_server.training.model import Model
 from homespun_server.training.popularity import Universe, choose_universe
 
 
@@ -100,8 +100,7 @@ def a_raw_number_is_declared(likes: Likes) -> FitOptions:
 
 
 def a_model_of_an_array(items: Sourced[Items], description: Description) -> None:
-    rows = np.zeros((3, 2))
-    model = Model(np.arange(3), (LowRank("collaborative", rows, rows),), np.zeros(3))
+    model = Model(np.arange(3), 3, (), ())
     write_bundle(model, items, description, Path("bundle"))  # refused
 
 

@@ -1,4 +1,4 @@
-"""Takes a score apart into what each history item, each control and the prior add.
+"""Takes a score apart into what each history item, each control, the priors and the circumstances add.
 
 The parts hold the history, its weights and the stage decisions fixed. What a list would really look like
 without an event is another question: removing it also changes the weights of the others, and the inferred
@@ -11,7 +11,8 @@ from homespun.errors import UnknownItemError
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.explain.moves import moves_of
 from homespun.explain.reasons import reasons_of
-from homespun.model.scoring import Parts, Reals, parts_of
+from homespun.model.history import Reals
+from homespun.model.scoring import Parts, parts_of
 from homespun.ranking.decision import Decision
 from homespun.ranking.tastes import tag_parts
 
@@ -28,17 +29,20 @@ def explain(decision: Decision, item: str) -> Explanation:
         raise UnknownItemError(f"{item!r} is not in the list that is being explained.")
     ranked = decision.ranked.take(places[:1])
     score = float(ranked.scores[0])
-    parts, local = parts_of(decision.history, ranked), tag_parts(bundle, decision.terms, ranked.positions)
+    parts = parts_of(decision.history, ranked, bundle.layout)
+    local = tag_parts(bundle, decision.terms, ranked.positions)
     attributions = [
         *_of_history(decision, parts.history[:, :, 0]),
         *_of_interests(decision, local[:, 0]),
-        Attribution("prior", None, None, "", float(parts.bias[0])),
+        *_of_everybody(decision, parts.priors[:, 0]),
+        *_of_context(decision, parts.context[:, 0]),
+        *_of_repeats(item, float(parts.repeats[0])),
     ]
     return Explanation(
         item=item,
         title=bundle.title(item),
         score=score,
-        reason=reasons_of(decision, _totals(parts, local))[0],
+        reason=reasons_of(decision, _totals(parts, local), parts.priors)[0],
         attributions=tuple(sorted(attributions, key=lambda part: -abs(part.value))),
         residual=score - sum(part.value for part in attributions),
         personalized=decision.personalized,
@@ -51,13 +55,14 @@ def explain(decision: Decision, item: str) -> Explanation:
 def reasons(decision: Decision) -> list[str]:
     """Return the main reason for every item of a decision's list, in its order."""
     local = tag_parts(decision.bundle, decision.terms, decision.ranked.positions)
-    return reasons_of(decision, _totals(parts_of(decision.history, decision.ranked), local))
+    parts = parts_of(decision.history, decision.ranked, decision.bundle.layout)
+    return reasons_of(decision, _totals(parts, local), parts.priors)
 
 
 def _totals(parts: Parts, local: Reals) -> Reals:
-    """Return what each history item, then each edited interest (float64 [t, p]) adds; float64 [h + t, p]."""
+    """Return what each history item, each edited interest (float64 [t, p]), then repeating adds; float64 [h+t+1, p]."""
     by_item: Reals = parts.history.sum(axis=0)
-    return np.concatenate([by_item, local]) if local.size else by_item
+    return np.concatenate([by_item, local, parts.repeats[None]])
 
 
 def _of_history(decision: Decision, added: Reals) -> list[Attribution]:
@@ -85,3 +90,28 @@ def _of_interests(decision: Decision, added: Reals) -> list[Attribution]:
         for tag, value in zip(decision.terms, added.tolist(), strict=True)
         if value
     ]
+
+
+def _of_everybody(decision: Decision, added: Reals) -> list[Attribution]:
+    """Return the parts of the priors (float64 [T])."""
+    priors = decision.bundle.manifest.priors
+    return [
+        Attribution("prior", prior.name, None, "", value) for prior, value in zip(priors, added.tolist(), strict=True)
+    ]
+
+
+def _of_context(decision: Decision, added: Reals) -> list[Attribution]:
+    """Return the parts of the circumstances, then of the taste (float64 [f])."""
+    history, values = decision.history, added.tolist()
+    known = len(history.circumstances)
+    parts = [
+        Attribution("context", feature, None, "", part, target=value)
+        for (feature, value), part in zip(history.circumstances, values[:known], strict=True)
+    ]
+    return parts + [
+        Attribution("archetype", None, None, "", part, target=str(history.taste)) for part in values[known:]
+    ]
+
+
+def _of_repeats(item: str, added: float) -> list[Attribution]:
+    return [Attribution("repeat", None, None, "", added, target=item)] if added else []

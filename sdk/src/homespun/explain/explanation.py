@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from homespun.explain.rendering import additive_table, verb
+from homespun.explain.rendering import additive_table, popularity, verb
 from homespun.protocol.events import Event
-from homespun.protocol.records import SCHEMA_VERSION, AttributionEntry, ExplanationRecord, real
+from homespun.protocol.records import SCHEMA_VERSION, AttributionEntry, ExplanationRecord, Source, real
 
 
 @dataclass(frozen=True)
@@ -13,17 +13,20 @@ class Attribution:
     """One additive part of a score.
 
     Attributes:
-        source: ``history``, ``control`` or ``prior``.
-        component: The model's component; None for the prior and for an edited interest.
+        source: ``history`` (an item that the person liked), ``control`` (something that they set), ``prior`` (the same
+            for everybody), ``context`` (a circumstance of the request), ``archetype`` (the kind of taste that their
+            likes show) or ``repeat`` (they chose the item itself before).
+        component: The model's component, the prior's name, or the circumstance's; None for the others.
         event: The event behind the history item; None for the others.
         title: The title of the history item, or of the item that the control is about; an interest's tag;
-            empty for the prior.
+            empty for the others.
         value: What it adds; negative if it speaks against the item.
         control: Which control; None for the others.
-        target: The item or the tag that the control is about; None for the others.
+        target: The item or the tag that the control is about, the circumstance's value, the number of the taste, or
+            the item that is repeated; None for the others.
     """
 
-    source: Literal["history", "prior", "control"]
+    source: Source
     component: str | None
     event: Event | None
     title: str
@@ -36,20 +39,28 @@ class Attribution:
         """What the part is, in words."""
         if self.control == "interest":
             return f"your interest in {self.title}, as you set it"
-        kind = self.control if self.event is None else self.event.kind
-        return "the same for everybody" if kind is None else f"you {verb(kind)} {self.title} ({self.component})"
+        if self.event is not None:
+            return f"you {verb(self.event.kind)} {self.title} ({self.component})"
+        if self.control is not None:
+            return f"you {verb(self.control)} {self.title} ({self.component})"
+        general = {
+            "context": f"{self.component}: {self.target}",
+            "archetype": "the kind of taste that your choices show",
+            "repeat": "you chose it before",
+        }
+        return general.get(self.source) or f"{popularity(self.component or '')}, the same for everybody"
 
     def entry(self) -> AttributionEntry:
         """Return the part as records hold it."""
-        is_interest = self.control == "interest"
-        item = self.target if self.event is None else self.event.item
+        is_item = self.source in {"history", "repeat"} or self.control in {"more_like", "less_like"}
         return AttributionEntry(
             source=self.source,
             component=self.component,
-            item=None if is_interest else item,
+            item=(self.target if self.event is None else self.event.item) if is_item else None,
             value=real(self.value),
             control=self.control,
-            tag=self.target if is_interest else None,
+            tag=self.target if self.control == "interest" else None,
+            choice=self.target if self.source in {"context", "archetype"} else None,
         )
 
 

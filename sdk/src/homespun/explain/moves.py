@@ -9,15 +9,22 @@ def moves_of(decision: Decision, place: int) -> tuple[str, ...]:
 
     An item that was asked for by name has no place; told is what keeps it out of lists.
     """
-    moved = () if decision.places is None else _moved(int(decision.places[place]), place)
+    moved = () if decision.places is None else _moved(decision, int(decision.places[place]), place)
     return (*moved, *(_barred(bar) for bar in decision.bars))
 
 
-def _moved(by_score: int, place: int) -> tuple[str, ...]:
+def _moved(decision: Decision, by_score: int, place: int) -> tuple[str, ...]:
     if by_score == place:
         return ()
+    if place in decision.reserved:
+        return (f"at place {place + 1}, which is kept for items that are new",)
     direction = "up" if place < by_score else "down"
-    return (f"moved {direction} from place {by_score + 1} to {place + 1}, so that unlike items stand side by side",)
+    purposes = []
+    if decision.spread:
+        purposes.append("unlike items stand side by side")
+    if decision.reserved:
+        purposes.append("new items have a place")
+    return (f"moved {direction} from place {by_score + 1} to {place + 1}, so that {' and '.join(purposes)}",)
 
 
 def _barred(bar: Bar) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from homespun.explain.rendering import because, verb
+from homespun.explain.rendering import because, popularity, verb
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import Reals
+from homespun.model.history import Reals
 from homespun.protocol.controls import Refusal
 from homespun.ranking.decision import Decision
 
@@ -21,28 +21,31 @@ _REFUSED: dict[Refusal | None, str] = {
 }
 
 
-def reasons_of(decision: Decision, totals: Reals) -> list[str]:
+def reasons_of(decision: Decision, totals: Reals, priors: Reals) -> list[str]:
     """Word the main reason of every listed item.
 
     Args:
         decision: The decision.
-        totals: float64 [h + t, p], what each history item, then each edited interest adds to each item.
+        totals: float64 [h + t + 1, p], what each history item, each edited interest, then repeating adds to each item.
+        priors: float64 [T, p], what each prior adds.
     """
-    general = "popular with everybody" if _knows_popularity(decision.bundle) else "from the catalogue"
+    general = _general(decision.bundle, priors)
     if not decision.allowed:
-        return [f"{general}; not personalized, because {_REFUSED[decision.refusal]}"] * totals.shape[1]
+        return [f"{words}; not personalized, because {_REFUSED[decision.refusal]}" for words in general]
     if not decision.personalized:
-        return [f"{general}; nothing is known about you yet"] * totals.shape[1]
+        return [f"{words}; nothing is known about you yet" for words in general]
     named = _strongest(totals)
     phrases = _phrases(decision, sorted({place for places in named for place in places}))
-    nothing = f"{general}; nothing you did speaks for it"
-    return [because([phrases[place] for place in places]) if places else nothing for places in named]
+    return [
+        because([phrases[place] for place in places]) if places else f"{words}; nothing you did speaks for it"
+        for places, words in zip(named, general, strict=True)
+    ]
 
 
 def _strongest(totals: Reals) -> list[list[int]]:
     """Return for every column of float64 [n, p] the one or two rows that add most, none if none adds anything."""
-    if not totals.size:
-        return [[] for _ in range(totals.shape[1])]
+    if not totals.shape[1]:
+        return []
     columns = np.arange(totals.shape[1])
     first = totals.argmax(axis=0)
     others = totals.copy()
@@ -57,17 +60,21 @@ def _strongest(totals: Reals) -> list[list[int]]:
 
 
 def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return what was done and to what, for some of the history's items and of the interests after them."""
+    """Return what was done and to what, for some of the history's items and of what comes after them."""
     history = decision.history
     items = [place for place in places if place < history.positions.size]
     titles = decision.bundle.titles_at(history.positions[items].tolist())
     kinds = [*(event.kind for event in history.events), *(wish.control for wish in history.wishes)]
     phrases = {place: (verb(kinds[place]), title) for place, title in zip(items, titles, strict=True)}
-    tags = list(decision.terms)
+    others = [*((verb("interest"), tag) for tag in decision.terms), (verb("repeat"), "it before")]
     for place in places[len(items) :]:
-        phrases[place] = (verb("interest"), tags[place - history.positions.size])
+        phrases[place] = others[place - history.positions.size]
     return phrases
 
 
-def _knows_popularity(bundle: Bundle) -> bool:
-    return any(component.name == "collaborative" for component in bundle.manifest.components)
+def _general(bundle: Bundle, priors: Reals) -> list[str]:
+    """Return what speaks for each item apart from the person: the prior that adds most (float64 [T, p])."""
+    if all(part.name == "content" for part in bundle.manifest.components):
+        return ["from the catalogue"] * priors.shape[1]
+    words = [popularity(prior.name) for prior in bundle.manifest.priors]
+    return [words[place] for place in priors.argmax(axis=0).tolist()]

@@ -18,6 +18,7 @@ _VERBS = {
     "purchase": "bought",
     "rate": "rated",
     "read": "read",
+    "repeat": "chose",
     "save": "saved",
     "skip": "skipped",
     "view": "viewed",
@@ -28,6 +29,13 @@ _VERBS = {
 def verb(kind: str) -> str:
     """Return what somebody did, in the past tense: ``rated`` for ``rate``; ``chose`` for an unknown kind."""
     return _VERBS.get(kind, "chose")
+
+
+def popularity(prior: str) -> str:
+    """Return what speaks for an item with a large value of a prior: ``popular lately`` for ``trend-7d``."""
+    if prior == "trend" or prior.startswith("trend-"):
+        return "popular lately"
+    return "popular with everybody" if prior == "popularity" else f"{prior} of the item"
 
 
 def because(phrases: Sequence[tuple[str, str]]) -> str:

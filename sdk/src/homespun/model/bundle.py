@@ -10,12 +10,19 @@ import numpy as np
 
 from homespun.errors import InvalidEventError, MisuseError, UnknownItemError
 from homespun.model.arguments import as_list, folder_path, item_ids, list_length
+from homespun.model.blend import blend_of
+from homespun.model.candidates import Limits, arranged, best_items
 from homespun.model.catalogue import Catalogue
-from homespun.model.scoring import History, Pool, Positions, Scorer, make_history
+from homespun.model.history import History, Positions, Reals, Wish, kernel_weights, likes, times_in_favour
+from homespun.model.scoring import Pool, Scorer
 from homespun.model.session import ModelSession
 from homespun.model.verify import Verified, verify
-from homespun.protocol.bundle import CATALOGUE, Manifest, PrivacyStatement
+from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyStatement, activity_level
+from homespun.protocol.contract import Layout
 from homespun.protocol.events import ContextValue, Event
+from homespun.protocol.read_only import ReadOnlyDict
+
+_NO_RESERVED = NewItems(first=0, every=0)
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -36,15 +43,10 @@ class Bundle:
         manifest = verified.manifest
         self.manifest: Manifest = manifest
         self.id: str = verified.identity
-        session = ModelSession(
-            verified.propose,
-            verified.rows,
-            folder,
-            components=manifest.components,
-            items=manifest.items,
-            threads=threads,
-        )
-        self.scorer = Scorer(session, manifest.items)
+        self.layout: Layout = verified.layout
+        session = ModelSession(verified.propose, verified.rows, folder, layout=verified.layout, threads=threads)
+        self.scorer = Scorer(session)
+        self._blend = blend_of(manifest)
         self._catalogue = Catalogue(folder / CATALOGUE, manifest.items)
 
     @classmethod
@@ -145,52 +147,126 @@ class Bundle:
             f"record one of: {known}."
         )
 
-    def history(self, events: Iterable[Event]) -> History:
+    def history(
+        self,
+        events: Iterable[Event],
+        context: Mapping[str, ContextValue] | None = None,
+        wishes: Sequence[Wish] = (),
+    ) -> History:
         """Return the model's input for a person's events.
 
+        Args:
+            events: Any events; items that the bundle does not know are passed over.
+            context: Circumstances of the request.
+            wishes: Items of the bundle that the person named, each once; they stand in place of what is known of
+                them by the events. They have no time, so components for which order matters pass them over.
+
         Raises:
-            MisuseError: If something else than an Event is among them.
+            MisuseError: If something else than an Event is among the events.
         """
-        return make_history(events, self._catalogue.positions, self.manifest.history, self.manifest.components)
+        rule, known, blend = self.manifest.history, self._catalogue.positions, self._blend
+        given = list(events)
+        named = {wish.item for wish in wishes}
+        liked = [event for event in self._likes(given) if event.item not in named]
+        items = [*(event.item for event in liked), *(wish.item for wish in wishes)]
+        positions = np.array([known[item] for item in items], np.int64)
+        level = activity_level(positions.size)
+        named_context = blend.circumstances(context or {})
+        rows, weights = blend.context(named_context, level)
+        taste = None
+        if blend.tastes and liked:
+            taste = self.scorer.taste(positions[: len(liked)], blend.first_taste, blend.tastes)
+            rows.append(blend.first_taste + taste)
+            weights.append(float(blend.archetypes[level]))
+        favour = {} if blend.repeats is None else times_in_favour(given, known, rule)
+        return History(
+            events=tuple(liked),
+            positions=positions,
+            weights=blend.components[:, level, None] * self._item_weights(liked, wishes),
+            wishes=tuple(wishes),
+            level=level,
+            priors=blend.priors[:, level],
+            context=np.array(rows, np.int64),
+            context_weights=np.array(weights, np.float64),
+            circumstances=tuple(named_context.items()),
+            taste=taste,
+            repeats=ReadOnlyDict(zip(favour, blend.repeat(favour.values(), level), strict=True)),
+        )
+
+    def liked(self, events: Iterable[Event]) -> Positions:
+        """Return the positions of what the person likes by these events, oldest first (int64 [h]).
+
+        Raises:
+            MisuseError: If something else than an Event is among the events.
+        """
+        return np.array([self._catalogue.positions[event.item] for event in self._likes(events)], np.int64)
 
     def rank(
         self,
         events: Iterable[Event],
         k: int = 10,
         now: float | None = None,  # noqa: ARG002 - see the docstring
-        context: Mapping[str, ContextValue] | None = None,  # noqa: ARG002
+        context: Mapping[str, ContextValue] | None = None,
         exclude: Iterable[str] = (),
         exclude_seen: bool = True,  # noqa: FBT001, FBT002 - the published signature
     ) -> list[Scored]:
-        """Return the ``k`` best items for somebody with these events: scores only, no policy.
+        """Return the ``k`` best items for somebody with these events: no policy but the bundle's own.
 
         A pure function: the same arguments and bundle give the same list on every call.
 
         Args:
             events: The person's events in any order: their times decide, and events without a time come
-                first, in the order given. Without any, the prior ranks alone.
+                first, in the order given. Without any, the priors and the context rank alone.
             k: How many items.
-            now: The time of the request, seconds since 1970. Neither component of contract 1 depends
-                on time, so it changes nothing yet.
-            context: Circumstances of the request; likewise.
+            now: The time of the request, seconds since 1970. What is recent is measured from the latest event, so
+                it changes nothing yet.
+            context: Circumstances of the request.
             exclude: Items that must not appear; unknown ones are ignored.
             exclude_seen: Whether every item that occurs in ``events``, liked or not, is left out.
 
         Returns:
-            At most ``k`` items, best first, equal scores in the bundle's order.
+            At most ``k`` items, best first, equal scores in the bundle's order; but a place that the bundle reserves
+            for new items goes to the best of them that has none.
 
         Raises:
             MisuseError: If ``k`` is not a whole number from 1 up, or ``events`` or ``exclude`` are not what
                 they should be.
         """
         events = as_list("events", events)
-        history, excluded = self.history(events), item_ids("exclude", exclude)
+        history, excluded = self.history(events, context), item_ids("exclude", exclude)
         seen = (event.item for event in events) if exclude_seen else ()
-        pool = self.candidates(history, k, excluded.union(seen))
-        return [
-            Scored(self.items[position], score)
-            for position, score in zip(pool.positions.tolist(), pool.scores.tolist(), strict=True)
-        ]
+        return self._listed(history, k, self.positions_of(excluded.union(seen)), self.manifest.new_items)
+
+    def similar(self, item: str, k: int = 10) -> list[Scored]:
+        """Return the ``k`` items that speak for the same people as ``item``, best first.
+
+        Alike is what is liked together; for an item that no person has taught the model anything about, or where the
+        bundle does not know what is liked together, what the catalogue says of both.
+
+        Raises:
+            UnknownItemError: If the bundle does not have the item.
+            MisuseError: If ``k`` is not a whole number from 1 up.
+        """
+        position = self.position(item)
+        names = [part.name for part in self.layout.parts]
+        is_new = position >= self.manifest.new_items.first
+        wanted = ("content", "collaborative") if is_new else ("collaborative", "content")
+        component = next((name for name in wanted if name in names), names[0])
+        weights = np.zeros((len(names), 1))
+        weights[names.index(component)] = 1.0
+        itself = np.array([position], np.int64)
+        nothing: Reals = np.zeros(0)
+        history = History(
+            events=(),
+            positions=itself,
+            weights=weights,
+            wishes=(),
+            level=0,
+            priors=np.zeros(self.layout.priors),
+            context=itself[:0],
+            context_weights=nothing,
+        )
+        return self._listed(history, k, itself, _NO_RESERVED)
 
     def candidates(self, history: History, k: int, excluded: Iterable[str]) -> Pool:
         """Return the best ``k`` items, best first, equal scores by position, without the excluded ones.
@@ -199,8 +275,27 @@ class Bundle:
             MisuseError: If ``k`` is not a whole number from 1 up.
         """
         count = list_length(k)
-        pool = self.scorer.pool(history, count, self.positions_of(excluded))
-        return pool.take(np.argsort(-pool.scores, kind="stable")[:count])
+        pool = best_items(self.scorer.query(history), count, Limits(self.positions_of(excluded)))
+        return pool.take(np.arange(min(count, pool.positions.size), dtype=np.int64))
+
+    def _listed(self, history: History, k: int, left_out: Positions, new_items: NewItems) -> list[Scored]:
+        count = list_length(k)
+        pool = best_items(self.scorer.query(history), count, Limits(left_out))
+        usual = np.arange(pool.positions.size, dtype=np.int64)
+        places = arranged(pool, usual, count, new_items)
+        found = zip(pool.positions[places].tolist(), pool.scores[places].tolist(), strict=True)
+        return [Scored(self.items[position], score) for position, score in found]
+
+    def _likes(self, events: Iterable[Event]) -> list[Event]:
+        rule, known = self.manifest.history, self._catalogue.positions
+        return [event for event in likes(events, rule) if event.item in known][-rule.max_items :]
+
+    def _item_weights(self, liked: Sequence[Event], wishes: Sequence[Wish]) -> Reals:
+        """Return how much each item counts for each component, without β; float64 [C, h]."""
+        kernels = [part.kernel for part in self.manifest.components]
+        own = np.array([wish.weight for wish in wishes], np.float64)
+        unordered = np.array([[not kernel.ordered] for kernel in kernels], np.float64)
+        return np.concatenate([kernel_weights(liked, kernels), unordered * own], axis=1)
 
     def close(self) -> None:
         """Close the catalogue's file. The bundle cannot be used afterwards."""

@@ -6,13 +6,15 @@ refused. See ``homespun.protocol.contract``.
 
 from dataclasses import dataclass
 from math import isfinite, prod
-from struct import unpack
+from typing import Any
+
+import numpy as np
 
 from homespun.errors import ModelContractError
 from homespun.model import protobuf
-from homespun.protocol import contract
+from homespun.protocol import contract, graphs
 from homespun.protocol.bundle import WEIGHTS
-from homespun.protocol.contract import Element, Node, Tensor
+from homespun.protocol.contract import Constant, Element, Node, Tensor
 
 MAX_GRAPH_BYTES = 1 << 20
 """Largest graph file; its weights lie elsewhere."""
@@ -26,38 +28,40 @@ MAX_PARTS = 1 << 10
 MAX_DIMENSIONS = 4
 """Most dimensions of a weight."""
 
-FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
-"""ONNX tensor element types that the contract uses."""
+MAX_ATTRIBUTE_TEXT = 64
+"""Most bytes of an attribute's text."""
 
-ELEMENT_NAMES: dict[int, Element] = {FLOAT: "float32", UINT8: "uint8", INT8: "int8", INT64: "int64"}
+ELEMENTS: dict[int, Element] = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64"}
+"""The contract's element types by ONNX's numbers."""
 
-ELEMENT_BYTES = {FLOAT: 4, UINT8: 1, INT8: 1, INT64: 8}
+DTYPES: dict[Element, np.dtype[Any]] = {
+    "float32": np.dtype("<f4"),
+    "uint8": np.dtype("u1"),
+    "int8": np.dtype("i1"),
+    "int32": np.dtype("<i4"),
+    "int64": np.dtype("<i8"),
+}
+"""How weights and constants of an element type are stored."""
 
 _MODEL = {"ir_version": 1, "producer_name": 2, "producer_version": 3, "graph": 7, "opset_import": 8}
 _GRAPH = {"node": 1, "name": 2, "initializer": 5, "input": 11, "output": 12}
 _NODE = {"input": 1, "output": 2, "name": 3, "op_type": 4, "attribute": 5, "domain": 7}
-_ATTRIBUTE = {"name": 1, "i": 3, "ints": 8, "type": 20}
+_ATTRIBUTE = {"name": 1, "i": 3, "s": 4, "ints": 8, "type": 20}
 _TENSOR = {"dims": 1, "data_type": 2, "name": 8, "raw_data": 9, "external_data": 13, "data_location": 14}
 _ENTRY = {"key": 1, "value": 2}
 _VALUE = {"name": 1, "type": 2}
 _EXTERNAL = 1
-_INT, _INTS = 2, 7
+_INT, _STRING, _INTS = 2, 3, 7
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A tensor: element type, shape, and its bytes' length and offset in the weights file; None: inside the graph."""
+    """A tensor in the weights file: its element type and shape, where its bytes begin there, and how many they are."""
 
     name: str
-    element: int
-    shape: tuple[int, ...]
-    offset: int | None
+    tensor: Tensor
+    offset: int
     length: int
-
-    @property
-    def tensor(self) -> Tensor:
-        """What the contract knows of it."""
-        return Tensor(ELEMENT_NAMES[self.element], self.shape)
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,18 @@ class Graph:
     """What a graph declares.
 
     Attributes:
-        inputs: ONNX element types by name.
-        outputs: ONNX element types by name.
+        inputs: Element types by name.
+        outputs: Element types by name.
         nodes: The nodes in their order, without their own names.
         weights: The tensors in the weights file.
         constants: The tensors inside the graph, by name.
     """
 
-    inputs: dict[str, int]
-    outputs: dict[str, int]
+    inputs: dict[str, Element]
+    outputs: dict[str, Element]
     nodes: tuple[Node, ...]
     weights: tuple[Weight, ...]
-    constants: dict[str, Tensor]
+    constants: dict[str, Constant]
 
 
 def inspect(content: bytes, weights_bytes: int) -> Graph:
@@ -95,10 +99,10 @@ def inspect(content: bytes, weights_bytes: int) -> Graph:
     _check_version(model)
     graph = _known(protobuf.view(_single(model, "graph")), _GRAPH, "graph")
     nodes = tuple(_node(protobuf.view(node)) for node in graph["node"])
-    tensors = [_weight(protobuf.view(tensor), weights_bytes) for tensor in graph["initializer"]]
-    if len({tensor.name for tensor in tensors}) != len(tensors):
+    tensors = [_tensor(protobuf.view(tensor), weights_bytes) for tensor in graph["initializer"]]
+    if len({name for name, _ in tensors}) != len(tensors):
         raise ModelContractError("the ONNX graph has two weights of one name.")
-    external = tuple(tensor for tensor in tensors if tensor.offset is not None)
+    external = tuple(found for _, found in tensors if isinstance(found, Weight))
     if sum(weight.length for weight in external) > weights_bytes:
         # Tensors that lie on top of each other would make a small file cost much.
         raise ModelContractError(f"the graph's weights are larger than {WEIGHTS}.")
@@ -107,7 +111,7 @@ def inspect(content: bytes, weights_bytes: int) -> Graph:
         outputs=_values(graph["output"]),
         nodes=nodes,
         weights=external,
-        constants={tensor.name: tensor.tensor for tensor in tensors if tensor.offset is None},
+        constants={name: found for name, found in tensors if isinstance(found, Constant)},
     )
 
 
@@ -146,7 +150,7 @@ def _check_version(model: dict[str, list[protobuf.Value]]) -> None:
 def _node(node: memoryview) -> Node:
     parts = _known(node, _NODE, "node")
     operator = protobuf.text(_single(parts, "op_type"))
-    if operator not in contract.OPERATORS or any(protobuf.text(domain) for domain in parts["domain"]):
+    if operator not in graphs.OPERATORS or any(protobuf.text(domain) for domain in parts["domain"]):
         raise ModelContractError(
             f"the ONNX graph uses the operator {operator!r}, which is not on the allow-list. The bundle was not made "
             "by homespun-server, or was tampered with; do not use it."
@@ -163,34 +167,50 @@ def _attribute(attribute: memoryview) -> tuple[str, contract.Attribute]:
     parts = _known(attribute, _ATTRIBUTE, "attribute")
     name = protobuf.text(_single(parts, "name"))
     kind = protobuf.number(_single(parts, "type"))
-    if kind == _INT and not parts["ints"]:
+    given = {part for part in ("i", "s", "ints") if parts[part]}
+    if kind == _INT and given == {"i"}:
         return name, protobuf.signed(protobuf.number(_single(parts, "i")))
-    if kind == _INTS and not parts["i"]:
-        numbers = [
-            n for value in parts["ints"] for n in ([value] if isinstance(value, int) else protobuf.varints(value))
-        ]
-        return name, tuple(protobuf.signed(number) for number in numbers)
-    raise ModelContractError(f"the attribute {name!r} is not a whole number or a list of them.")
+    if kind == _STRING and given == {"s"}:
+        raw = protobuf.view(_single(parts, "s"))
+        if len(raw) <= MAX_ATTRIBUTE_TEXT:
+            return name, protobuf.text(raw)
+    if kind == _INTS and given <= {"ints"}:
+        return name, _integers(parts["ints"])
+    raise ModelContractError(f"the attribute {name[:80]!r} is not a whole number, a list of them, or a short text.")
 
 
-def _weight(tensor: memoryview, weights_bytes: int) -> Weight:
+def _integers(values: list[protobuf.Value]) -> tuple[int, ...]:
+    """Return the signed numbers of a repeated field, packed or not."""
+    return tuple(
+        protobuf.signed(number)
+        for value in values
+        for number in ([value] if isinstance(value, int) else protobuf.varints(value))
+    )
+
+
+def _tensor(tensor: memoryview, weights_bytes: int) -> tuple[str, Weight | Constant]:
     parts = _known(tensor, _TENSOR, "tensor")
     name = protobuf.text(_single(parts, "name"))
-    element = protobuf.number(_single(parts, "data_type"))
-    if element not in ELEMENT_BYTES:
-        raise ModelContractError(f"the weight {name!r} has element type {element}, which is not allowed.")
+    element = _element(f"the weight {name[:80]!r}", _single(parts, "data_type"))
     shape = _shape(name, parts["dims"])
-    size = prod(shape) * ELEMENT_BYTES[element]
+    width = DTYPES[element].itemsize
+    size = prod(shape) * width
     location = [protobuf.number(value) for value in parts["data_location"]]
     if location != [_EXTERNAL]:
-        _check_inline(name, element, size, parts)
-        return Weight(name, element, shape, None, size)
+        return name, Constant(element, shape, _constant(name, element, size, parts))
     if parts["raw_data"]:
         raise ModelContractError(f"the weight {name!r} is both inside and outside the graph.")
     offset, length = _place(name, parts["external_data"])
-    if length != size or offset + length > weights_bytes or offset % ELEMENT_BYTES[element]:
+    if length != size or offset + length > weights_bytes or offset % width:
         raise ModelContractError(f"the weight {name!r} does not lie inside {WEIGHTS} as its shape demands.")
-    return Weight(name, element, shape, offset, length)
+    return name, Weight(name, Tensor(element, shape), offset, length)
+
+
+def _element(what: str, value: protobuf.Value) -> Element:
+    number = protobuf.number(value)
+    if number not in ELEMENTS:
+        raise ModelContractError(f"{what} has element type {number}, which is not allowed.")
+    return ELEMENTS[number]
 
 
 def _shape(name: str, dims: list[protobuf.Value]) -> tuple[int, ...]:
@@ -204,7 +224,7 @@ def _shape(name: str, dims: list[protobuf.Value]) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _check_inline(name: str, element: int, size: int, parts: dict[str, list[protobuf.Value]]) -> None:
+def _constant(name: str, element: Element, size: int, parts: dict[str, list[protobuf.Value]]) -> tuple[int, ...]:
     if parts["external_data"] or any(protobuf.number(value) for value in parts["data_location"]):
         raise ModelContractError(f"the weight {name!r} has no clear place.")
     raw = protobuf.view(_single(parts, "raw_data"))
@@ -212,8 +232,10 @@ def _check_inline(name: str, element: int, size: int, parts: dict[str, list[prot
         raise ModelContractError(
             f"the constant {name!r} has {len(raw)} bytes; its shape demands {size}, at most {MAX_INLINE_BYTES}."
         )
-    if element == FLOAT and not all(map(isfinite, unpack(f"<{size // ELEMENT_BYTES[FLOAT]}f", raw))):
+    values = tuple(np.frombuffer(raw, DTYPES[element]).tolist())
+    if not all(map(isfinite, values)):
         raise ModelContractError(f"the constant {name!r} holds NaN or infinity, so scores would mean nothing.")
+    return values
 
 
 def _place(name: str, entries: list[protobuf.Value]) -> tuple[int, int]:
@@ -237,11 +259,12 @@ def _decimal(name: str, digits: str) -> int:
     return int(digits)
 
 
-def _values(values: list[protobuf.Value]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _values(values: list[protobuf.Value]) -> dict[str, Element]:
+    found: dict[str, Element] = {}
     for value in values:
         parts = _known(protobuf.view(value), _VALUE, "value")
         kind = _known(protobuf.view(_single(parts, "type")), {"tensor_type": 1}, "type")
         tensor = _known(protobuf.view(_single(kind, "tensor_type")), {"elem_type": 1, "shape": 2}, "tensor type")
-        found[protobuf.text(_single(parts, "name"))] = protobuf.number(_single(tensor, "elem_type"))
+        name = protobuf.text(_single(parts, "name"))
+        found[name] = _element(f"the input or output {name[:80]!r}", _single(tensor, "elem_type"))
     return found

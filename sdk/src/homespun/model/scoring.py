@@ -1,77 +1,84 @@
 """The score of every item in a pool, and its exact parts.
 
-    score(j) = Σ_c β_c ⟨Σ_i w_i E_c[i], D_c[j]⟩ + bias_j
+    score(j) = Σ_c β_c Σ_i w_c(i) · S_c[i, j] + Σ_t θ_t · prior_t[j] + Σ_f γ_f · context_f[j] + repeat(j)
 
-where w_i is 1 for what the person liked, and what a control says for an item that the person named,
-over float32 rows, accumulated in float64, so that the same numbers added up item by item give the same
-score: Σ_i attribution(i, j) + bias_j, up to rounding far below 1e-5 of Σ|attributions|.
+over float32 rows, accumulated in float64, so that the same numbers added up part by part give the same
+score, up to rounding far below 1e-5 of Σ|attributions|.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.model.session import Floats, ModelSession
-from homespun.protocol.bundle import Component, HistoryRule
-from homespun.protocol.events import Event, in_order
+from homespun.model.history import History, Positions, Reals
+from homespun.model.session import Chosen, Floats, ModelSession, Own, Proposal, Rows
+from homespun.protocol.contract import Layout
 
-Positions = NDArray[np.int64]
-Reals = NDArray[np.float64]
 Truths = NDArray[np.bool_]
-
-SPARE_CANDIDATES = 100
-"""Proposed beyond what is asked for, because proposals are ordered by quantized products."""
-
-
-class Wish(NamedTuple):
-    """An item that the person wants more or less like of."""
-
-    item: str
-    control: Literal["more_like", "less_like"]
 
 
 @dataclass(frozen=True)
-class History:
-    """The model's input: the distinct items that a person likes, oldest first, then those that they named.
+class Entries:
+    """The entries of a sparse table that lie in the rows of a history and the columns of a pool.
 
     Attributes:
-        events: The event behind each of the first items.
-        positions: int64 [h], the items' positions in the bundle.
-        weights: float64 [C, h], β_c · w_i per component.
-        wishes: What is behind each of the other items.
+        rows: int64 [e], places in the history.
+        places: int64 [e], places in the pool.
+        values: float64 [e].
     """
 
-    events: tuple[Event, ...]
-    positions: Positions
-    weights: Reals
-    wishes: tuple[Wish, ...] = ()
+    rows: Positions
+    places: Positions
+    values: Reals
+
+    def take(self, places: Positions, size: int) -> "Entries":
+        """Return those at ``places`` of a pool of ``size`` items."""
+        moved = np.full(size, -1, np.int64)
+        moved[places] = np.arange(places.size)
+        target = moved[self.places]
+        kept = np.flatnonzero(target >= 0)
+        return Entries(self.rows[kept], target[kept], self.values[kept])
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Scored items, with the rows that made their scores.
+    """Scored items, with the numbers that made their scores.
 
     Attributes:
-        positions: int64 [p].
-        scores: float64 [p]; after the controls, with what edited interests add, which no row holds.
-        decoder: float32 [p, d_c] per component, the items' rows.
-        bias: float32 [p].
-        encoder: float32 [h, d_c] per component, the history's rows.
+        positions: int64 [p], distinct.
+        scores: float64 [p]; after the controls, with what edited interests add, which nothing else here holds.
+        encoder: float32 [h, d] by low-rank table, the history's rows.
+        decoder: float32 [p, d] by low-rank table, the items' rows.
+        entries: By sparse table.
+        priors: float32 [p, T].
+        context: float32 [f, p].
+        repeats: float64 [p].
     """
 
     positions: Positions
     scores: Reals
-    decoder: tuple[Floats, ...]
-    bias: Floats
-    encoder: tuple[Floats, ...]
+    encoder: Mapping[str, Floats]
+    decoder: Mapping[str, Floats]
+    entries: Mapping[str, Entries]
+    priors: Floats
+    context: Floats
+    repeats: Reals
 
     def take(self, places: Positions) -> "Pool":
-        """Return the items at ``places`` (int64 [q], each in 0..p-1), in that order."""
-        decoder = tuple(rows[places] for rows in self.decoder)
-        return Pool(self.positions[places], self.scores[places], decoder, self.bias[places], self.encoder)
+        """Return the items at ``places`` (int64 [q], distinct, each in 0..p-1), in that order."""
+        size = self.positions.size
+        return Pool(
+            positions=self.positions[places],
+            scores=self.scores[places],
+            encoder=self.encoder,
+            decoder={table: rows[places] for table, rows in self.decoder.items()},
+            entries={table: entries.take(places, size) for table, entries in self.entries.items()},
+            priors=self.priors[places],
+            context=self.context[:, places],
+            repeats=self.repeats[places],
+        )
 
 
 @dataclass(frozen=True)
@@ -80,106 +87,182 @@ class Parts:
 
     Attributes:
         history: float64 [C, h, p], what each history item adds through each component.
-        bias: float64 [p], what the prior adds.
+        priors: float64 [T, p].
+        context: float64 [f, p].
+        repeats: float64 [p].
     """
 
     history: Reals
-    bias: Reals
-
-
-def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
-    """Return the event that stands for every item that the person likes by the bundle's rule, oldest first.
-
-    It is the item's last event with a weight, or its last event if none has one.
-
-    Raises:
-        MisuseError: If something else than an Event is among the events.
-    """
-    # A float, as weights are: the decimal 0.3 is a touch more than the weight 0.3.
-    least = None if rule.min_weight is None else float(rule.min_weight)
-    negative = frozenset(rule.negative_kinds)
-    last: dict[str, str] = {}
-    standing: dict[str, Event] = {}
-    for event in in_order(events):
-        last[event.item] = event.kind
-        before = standing.get(event.item)
-        if before is None or before.weight is None or event.weight is not None:
-            standing.pop(event.item, None)
-            standing[event.item] = event
-    return [
-        event
-        for item, event in standing.items()
-        if last[item] not in negative and (least is None or event.weight is None or event.weight >= least)
-    ]
-
-
-def make_history(
-    events: Iterable[Event],
-    known: Mapping[str, int],
-    rule: HistoryRule,
-    components: tuple[Component, ...],
-) -> History:
-    """Turn events into the model's input.
-
-    Args:
-        events: Any events; items that the bundle does not know are passed over.
-        known: Position of every item of the bundle.
-        rule: The bundle's rule.
-        components: The bundle's components, for their weights β.
-    """
-    used = [event for event in likes(events, rule) if event.item in known][-rule.max_items :]
-    positions = np.array([known[event.item] for event in used], np.int64)
-    betas = np.array([float(component.weight) for component in components])
-    return History(tuple(used), positions, np.repeat(betas[:, None], len(used), axis=1))
+    priors: Reals
+    context: Reals
+    repeats: Reals
 
 
 class Scorer:
     """Scores with one model session."""
 
-    def __init__(self, session: ModelSession, items: int) -> None:
-        """Score the ``items`` items of ``session``'s model."""
+    def __init__(self, session: ModelSession) -> None:
+        """Score the items of ``session``'s model."""
         self._session = session
-        self._items = items
 
-    def pool(self, history: History, count: int, left_out: Positions) -> Pool:
-        """Propose at least ``count`` items (all, if there are fewer) and score them exactly.
-
-        Args:
-            history: The model's input.
-            count: How many items are wanted.
-            left_out: int64 [e], distinct positions that are not scored.
-
-        Returns:
-            The scored items, by ascending position.
-        """
-        positions = self.propose(history, count + left_out.size + SPARE_CANDIDATES)
-        excluded: Truths = np.zeros(self._items, np.bool_)
-        excluded[left_out] = True
-        return self.score(history, positions[~excluded[positions]])
-
-    def propose(self, history: History, count: int) -> Positions:
-        """Return the positions of the best ``count`` items (all, if there are fewer) and some others, ascending.
-
-        Approximate at the end of the order: what is needed exactly is asked for with SPARE_CANDIDATES more.
-        """
-        asked = min(self._items, count)
-        return self._session.propose(history.positions, history.weights.astype(np.float32), asked)
+    def query(self, history: History) -> "Query":
+        """Look up the history's own rows, for any number of proposals and scores."""
+        return Query(self._session, history)
 
     def score(self, history: History, positions: Positions) -> Pool:
-        """Score the given items (int64 [p]) exactly."""
-        rows = self._session.rows(positions)
+        """Score the given items (int64 [p], distinct) exactly."""
+        return self.query(history).score(positions)
+
+    def taste(self, positions: Positions, first: int, count: int) -> int:
+        """Return which of ``count`` rows of the context table from ``first`` on speaks most for some items.
+
+        Args:
+            positions: int64 [h], at least one.
+            first: The first row.
+            count: How many rows.
+        """
+        rows = self._session.context(positions, np.arange(first, first + count, dtype=np.int64))
+        # Of equals, argmax takes the first.
+        return int(rows.astype(np.float64).sum(axis=1).argmax())
+
+    def sources(self, positions: Positions) -> Mapping[str, Floats]:
+        """Return the rows that items (int64 [p]) have in a history; float32 [p, d] by low-rank table."""
+        return self._session.own(positions).encoder
+
+
+class Query:
+    """One history, ready to be scored for."""
+
+    def __init__(self, session: ModelSession, history: History) -> None:
+        """Look up the history's own rows; applications come here by ``Scorer.query``."""
+        self.history = history
+        self.layout: Layout = session.layout
+        self._session = session
         # An empty history has rows too, of no items, so that one formula holds.
-        encoder = self._session.rows(history.positions).encoder
-        total = rows.bias.astype(np.float64)
-        for weights, own, decoder in zip(history.weights, encoder, rows.decoder, strict=True):
-            total = total + decoder.astype(np.float64) @ (weights @ own.astype(np.float64))
-        return Pool(positions, total, rows.decoder, rows.bias, encoder)
+        self._own = session.own(history.positions)
+        self._blocks, self._rows = _used_blocks(self.layout, history, self._own)
+        self._repeated = np.fromiter(history.repeats, np.int64, len(history.repeats))
+        self._repeats = np.fromiter(history.repeats.values(), np.float64, len(history.repeats))
+
+    @property
+    def repeats(self) -> tuple[Positions, Reals]:
+        """The items that repeats add something to (int64 [r], ascending), and what (float64 [r])."""
+        return self._repeated, self._repeats
+
+    def propose(self, count: int, list_count: int, new_count: int) -> Positions:
+        """Return the positions of the best ``count`` items by everything but repeats, and some others, ascending.
+
+        Approximate at the end of the order: what is needed exactly is asked for with some to spare.
+
+        Args:
+            count: How many by the total, 1..N.
+            list_count: How many by each part, 1..N.
+            new_count: How many of the new items, 0..N − M.
+        """
+        history = self.history
+        smooth = [place for place, part in enumerate(self.layout.parts) if part.low_rank is not None]
+        chosen = {
+            part.name: self._chosen(part.sparse, history.weights[place])
+            for place, part in enumerate(self.layout.parts)
+            if part.sparse is not None
+        }
+        wanted = Proposal(
+            history=history.positions,
+            weights=history.weights[smooth].astype(np.float32),
+            chosen=chosen,
+            priors=history.priors.astype(np.float32),
+            context=history.context,
+            context_weights=history.context_weights.astype(np.float32),
+        )
+        return self._session.propose(wanted, count, list_count, new_count)
+
+    def score(self, positions: Positions) -> Pool:
+        """Score the given items (int64 [p], distinct) exactly."""
+        history = self.history
+        rows = self._session.rows(positions, self._blocks, history.context)
+        entries = {table: self._entries(table, rows, positions) for table in self.layout.sparse}
+        total = _times(rows.priors, history.priors) + _times(rows.context.T, history.context_weights)
+        for part, weights in zip(self.layout.parts, history.weights, strict=True):
+            if part.low_rank is not None:
+                total += _times(rows.decoder[part.low_rank], _times(self._own.encoder[part.low_rank].T, weights))
+            if part.sparse is not None:
+                found = entries[part.sparse]
+                total += np.bincount(found.places, found.values * weights[found.rows], positions.size)
+        repeats = self._repeats_of(positions)
+        return Pool(
+            positions=positions,
+            scores=total + repeats,
+            encoder=self._own.encoder,
+            decoder=rows.decoder,
+            entries=entries,
+            priors=rows.priors,
+            context=rows.context,
+            repeats=repeats,
+        )
+
+    def _chosen(self, table: str, weights: Reals) -> Chosen:
+        """Return those of the table's blocks that a component with these weights (float64 [h]) uses."""
+        by_block = weights[self._rows[table]]
+        used = np.flatnonzero(by_block)
+        return Chosen(self._blocks[table][used], by_block[used].astype(np.float32))
+
+    def _entries(self, table: str, rows: Rows, positions: Positions) -> Entries:
+        places = np.zeros(self.layout.items, np.int32)
+        places[positions] = np.arange(1, positions.size + 1, dtype=np.int32)
+        found = places[rows.indices[table]].ravel()
+        kept = np.flatnonzero(found)
+        width = rows.indices[table].shape[1]
+        return Entries(
+            rows=self._rows[table][kept // width],
+            places=found[kept].astype(np.int64) - 1,
+            values=rows.values[table].ravel()[kept].astype(np.float64),
+        )
+
+    def _repeats_of(self, positions: Positions) -> Reals:
+        added = np.zeros(positions.size)
+        if self._repeated.size:
+            found = np.minimum(self._repeated.searchsorted(positions), self._repeated.size - 1)
+            same = self._repeated[found] == positions
+            added[same] = self._repeats[found[same]]
+        return added
 
 
-def parts_of(history: History, pool: Pool) -> Parts:
+def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:
     """Take the scores of a pool apart; ``history`` is the one that it was scored for."""
-    products = [
-        own.astype(np.float64) @ decoder.astype(np.float64).T
-        for own, decoder in zip(pool.encoder, pool.decoder, strict=True)
-    ]
-    return Parts(history.weights[:, :, None] * np.array(products), pool.bias.astype(np.float64))
+    shape = (history.positions.size, pool.positions.size)
+    by_history = np.zeros((len(layout.parts), *shape))
+    for place, part in enumerate(layout.parts):
+        if part.low_rank is not None:
+            encoder, decoder = pool.encoder[part.low_rank], pool.decoder[part.low_rank]
+            by_history[place] += encoder.astype(np.float64) @ decoder.astype(np.float64).T
+        if part.sparse is not None:
+            found = pool.entries[part.sparse]
+            flat = np.bincount(found.rows * shape[1] + found.places, found.values, shape[0] * shape[1])
+            by_history[place] += flat.reshape(shape)
+    return Parts(
+        history=history.weights[:, :, None] * by_history,
+        priors=history.priors[:, None] * pool.priors.astype(np.float64).T,
+        context=history.context_weights[:, None] * pool.context.astype(np.float64),
+        repeats=pool.repeats,
+    )
+
+
+def _times(rows: Floats, weights: Reals) -> Reals:
+    """Return float32 [n, m] times float64 [m]; float64 [n]."""
+    # Not ``@``: BLAS may spread so little over threads, which takes longer than all the rest on a busy machine.
+    product: Reals = np.einsum("nm,m->n", rows.astype(np.float64), weights)
+    return product
+
+
+def _used_blocks(layout: Layout, history: History, own: Own) -> tuple[dict[str, Positions], dict[str, Positions]]:
+    """Return the blocks of every sparse table that the history's items use, and the place of each block's item."""
+    blocks, rows = {}, {}
+    for table in layout.sparse:
+        mine = [place for place, part in enumerate(layout.parts) if part.sparse == table]
+        counts = np.flatnonzero(history.weights[mine].any(axis=0))
+        first = own.first_blocks[table][counts]
+        lengths = own.end_blocks[table][counts] - first
+        before = np.cumsum(lengths) - lengths
+        rows[table] = np.repeat(counts, lengths)
+        blocks[table] = np.arange(lengths.sum(), dtype=np.int64) + np.repeat(first - before, lengths)
+    return blocks, rows

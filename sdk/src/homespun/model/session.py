@@ -4,17 +4,19 @@ The graphs are handed over as the very bytes that were verified; only the weight
 bundle's folder. onnxruntime is imported on first use, because it takes longer than everything else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import ModelContractError
 from homespun.model.runtime import load_onnxruntime
-from homespun.protocol.bundle import Component
-from homespun.protocol.contract import decoder_output, encoder_output
+from homespun.protocol import graphs
+from homespun.protocol.contract import Layout, Part, Value
+from homespun.protocol.graphs import decoder_rows, encoder_rows
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,90 +24,222 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
+NOTHING: Positions = np.zeros(0, np.int64)
+NOTHING.setflags(write=False)
+
+
+class Chosen(NamedTuple):
+    """Blocks of a sparse table that go into a component, and by what each is multiplied (β·w)."""
+
+    blocks: Positions
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to propose for.
+
+    Attributes:
+        history: int64 [h].
+        weights: float32 [L, h], a row per component with a low-rank table.
+        chosen: By component with a sparse table.
+        priors: float32 [T].
+        context: int64 [f], rows.
+        context_weights: float32 [f].
+    """
+
+    history: Positions
+    weights: Floats
+    chosen: Mapping[str, Chosen]
+    priors: Floats
+    context: Positions
+    context_weights: Floats
+
+
+@dataclass(frozen=True)
+class Own:
+    """What h items bring when they stand in a history.
+
+    Attributes:
+        encoder: float32 [h, d] by low-rank table.
+        first_blocks: int64 [h] by sparse table.
+        end_blocks: int64 [h] by sparse table.
+    """
+
+    encoder: dict[str, Floats]
+    first_blocks: dict[str, Positions]
+    end_blocks: dict[str, Positions]
+
 
 @dataclass(frozen=True)
 class Rows:
-    """The dequantized numbers behind n items.
+    """The exact numbers behind the scores of n items.
 
     Attributes:
-        encoder: float32 [n, d_c] per component.
-        decoder: float32 [n, d_c] per component.
-        bias: float32 [n].
+        decoder: float32 [n, d] by low-rank table.
+        indices: int32 [b, 16] by sparse table, the items of the entries of the blocks that were asked for.
+        values: float32 [b, 16] by sparse table.
+        priors: float32 [n, T].
+        context: float32 [f, n].
     """
 
-    encoder: tuple[Floats, ...]
-    decoder: tuple[Floats, ...]
-    bias: Floats
+    decoder: dict[str, Floats]
+    indices: dict[str, NDArray[np.int32]]
+    values: dict[str, Floats]
+    priors: Floats
+    context: Floats
 
 
 class ModelSession:
     """The model of one bundle, ready to run. Safe to use from several threads at once."""
 
-    def __init__(
-        self, propose: bytes, rows: bytes, folder: Path, *, components: tuple[Component, ...], items: int, threads: int
-    ) -> None:
+    def __init__(self, propose: bytes, rows: bytes, folder: Path, *, layout: Layout, threads: int) -> None:
         """Load the graphs.
 
         Args:
             propose: The verified proposing graph.
             rows: The verified row graph.
             folder: Where the weights file is.
-            components: The manifest's components.
-            items: The manifest's number of items.
+            layout: The manifest's layout.
             threads: Threads of one run; 1 runs in the caller's thread.
 
         Raises:
             ModelContractError: If onnxruntime refuses a graph.
         """
-        self._components = components
-        self._items = items
+        self.layout = layout
+        self._outputs = {name: (np.dtype(value.element), value) for name, value in graphs.rows(layout).outputs.items()}
         self._propose = _load(propose, folder, threads)
         self._rows = _load(rows, folder, threads)
 
-    def propose(self, history: Positions, weights: Floats, count: int) -> Positions:
+    def propose(self, wanted: Proposal, count: int, list_count: int, new_count: int) -> Positions:
         """Return the positions of items that might rank high, without repetition, ascending.
 
         Args:
-            history: int64 [h]; may be empty.
-            weights: float32 [C, h].
-            count: Items per list, 1..N.
+            wanted: What for.
+            count: How many by the total, 1..N.
+            list_count: How many by each part, 1..N.
+            new_count: How many new items by the total, 0..N − M; passed over where none has a place.
 
         Raises:
             ModelContractError: If the model fails or proposes what the manifest does not promise.
         """
-        if not history.size:
-            # Quantizing needs a query; this one is zero and leaves the order to the bias.
-            history, weights = np.zeros(1, np.int64), np.zeros((weights.shape[0], 1), np.float32)
-        inputs: dict[str, NDArray[Any]] = {"history": history, "weights": weights, "count": np.array([count], np.int64)}
+        inputs: dict[str, NDArray[Any]] = {
+            "prior_weights": wanted.priors[None],
+            "count": np.array([count], np.int64),
+            "list_count": np.array([list_count], np.int64),
+        }
+        if self.layout.low_rank:
+            # Quantizing needs a query; this one is zero.
+            known = wanted.history.size > 0
+            inputs["history"] = wanted.history if known else np.zeros(1, np.int64)
+            inputs["weights"] = wanted.weights if known else np.zeros((wanted.weights.shape[0], 1), np.float32)
+        for part in self.layout.parts:
+            if part.sparse is not None:
+                inputs |= _blocks(part, wanted.chosen[part.name])
+        if self.layout.context:
+            known = wanted.context.size > 0
+            inputs["context"] = wanted.context if known else np.zeros(1, np.int64)
+            inputs["context_weights"] = wanted.context_weights[None] if known else np.zeros((1, 1), np.float32)
+        if self.layout.first_new is not None:
+            inputs["new_count"] = np.array([new_count], np.int64)
         (candidates,) = _run(self._propose, ["candidates"], inputs)
         # Not np.unique, whose first use imports masked arrays, which takes longer than all the rest.
         ordered: Positions = np.sort(candidates, axis=None).astype(np.int64, copy=False)
         found: Positions = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
-        if found.size < count or found[0] < 0 or found[-1] >= self._items:
+        if found.size < count or found[0] < 0 or found[-1] >= self.layout.items:
             raise ModelContractError("the model proposes items that its manifest does not have, or too few of them.")
         return found
 
-    def rows(self, items: Positions) -> Rows:
-        """Return the dequantized rows of ``items`` (int64 [n], each in 0..N-1).
+    def own(self, items: Positions) -> Own:
+        """Return what ``items`` (int64 [h], each in 0..N − 1) bring when they stand in a history.
 
         Raises:
-            ModelContractError: If the model fails, or its rows have wrong shapes or are not finite.
+            ModelContractError: If the model fails, or its rows have wrong shapes, lead out of it or are not finite.
         """
-        encoders = [encoder_output(component.name) for component in self._components]
-        decoders = [decoder_output(component.name) for component in self._components]
-        arrays = _run(self._rows, [*encoders, *decoders, "bias"], {"items": items})
-        self._check_rows(arrays, items.size)
-        split = len(self._components)
-        return Rows(tuple(arrays[:split]), tuple(arrays[split:-1]), arrays[-1])
+        low_rank, sparse = self.layout.low_rank, self.layout.sparse
+        names = [encoder_rows(table) for table in low_rank]
+        names += [f"{table}.{end}_blocks" for table in sparse for end in ("first", "end")]
+        found = self._run_rows(names, items) if names else {}
+        for table, blocks in sparse.items():
+            first, end = found[f"{table}.first_blocks"], found[f"{table}.end_blocks"]
+            # Once more, because the file is mapped and may have been exchanged since it was verified.
+            if (first < 0).any() or (end < first).any() or (end > blocks.number).any():
+                raise ModelContractError(f"the rows of the table {table!r} lead out of it; was its file exchanged?")
+        return Own(
+            encoder={table: found[encoder_rows(table)] for table in low_rank},
+            first_blocks={table: found[f"{table}.first_blocks"].astype(np.int64) for table in sparse},
+            end_blocks={table: found[f"{table}.end_blocks"].astype(np.int64) for table in sparse},
+        )
 
-    def _check_rows(self, arrays: list[NDArray[Any]], count: int) -> None:
-        dimensions = [component.dimensions for component in self._components]
-        expected = [(count, size) for size in [*dimensions, *dimensions]] + [(count,)]
-        if [array.shape for array in arrays] != expected:
-            raise ModelContractError("the model's rows do not have the shapes that its manifest states.")
-        # Finite weights can still overflow when they are multiplied.
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ModelContractError("the model's rows hold NaN or infinity, so scores would mean nothing.")
+    def context(self, items: Positions, rows: Positions) -> Floats:
+        """Return rows of the context table (int64 [f], each in 0..V − 1) for ``items``; float32 [f, n].
+
+        Raises:
+            ModelContractError: As ``own`` does.
+        """
+        if not self.layout.context:
+            return np.zeros((0, items.size), np.float32)
+        return self._run_rows(["context_rows"], items, context=rows)["context_rows"]
+
+    def rows(self, items: Positions, blocks: Mapping[str, Positions], context: Positions) -> Rows:
+        """Return the exact numbers behind the scores of ``items``.
+
+        Args:
+            items: int64 [n], each in 0..N − 1.
+            blocks: int64 [b] by sparse table, each in 0..B − 1.
+            context: int64 [f], each in 0..V − 1.
+
+        Raises:
+            ModelContractError: As ``own`` does.
+        """
+        low_rank, sparse = self.layout.low_rank, self.layout.sparse
+        names = [decoder_rows(table) for table in low_rank]
+        names += [f"{table}.{part}" for table in sparse for part in ("indices", "values")]
+        names += ["priors", "context_rows"] if self.layout.context else ["priors"]
+        found = self._run_rows(names, items, blocks, context)
+        for table in sparse:
+            indices = found[f"{table}.indices"]
+            if indices.min(initial=0) < 0 or indices.max(initial=0) >= self.layout.items:
+                raise ModelContractError(f"the table {table!r} leads out of the catalogue; was its file exchanged?")
+        return Rows(
+            decoder={table: found[decoder_rows(table)] for table in low_rank},
+            indices={table: found[f"{table}.indices"] for table in sparse},
+            values={table: found[f"{table}.values"] for table in sparse},
+            priors=found["priors"],
+            context=found["context_rows"] if self.layout.context else np.zeros((0, items.size), np.float32),
+        )
+
+    def _run_rows(
+        self,
+        names: list[str],
+        items: Positions,
+        blocks: Mapping[str, Positions] | None = None,
+        context: Positions = NOTHING,
+    ) -> dict[str, NDArray[Any]]:
+        inputs, sizes = {"items": items}, {"n": items.size, "f": context.size}
+        for table in self.layout.sparse:
+            wanted = NOTHING if blocks is None else blocks[table]
+            inputs[f"{table}.blocks"], sizes[f"{table}.b"] = wanted, wanted.size
+        if self.layout.context:
+            inputs["context"] = context
+        found = dict(zip(names, _run(self._rows, names, inputs), strict=True))
+        for name, array in found.items():
+            _check(array, *self._outputs[name], sizes)
+        return found
+
+
+def _blocks(part: Part, chosen: Chosen) -> dict[str, NDArray[Any]]:
+    blocks, weights = chosen if chosen.blocks.size else (np.zeros(1, np.int64), np.zeros(1, np.float32))
+    return {f"{part.name}.blocks": blocks, f"{part.name}.block_weights": weights}
+
+
+def _check(array: NDArray[Any], dtype: np.dtype[Any], expected: Value, sizes: Mapping[str, int]) -> None:
+    shape = tuple([sizes[size] if isinstance(size, str) else size for size in expected.shape])
+    if array.shape != shape or array.dtype != dtype:
+        raise ModelContractError("the model's rows do not have the shapes that its manifest states.")
+    # Finite weights can still overflow when they are multiplied.
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelContractError("the model's rows hold NaN or infinity, so scores would mean nothing.")
 
 
 def _run(

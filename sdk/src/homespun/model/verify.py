@@ -1,55 +1,41 @@
 """Verifies a bundle's files before anything in them is used.
 
 Order: manifest (schema, then structure), sizes and hashes of every named file, the graphs against the
-contract, the weights for values that are not finite. What was verified as bytes is used as bytes.
+contract, then the tables: values that are not finite, sparse rows that lead out of the catalogue. What was
+verified as bytes is used as bytes.
 """
 
 import hashlib
 import os
-import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from homespun.errors import BundleIntegrityError, BundleSchemaError, ModelContractError
-from homespun.model.graph import FLOAT, INT64, MAX_GRAPH_BYTES, Graph, Weight, inspect
+from homespun.errors import BundleIntegrityError, ModelContractError
+from homespun.model.graph import DTYPES, Weight, inspect
+from homespun.model.manifest import parse_manifest
+from homespun.model.tables import check_tables
 from homespun.model.topology import check_topology
-from homespun.protocol import bundle, contract
-from homespun.protocol.bundle import FileEntry, Manifest, PrivacyStatement
-from homespun.protocol.contract import decoder_output, encoder_output
-from homespun.protocol.events import KIND
+from homespun.protocol import bundle, graphs
+from homespun.protocol.bundle import FileEntry, Manifest
+from homespun.protocol.contract import Layout, layout_of
 
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_ITEMS = 10_000_000
-MAX_HISTORY = 100_000
-MAX_COMPONENTS = 8
-MAX_DIMENSIONS = 4096
-MAX_COMPONENT_WEIGHT = 1_000_000
-MAX_NEGATIVE_KINDS = 100
-MAX_DECIMAL_DIGITS = 100
-MAX_DECIMAL_EXPONENT = 100
 
 _CHUNK = 1 << 20
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-
-
-class _Versions(msgspec.Struct):
-    schema: int
-    contract: int
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A bundle's verified parts: the manifest, its SHA-256, and the two graphs as bytes."""
+    """A bundle's verified parts: the manifest, its SHA-256, its layout, and the two graphs as bytes."""
 
     manifest: Manifest
     identity: str
+    layout: Layout
     propose: bytes
     rows: bytes
 
@@ -64,99 +50,16 @@ def verify(folder: Path) -> Verified:
     """
     raw = _read(folder / bundle.MANIFEST, MAX_MANIFEST_BYTES)
     manifest = parse_manifest(raw)
-    graphs = {}
+    kept = {}
     for name in bundle.FILES:
         content = _check_file(folder / name, manifest.files[name], keep=name.endswith(".onnx"))
         if name.endswith(".onnx"):
-            graphs[name] = content
-    _check_graphs(manifest, graphs, folder / bundle.WEIGHTS)
-    return Verified(manifest, hashlib.sha256(raw).hexdigest(), graphs[bundle.PROPOSE], graphs[bundle.ROWS])
-
-
-def parse_manifest(raw: bytes) -> Manifest:
-    """Parse and check a manifest.
-
-    Raises:
-        BundleSchemaError: If its schema or contract version is not supported.
-        BundleIntegrityError: If it is not a manifest or states impossible values.
-    """
-    try:
-        versions = msgspec.json.decode(raw, type=_Versions)
-        _check_versions(versions)
-        manifest = msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BundleIntegrityError(f"{bundle.MANIFEST} is not a bundle's manifest: {error}.") from error
-    except RecursionError as error:
-        raise BundleIntegrityError(f"{bundle.MANIFEST} is nested too deeply.") from error
-    _check_values(manifest)
-    return manifest
-
-
-def _check_versions(versions: _Versions) -> None:
-    supported = (bundle.SCHEMA_VERSION, bundle.CONTRACT_VERSION)
-    if (versions.schema, versions.contract) != supported:
-        raise BundleSchemaError(
-            f"the bundle has schema {versions.schema} and contract {versions.contract}; this homespun reads schema "
-            f"{supported[0]} and contract {supported[1]}. Update the older of the two."
-        )
-
-
-def _check_values(manifest: Manifest) -> None:
-    names = [component.name for component in manifest.components]
-    files = manifest.files
-    # First: other checks compare decimals, which fails on NaN and takes for ever on enormous exponents.
-    if not all(_is_ordinary(value) for value in _decimals(manifest)):
-        raise BundleIntegrityError(f"{bundle.MANIFEST} states a number that is infinite, NaN or absurdly long.")
-    checks = {
-        "items": 1 <= manifest.items <= MAX_ITEMS,
-        "components": 1 <= len(names) <= MAX_COMPONENTS and len(set(names)) == len(names),
-        "dimensions": all(1 <= part.dimensions <= MAX_DIMENSIONS for part in manifest.components),
-        "component weights": all(abs(part.weight) <= MAX_COMPONENT_WEIGHT for part in manifest.components),
-        "text": not any(bundle.CONTROL_CHARACTERS.search(text) for text in _texts(manifest)),
-        "history.max_items": 1 <= manifest.history.max_items <= MAX_HISTORY,
-        "history.negative_kinds": _are_kinds(manifest.history.negative_kinds),
-        "privacy": _is_coherent(manifest.privacy),
-        "files": set(files) == set(bundle.FILES),
-        "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in files.values()),
-        # Graphs are read into memory, so their size is bounded before.
-        "graphs": all(files[name].size <= MAX_GRAPH_BYTES for name in files if name.endswith(".onnx")),
-    }
-    wrong = [name for name, right in checks.items() if not right]
-    if wrong:
-        raise BundleIntegrityError(f"{bundle.MANIFEST} states impossible values for: {', '.join(wrong)}.")
-
-
-def _decimals(manifest: Manifest) -> Iterator[Decimal]:
-    privacy = manifest.privacy
-    releases = [number for release in privacy.releases for number in (release.sigma, release.rho)]
-    weights = [component.weight for component in manifest.components]
-    numbers = [*weights, manifest.history.min_weight, privacy.epsilon, privacy.delta, privacy.rho, *releases]
-    return (number for number in numbers if number is not None)
-
-
-def _texts(manifest: Manifest) -> Iterator[str]:
-    yield from (manifest.name, manifest.created, manifest.privacy.statement)
-    yield from (release.statistic for release in manifest.privacy.releases)
-
-
-def _are_kinds(kinds: tuple[str, ...]) -> bool:
-    return len(set(kinds)) == len(kinds) <= MAX_NEGATIVE_KINDS and all(map(KIND.fullmatch, kinds))
-
-
-def _is_ordinary(value: Decimal) -> bool:
-    return (
-        value.is_finite()
-        and abs(value.adjusted()) <= MAX_DECIMAL_EXPONENT
-        and len(value.as_tuple().digits) <= MAX_DECIMAL_DIGITS
-    )
-
-
-def _is_coherent(privacy: PrivacyStatement) -> bool:
-    """Whether figures are stated exactly where there is a guarantee."""
-    figures = (privacy.epsilon, privacy.delta, privacy.rho)
-    if privacy.kind != "differential_privacy":
-        return figures == (None, None, None) and privacy.unit is None and privacy.neighbours is None
-    return privacy.unit is not None and privacy.neighbours is not None and all(n is not None and n > 0 for n in figures)
+            kept[name] = content
+    layout, propose, rows = layout_of(manifest), kept[bundle.PROPOSE], kept[bundle.ROWS]
+    weights = _check_graphs(layout, propose, rows, manifest.files[bundle.WEIGHTS].size)
+    with open_file(folder / bundle.WEIGHTS) as file:
+        check_tables(layout, _Reader(file, weights))
+    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows)
 
 
 def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:
@@ -213,43 +116,36 @@ def _open(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
 
 
-def _check_graphs(manifest: Manifest, graphs: dict[str, bytes], weights_path: Path) -> None:
-    size = manifest.files[bundle.WEIGHTS].size
-    propose = inspect(graphs[bundle.PROPOSE], size)
-    rows = inspect(graphs[bundle.ROWS], size)
-    _check_names("propose", propose, {"history": INT64, "weights": FLOAT, "count": INT64}, {"candidates": INT64})
-    outputs = {"bias": FLOAT}
-    for component in manifest.components:
-        outputs |= {encoder_output(component.name): FLOAT, decoder_output(component.name): FLOAT}
-    _check_names("rows", rows, {"items": INT64}, outputs)
-    dimensions: dict[str, int] = {component.name: component.dimensions for component in manifest.components}
-    names, weights = list(dimensions), contract.weights(dimensions, manifest.items)
-    check_topology(
-        "propose",
-        propose,
-        contract.propose_nodes(names),
-        weights=weights,
-        constants=contract.propose_constants(names),
-    )
-    check_topology("rows", rows, contract.rows_nodes(names), weights=weights, constants=contract.rows_constants())
-    _check_finite({*propose.weights, *rows.weights}, weights_path)
+def _check_graphs(layout: Layout, propose: bytes, rows: bytes, weights_bytes: int) -> dict[str, Weight]:
+    """Check both graphs; return where the tables are."""
+    where: dict[str, Weight] = {}
+    for name, content, expected in (
+        ("propose", propose, graphs.propose(layout)),
+        ("rows", rows, graphs.rows(layout)),
+    ):
+        graph = inspect(content, weights_bytes)
+        check_topology(name, graph, expected)
+        for weight in graph.weights:
+            if where.setdefault(weight.name, weight) != weight:
+                raise ModelContractError(f"the graphs do not agree on where the weight {weight.name!r} lies.")
+    return where
 
 
-def _check_names(what: str, graph: Graph, inputs: dict[str, int], outputs: dict[str, int]) -> None:
-    if graph.inputs != inputs or graph.outputs != outputs:
-        raise ModelContractError(f"the inputs or outputs of the {what} graph are not those of the contract.")
+class _Reader:
+    """Reads rows of tables from the weights file."""
 
+    def __init__(self, file: IO[bytes], where: dict[str, Weight]) -> None:
+        self._file = file
+        self._where = where
 
-def _check_finite(weights: set[Weight], path: Path) -> None:
-    for weight in weights:
-        if weight.element == FLOAT and weight.length and weight.offset is not None:
-            count = weight.length // 4
-            with open_file(path) as file:
-                values = np.memmap(file, np.dtype("<f4"), mode="r", offset=weight.offset, shape=(count,))
-                finite = bool(np.isfinite(values).all())
-                del values
-            if not finite:
-                raise ModelContractError(
-                    f"the weight {weight.name!r} holds NaN or infinity, so scores would mean nothing. "
-                    "Do not use the bundle."
-                )
+    def __call__(self, table: str, first: int = 0, count: int | None = None) -> NDArray[Any]:
+        """Return ``count`` rows of a table from ``first`` on, at most to its end; all of them, if None."""
+        weight = self._where[table]
+        dtype, (length, *rest) = DTYPES[weight.tensor.element], weight.tensor.shape
+        rows = length - first if count is None else min(count, length - first)
+        width = weight.length // length
+        self._file.seek(weight.offset + first * width)
+        content = self._file.read(rows * width)
+        if len(content) != rows * width:
+            raise BundleIntegrityError(f"{bundle.WEIGHTS} became shorter while it was read. Open the bundle again.")
+        return np.frombuffer(content, dtype).reshape(rows, *rest)

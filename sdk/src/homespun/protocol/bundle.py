@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from homespun.protocol.events import KIND
+from homespun.protocol.events import KIND, ContextValue
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the manifest that this package writes and reads."""
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Version of the ONNX contract (see ``homespun.protocol.contract``)."""
 
 MANIFEST = "manifest.json"
@@ -46,13 +46,37 @@ CREATE TABLE items (
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What no title, tag or name of a bundle may hold: it would steer a terminal or break a line."""
 
+ACTIVITY_LEVELS = (0, 1, 3, 5, 10, 50)
+"""From how many distinct liked items on each of the weights for activity levels holds."""
+
+RESERVED_TABLES = ("priors", "context")
+"""What no table of a component may be called."""
+
 MAX_KINDS = 100
 """Kinds that a manifest may declare."""
 
 Kind = Annotated[str, msgspec.Meta(pattern=rf"^{KIND.pattern}\Z")]
 
+TableName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}\Z")]
+
+PriorName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}\Z")]
+
 NEGATIVE_KINDS = ("dislike", "dismiss", "hide", "skip")
 """The kinds of events that speak against an item, where nobody says otherwise."""
+
+
+def activity_level(liked: int) -> int:
+    """Return the index of the weights that hold for so many distinct liked items."""
+    return sum(least <= liked for least in ACTIVITY_LEVELS) - 1
+
+
+def context_text(value: ContextValue) -> str:
+    """Return a circumstance's value as manifests name it: truth values as JSON does, whole numbers by their digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,18 +86,114 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One additive part of the score, linear in the history.
+class Kernel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much an item of the history counts: exp(−a/age − g/gap), by what came after it.
+
+    a is how many distinct liked items came after it, g the seconds from its event to the latest one. Weights
+    below 2⁻¹⁰ of the largest count as 0. Where an event has no time, nothing is known of the order: its item
+    weighs 0 where order is what matters, and else 1.
 
     Attributes:
-        name: ``collaborative`` or ``content``; names the model's inputs and outputs, and explanations.
-        dimensions: Length of the encoder's and the decoder's rows.
-        weight: β, by which the component's part of the score is multiplied.
+        age: Items after which the weight is down to 1/e; None: no such decay.
+        gap: Seconds after which it is; None: no such decay.
+        ordered: Whether order is what matters.
     """
 
-    name: Literal["collaborative", "content"]
+    age: Decimal | None
+    gap: Decimal | None
+    ordered: bool
+
+
+class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One additive part of the score, linear in the history. It has a low-rank table, a sparse one, or both.
+
+    Attributes:
+        name: Names the part in the model's inputs and in explanations: ``collaborative`` (what is liked together),
+            ``sequential`` (what comes after what), ``session`` (what comes right after what) or ``content``.
+        low_rank: The low-rank table; None: without.
+        dimensions: Its rank; 0 without.
+        sparse: The sparse table, which several components may share; None: without.
+        bits: Bits per entry of it; None without.
+        blocks: Blocks that it has; 0 without.
+        kernel: How much each item of the history counts.
+        weights: β, by which the part is multiplied, for each activity level.
+    """
+
+    name: Literal["collaborative", "sequential", "session", "content"]
+    low_rank: TableName | None
     dimensions: int
-    weight: Decimal
+    sparse: TableName | None
+    bits: Literal[4, 8] | None
+    blocks: int
+    kernel: Kernel
+    weights: tuple[Decimal, ...]
+
+
+class Prior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of the score that is the same for everybody.
+
+    Attributes:
+        name: For instance ``popularity`` or ``trend-7d``.
+        weights: θ for each activity level.
+    """
+
+    name: PriorName
+    weights: tuple[Decimal, ...]
+
+
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of the score that depends on a circumstance of the request.
+
+    Attributes:
+        feature: The circumstance's name, as events and requests have it.
+        values: What it can be, each with a row of the context table; another value adds nothing. See ``context_text``.
+        weights: γ for each activity level.
+    """
+
+    feature: str
+    values: tuple[str, ...]
+    weights: tuple[Decimal, ...]
+
+
+class Archetypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of the score that depends on which of a few tastes a person has.
+
+    The taste is the row whose sum over the liked items is largest, the first of equals; nobody has one without a
+    liked item. It adds its row.
+
+    Attributes:
+        count: How many tastes: the last rows of the context table.
+        weights: By what the row is multiplied, for each activity level.
+    """
+
+    count: int
+    weights: tuple[Decimal, ...]
+
+
+class Repeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is added to an item with n ≥ 1 events in favour: count · (log(n + .1) − log(.1)) + seen.
+
+    An event is in favour if its kind is not negative and its weight, if it has one, at least ``min_weight``.
+
+    Attributes:
+        count_weights: ``count`` for each activity level.
+        seen_weights: ``seen`` for each activity level.
+    """
+
+    count_weights: tuple[Decimal, ...]
+    seen_weights: tuple[Decimal, ...]
+
+
+class NewItems(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Places for items of which nothing is learned from people.
+
+    Attributes:
+        first: The first of their positions; they end the catalogue.
+        every: After so many places of a list one goes to the best of them (every, 2·every, …); 0: none.
+    """
+
+    first: int
+    every: int
 
 
 class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,7 +205,7 @@ class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     Attributes:
         min_weight: Least weight of a like; None: weights do not matter.
-        max_items: At most so many of the latest items are used; each gets the weight 1.
+        max_items: At most so many of the latest items are used.
         negative_kinds: The kinds of events that speak against an item; none in a manifest without them.
         kinds: The kinds of events that the publisher declares, at least one; None in a manifest without
             them, where any kind may be recorded. Negative kinds are declared by being named.
@@ -151,7 +271,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: A name for people.
         created: Date of making, ISO 8601, UTC.
         items: Number of items; positions 0..items-1 are the model's rows and the catalogue's.
-        components: The model's additive components.
+        components: The model's additive components, at least one.
+        priors: What is the same for everybody, in the order of the prior table's rows; at least one.
+        contexts: Circumstances that matter, in the order of the context table's rows.
+        archetypes: Tastes; None: without.
+        repeats: What having liked an item already adds; None: nothing.
+        new_items: Places for new items.
         history: How events become the model's input.
         privacy: What the bundle's privacy rests on.
         files: Every other file by name.
@@ -163,6 +288,16 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created: str
     items: int
     components: tuple[Component, ...]
+    priors: tuple[Prior, ...]
+    contexts: tuple[Context, ...]
+    archetypes: Archetypes | None
+    repeats: Repeats | None
+    new_items: NewItems
     history: HistoryRule
     privacy: PrivacyStatement
     files: dict[str, FileEntry]
+
+    @property
+    def context_rows(self) -> int:
+        """How many rows the context table has."""
+        return sum(len(each.values) for each in self.contexts) + (self.archetypes.count if self.archetypes else 0)

@@ -1,32 +1,59 @@
-"""The ONNX contract, version 1: two small graphs over one file of weights.
+"""The ONNX contract, version 2: the tables of a bundle's weights file, and what its two graphs are made of.
 
-For every component c with d_c dimensions and for N items, the weights file holds an encoder (int8
-[N, d_c] with a float32 scale per item), a decoder (uint8 [d_c, N], offset by 128, with a float32 scale per
-item) and one bias (float32 [N]) for all components together. A row is dequantized as scale × integer, for
-the decoder scale × (integer − 128). The decoder is unsigned because integer products of signed weights
-saturate on processors without VNNI.
+For N items and a history of items i with weights w_c(i) the score of item j is
 
-``propose``: what might rank high. Approximate, because the query is quantized too.
-    inputs   ``history`` int64 [h]                positions of the history's items
-             ``weights`` float32 [C, h]           a row per component, in the manifest's order, β included
-             ``count`` int64 [1]                  how many to propose per list, 1..N
-    outputs  ``candidates`` int64 [(C+1)·count]   the top of each component, then of the total with bias;
-                                                  in C+1 runs, with repetitions between runs
+    Σ_c β_c Σ_i w_c(i) · S_c[i, j] + Σ_t θ_t · prior_t[j] + Σ_f γ_f · context_f[j] + what repeats add
+
+where a component c has a low-rank table, a sparse one, or both, and S_c is their sum. β, θ and γ depend on
+how much is known of the person (``ACTIVITY_LEVELS``).
+
+Low-rank table t of rank d:     S[i, j] = e_i · Σ_k V_ik · s_k · V_jk · d_j
+    ``t.integers`` uint8 [N, d]   V + 128, V in −127..127; unsigned because integer products of signed weights
+                                  saturate on processors without VNNI; turned round for them when it is loaded
+    ``t.encoder`` float32 [N]     e
+    ``t.decoder`` float32 [N]     d
+    ``t.spectrum`` float32 [d]    s
+Sparse table t in B ≥ 1 blocks of 16 entries; row i is the blocks starts[i]..starts[i+1]−1:
+    ``t.starts`` int32 [N + 1]    ascending, from 0 to B
+    ``t.bases`` int32 [B]         the first entry's item
+    ``t.gaps`` uint8 [B, 16]      how far each entry's item is from the one before; 0 at place 0
+    ``t.codes`` uint8 [B, 8]      4 bits: entries 0..7 in the low halves, 8..15 in the high ones; or
+                  uint8 [B, 16]   8 bits
+    ``t.levels`` float32 [16]     what a code stands for; or [256]; code 0 stands for 0: padding
+Priors and context:
+    ``priors.values`` float32 [T, N]
+    ``context.integers`` int8 [V, N], ``context.scales`` float32 [V]    only if V > 0; a row is their product
+
+``propose``: what might rank high. Approximate, because the query is quantized.
+    inputs   ``history`` int64 [h] and ``weights`` float32 [L, h], β·w, a row per component with a low-rank
+             table; only if there is one
+             ``<component>.blocks`` int64 [b] and ``<component>.block_weights`` float32 [b], β·w of the block's
+             row, for every component with a sparse table
+             ``prior_weights`` float32 [1, T]
+             ``context`` int64 [f], rows, and ``context_weights`` float32 [1, f]; only if V > 0
+             ``list_count`` int64 [1], how many to propose per part, and ``count`` of the total; 1..N
+             ``new_count`` int64 [1], 0..N − M; only if places are reserved for the items M..N − 1
+    outputs  ``candidates`` int64 [(C + 1)·list_count + count + new_count]: the top of each component, of priors
+             and context, and of the total; then the top of the total among the new items. With repetitions.
 ``rows``: the exact numbers behind a set of items.
-    inputs   ``items`` int64 [n]
-    outputs  ``<component>.encoder`` float32 [n, d_c]
-             ``<component>.decoder`` float32 [n, d_c]
-             ``bias`` float32 [n]
+    inputs   ``items`` int64 [n]; ``<sparse table>.blocks`` int64 [b]; ``context`` int64 [f], only if V > 0
+    outputs  ``<low-rank table>.encoder_rows`` float32 [n, d], (V·e)·s, and ``.decoder_rows``, V·d
+             ``<sparse table>.first_blocks``, ``.end_blocks`` int32 [n], ``.indices`` int32 [b, 16] and
+             ``.values`` float32 [b, 16]
+             ``priors`` float32 [n, T]; ``context_rows`` float32 [f, n], only if V > 0
 
-The score of item j for a history is Σ_c β_c Σ_i w_i ⟨E_c[i], D_c[j]⟩ + bias_j over the dequantized rows.
+Scores are sums of these float32 numbers, added up in float64.
 
-The graphs are fixed node by node: ``propose_nodes`` and ``rows_nodes`` are what a server writes and what a
-client accepts, so that a graph can neither read, loop or call, nor ask for more memory or time than its
-tensors' sizes imply.
+The graphs are fixed node by node and constant by constant (``homespun.protocol.graphs``): that is what a server
+writes and what a client accepts, so that a graph can neither read, loop or call, nor ask for more memory or
+time than its tensors' sizes imply.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from homespun.protocol.bundle import Manifest
 
 OPSET = 21
 """Highest opset that a graph may import."""
@@ -34,13 +61,27 @@ OPSET = 21
 IR_VERSION = 10
 """Highest ONNX IR version of a graph; the one that came with OPSET."""
 
-DECODER_OFFSET = 128
-"""What is subtracted from a decoder's integers."""
+OFFSET = 128
+"""What is subtracted from a low-rank table's integers."""
 
-FLOAT = 1
-"""ONNX's number of the element type float32."""
+LARGEST = 127
+"""Largest magnitude of a low-rank table's and the context's integers."""
 
-Attribute = int | tuple[int, ...]
+BLOCK = 16
+"""Entries in a block of a sparse table."""
+
+LARGEST_GAP = 255
+"""Largest distance between neighbouring entries of a block; beyond it a padding entry goes between."""
+
+FLOAT, INT32 = 1, 6
+"""ONNX's numbers of the element types float32 and int32."""
+
+Bits = Literal[4, 8]
+
+Element = Literal["float32", "uint8", "int8", "int32", "int64"]
+"""Element types that weights, constants, inputs and outputs have."""
+
+Attribute = int | str | tuple[int, ...]
 
 
 class Node(NamedTuple):
@@ -52,120 +93,119 @@ class Node(NamedTuple):
     attributes: tuple[tuple[str, Attribute], ...] = ()
 
 
-Element = Literal["float32", "uint8", "int8", "int64"]
-"""Element types that weights and constants have."""
-
-
 class Tensor(NamedTuple):
-    """Element type and shape of a weight or constant."""
+    """Element type and shape of a weight."""
 
     element: Element
     shape: tuple[int, ...]
 
 
-def encoder_output(component: str) -> str:
-    """Name of the ``rows`` output that holds a component's encoder rows."""
-    return f"{component}.encoder"
+class Constant(NamedTuple):
+    """Element type, shape and values (row by row) of a tensor inside a graph."""
+
+    element: Element
+    shape: tuple[int, ...]
+    values: tuple[int, ...]
 
 
-def decoder_output(component: str) -> str:
-    """Name of the ``rows`` output that holds a component's decoder rows."""
-    return f"{component}.decoder"
+class Value(NamedTuple):
+    """Element type and shape of an input or output; a name stands for a length that differs from run to run."""
+
+    element: Element
+    shape: tuple[int | str, ...]
 
 
-def weights(dimensions: Mapping[str, int], items: int) -> dict[str, Tensor]:
-    """Return the tensors of the weights file by name.
+class GraphSpec(NamedTuple):
+    """Everything about one graph.
 
-    Args:
-        dimensions: d_c by component, in the manifest's order.
-        items: N.
+    Attributes:
+        inputs: By name.
+        outputs: By name.
+        nodes: In order.
+        weights: The tensors that it uses of the weights file, by name.
+        constants: The tensors inside it, by name.
     """
+
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
+    nodes: tuple[Node, ...]
+    weights: dict[str, Tensor]
+    constants: dict[str, Constant]
+
+
+class Part(NamedTuple):
+    """A component's name and tables."""
+
+    name: str
+    low_rank: str | None
+    sparse: str | None
+
+
+class Blocks(NamedTuple):
+    """Size of a sparse table: how many blocks, and bits per entry."""
+
+    number: int
+    bits: Bits
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What decides the tables and the graphs.
+
+    Attributes:
+        items: N.
+        parts: The components.
+        low_rank: d of every low-rank table, in the order in which components name them.
+        sparse: Size of every sparse table, in that order.
+        priors: T.
+        context: V.
+        first_new: M, if places are reserved for new items; else None.
+    """
+
+    items: int
+    parts: tuple[Part, ...]
+    low_rank: Mapping[str, int]
+    sparse: Mapping[str, Blocks]
+    priors: int
+    context: int
+    first_new: int | None
+
+
+def layout_of(manifest: Manifest) -> Layout:
+    """Return the layout that a manifest states."""
+    components, new = manifest.components, manifest.new_items
+    return Layout(
+        items=manifest.items,
+        parts=tuple(Part(each.name, each.low_rank, each.sparse) for each in components),
+        low_rank={each.low_rank: each.dimensions for each in components if each.low_rank is not None},
+        sparse={
+            each.sparse: Blocks(each.blocks, each.bits)
+            for each in components
+            if each.sparse is not None and each.bits is not None
+        },
+        priors=len(manifest.priors),
+        context=manifest.context_rows,
+        first_new=new.first if new.every else None,
+    )
+
+
+def tables(layout: Layout) -> dict[str, Tensor]:
+    """Return the tensors of the weights file by name."""
+    items = layout.items
     found: dict[str, Tensor] = {}
-    for name, size in dimensions.items():
-        found[f"{name}.encoder.integers"] = Tensor("int8", (items, size))
-        found[f"{name}.encoder.scales"] = Tensor("float32", (items,))
-        found[f"{name}.decoder.integers"] = Tensor("uint8", (size, items))
-        found[f"{name}.decoder.scales"] = Tensor("float32", (items,))
-    return {**found, "bias.values": Tensor("float32", (items,))}
-
-
-def propose_constants(components: Sequence[str]) -> dict[str, Tensor]:
-    """Return the constants inside the proposing graph: 128, −1 and each component's number."""
-    indices = {f"{name}.index": Tensor("int64", (1,)) for name in components}
-    return {"offset": Tensor("uint8", ()), **indices, "flat": Tensor("int64", (1,))}
-
-
-def rows_constants() -> dict[str, Tensor]:
-    """Return the constants inside the row graph: 128 and 1."""
-    return {"offset": Tensor("float32", ()), "last": Tensor("int64", (1,))}
-
-
-def propose_nodes(components: Sequence[str]) -> tuple[Node, ...]:
-    """Return the nodes of the proposing graph, in order."""
-    nodes: list[Node] = []
-    for name in components:
-        nodes += _approximate(name)
-    scores = [f"{name}.scores" for name in components]
-    total = "bias.values"
-    for part in scores:
-        nodes.append(Node("Add", (total, part), (f"total.{part}",)))
-        total = f"total.{part}"
-    lists = [f"{values}.top" for values in (*scores, total)]
-    nodes += [Node("TopK", (name[:-4], "count"), (f"{name}.values", name), (("axis", -1),)) for name in lists]
-    nodes.append(Node("Concat", tuple(lists), ("lists",), (("axis", 1),)))
-    nodes.append(Node("Reshape", ("lists", "flat"), ("candidates",)))
-    return tuple(nodes)
-
-
-def rows_nodes(components: Sequence[str]) -> tuple[Node, ...]:
-    """Return the nodes of the row graph, in order."""
-    nodes: list[Node] = []
-    for name in components:
-        nodes += _encoder_rows(encoder_output(name)) + _decoder_rows(decoder_output(name))
-    return (*nodes, Node("Gather", ("bias.values", "items"), ("bias",)))
-
-
-def _approximate(name: str) -> list[Node]:
-    """The quantized product of one component; float32 [1, N]."""
-    to_float = (("to", FLOAT),)
-    query = tuple(f"{name}.query.{part}" for part in ("integers", "scale", "zero"))
-    product = (query[0], f"{name}.decoder.integers", query[2], "offset")
-    return [
-        Node("Gather", (f"{name}.encoder.integers", "history"), (f"{name}.history.integers",)),
-        Node("Cast", (f"{name}.history.integers",), (f"{name}.history.floats",), to_float),
-        Node("Gather", (f"{name}.encoder.scales", "history"), (f"{name}.history.scales",)),
-        Node("Gather", ("weights", f"{name}.index"), (f"{name}.history.own",), (("axis", 0),)),
-        Node("Mul", (f"{name}.history.own", f"{name}.history.scales"), (f"{name}.history.scaled",)),
-        Node("MatMul", (f"{name}.history.scaled", f"{name}.history.floats"), (f"{name}.query",)),
-        Node("DynamicQuantizeLinear", (f"{name}.query",), query),
-        Node("MatMulInteger", product, (f"{name}.product",)),
-        Node("Cast", (f"{name}.product",), (f"{name}.product.float",), to_float),
-        Node("Mul", (f"{name}.product.float", f"{name}.decoder.scales"), (f"{name}.product.scaled",)),
-        Node("Mul", (f"{name}.product.scaled", query[1]), (f"{name}.scores",)),
-    ]
-
-
-def _encoder_rows(name: str) -> list[Node]:
-    gather = Node("Gather", (f"{name}.integers", "items"), (f"{name}.gathered",))
-    cast = Node("Cast", (f"{name}.gathered",), (f"{name}.floats",), (("to", FLOAT),))
-    return [gather, cast, *_scaled(name, f"{name}.floats")]
-
-
-def _decoder_rows(name: str) -> list[Node]:
-    gather = Node("Gather", (f"{name}.integers", "items"), (f"{name}.columns",), (("axis", 1),))
-    transpose = Node("Transpose", (f"{name}.columns",), (f"{name}.gathered",), (("perm", (1, 0)),))
-    cast = Node("Cast", (f"{name}.gathered",), (f"{name}.floats",), (("to", FLOAT),))
-    centre = Node("Sub", (f"{name}.floats", "offset"), (f"{name}.centred",))
-    return [gather, transpose, cast, centre, *_scaled(name, f"{name}.centred")]
-
-
-def _scaled(name: str, values: str) -> list[Node]:
-    return [
-        Node("Gather", (f"{name}.scales", "items"), (f"{name}.row_scales",)),
-        Node("Unsqueeze", (f"{name}.row_scales", "last"), (f"{name}.column",)),
-        Node("Mul", (values, f"{name}.column"), (name,)),
-    ]
-
-
-OPERATORS = frozenset(node.operator for node in (*propose_nodes(("c",)), *rows_nodes(("c",))))
-"""Operators that a graph may use: pure arithmetic on tensors."""
+    for name, dimensions in layout.low_rank.items():
+        found[f"{name}.integers"] = Tensor("uint8", (items, dimensions))
+        found[f"{name}.encoder"] = Tensor("float32", (items,))
+        found[f"{name}.decoder"] = Tensor("float32", (items,))
+        found[f"{name}.spectrum"] = Tensor("float32", (dimensions,))
+    for name, (blocks, bits) in layout.sparse.items():
+        found[f"{name}.starts"] = Tensor("int32", (items + 1,))
+        found[f"{name}.bases"] = Tensor("int32", (blocks,))
+        found[f"{name}.gaps"] = Tensor("uint8", (blocks, BLOCK))
+        found[f"{name}.codes"] = Tensor("uint8", (blocks, BLOCK * bits // 8))
+        found[f"{name}.levels"] = Tensor("float32", (1 << bits,))
+    found["priors.values"] = Tensor("float32", (layout.priors, items))
+    if layout.context:
+        found["context.integers"] = Tensor("int8", (layout.context, items))
+        found["context.scales"] = Tensor("float32", (layout.context,))
+    return found

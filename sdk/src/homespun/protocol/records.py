@@ -8,29 +8,36 @@ from typing import Literal
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version of the records that this package writes; it reads earlier ones too, whose fields it all has."""
+
+Source = Literal["history", "prior", "context", "archetype", "repeat", "control"]
+"""Where a part of a score comes from."""
 
 
 class AttributionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One additive part of a score.
 
     Attributes:
-        source: ``history`` (an item that the person liked), ``control`` (something that they set) or
-            ``prior`` (the same for everybody).
-        component: The model's component; None for the prior and for an interest.
-        item: The history item, or the item that the control is about; None for the prior and for an
-            interest.
+        source: ``history`` (an item that the person liked), ``control`` (something that they set), ``prior`` (the same
+            for everybody), ``context`` (a circumstance of the request), ``archetype`` (the kind of taste that their
+            likes show) or ``repeat`` (they chose the item itself before).
+        component: The model's component, the prior's name (None in records of version 1), or the circumstance's;
+            None for the others.
+        item: The history item, the item that the control is about, or the one that is repeated; None for the others.
         value: What it adds.
         control: Which control; None for the others.
         tag: The tag of an interest; None for the others.
+        choice: The circumstance's value, or the number of the taste; None for the others.
     """
 
-    source: Literal["history", "prior", "control"]
+    source: Source
     component: str | None
     item: str | None
     value: Decimal
     control: Literal["more_like", "less_like", "interest"] | None = None
     tag: str | None = None
+    choice: str | None = None
 
 
 class ExplanationRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

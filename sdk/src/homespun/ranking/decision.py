@@ -1,8 +1,8 @@
 """A ranked list together with everything that it was made from.
 
 Where personal data may not be used, because the person did not allow it or a control forbids it, neither
-events nor tastes nor what was shown are looked at, whatever the caller passes. What the person hid stays
-hidden in such a list too: an instruction is no profile.
+events nor tastes nor attributes nor what was shown are looked at, whatever the caller passes. What the person
+hid stays hidden in such a list too: an instruction is no profile. Nor are the circumstances of the request.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,15 @@ import numpy as np
 
 from homespun.model.arguments import as_list, item_ids, list_length
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import History, Pool, Positions
+from homespun.model.candidates import Limits, arranged, best_items
+from homespun.model.history import History, Positions
+from homespun.model.scoring import Pool, Truths
 from homespun.protocol.controls import NEUTRAL, Refusal, Steering
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.read_only import ReadOnlyDict
-from homespun.ranking.candidates import steered_candidates
 from homespun.ranking.constraints import Bar, bars_of, capped_items
 from homespun.ranking.diversity import pool_size, spread_out
-from homespun.ranking.tastes import interest_terms, local_terms, tag_parts, with_wishes
+from homespun.ranking.tastes import interest_terms, local_terms, tag_parts, wishes_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Decision:
         terms: What each edited interest adds to the items that carry its tag.
         capped: The items of the bundle that were kept out because they were shown too often, by id.
         places: int64 [p], each item's place by score alone, from 0; None if nothing was moved.
+        spread: Whether unlike items were put side by side.
+        reserved: Places of the list, from 0, that a new item has because they are kept for such.
+        attributes: What the person declares about themselves that the scores depend on, as the model names it.
         bars: What keeps the only item, which was asked for by name, out of lists; empty for a list.
     """
 
@@ -51,6 +55,9 @@ class Decision:
     terms: Mapping[str, float] = field(default_factory=ReadOnlyDict)
     capped: tuple[str, ...] = ()
     places: Positions | None = None
+    spread: bool = False
+    reserved: frozenset[int] = frozenset()
+    attributes: Mapping[str, str] = field(default_factory=ReadOnlyDict)
     bars: tuple[Bar, ...] = ()
 
 
@@ -64,7 +71,8 @@ def decide(
     exclude_seen: bool = True,
     steering: Steering = NEUTRAL,
     shown: Mapping[str, int] | None = None,
-    context: Mapping[str, ContextValue] | None = None,  # noqa: ARG001 - see the docstring
+    context: Mapping[str, ContextValue] | None = None,
+    attributes: Mapping[str, ContextValue] | None = None,
 ) -> Decision:
     """Rank for a person's events and controls.
 
@@ -78,23 +86,22 @@ def decide(
         exclude_seen: Whether items with an event, and those that more is wanted like of, are left out.
         steering: What the person set.
         shown: How often each item was shown in the days that the frequency cap counts.
-        context: Circumstances of the request. No component of contract 1 depends on them.
+        context: Circumstances of the request.
+        attributes: What the person declares about themselves; used like circumstances that the request does not have.
 
     Raises:
         MisuseError: If ``k`` is not a whole number from 1 up, ``exclude`` not ids of items, or ``shown`` not
             a mapping.
     """
     excluded, length = item_ids("exclude", exclude), list_length(k)
-    basis = _basis(bundle, events, steering, shown)
+    basis = _basis(bundle, events, steering, shown, context, attributes)
     # Who wants more like an item knows it.
     seen = (*(event.item for event in basis.known), *basis.steering.more_like) if exclude_seen else ()
     left_out = excluded.union(seen)
-    if not basis.steering.changes_lists:
-        return _decision(basis, now, bundle.candidates(basis.history, length, left_out))
     capped = tuple(item for item in basis.capped if item not in left_out)
-    left_out = left_out.union(basis.steering.hidden_items, capped)
-    ranked, places = _steered(basis, left_out, length)
-    return _decision(basis, now, ranked, capped=capped, places=places)
+    barred = left_out.union(basis.steering.hidden_items, capped)
+    ranked, places, reserved = _ranked(basis, barred, length)
+    return _decision(basis, now, ranked, capped=capped, places=places, reserved=reserved)
 
 
 def decide_one(
@@ -105,6 +112,7 @@ def decide_one(
     now: float,
     steering: Steering = NEUTRAL,
     shown: Mapping[str, int] | None = None,
+    attributes: Mapping[str, ContextValue] | None = None,
 ) -> Decision:
     """Score one item for a person's events and controls, whether or not it would be listed.
 
@@ -113,7 +121,7 @@ def decide_one(
         MisuseError: If ``shown`` is not a mapping.
     """
     position = np.array([bundle.position(item)], np.int64)
-    basis = _basis(bundle, events, steering, shown)
+    basis = _basis(bundle, events, steering, shown, None, attributes)
     scored = bundle.scorer.score(basis.history, position)
     if basis.terms:
         scored = replace(scored, scores=scored.scores + tag_parts(bundle, basis.terms, position).sum(axis=0))
@@ -131,6 +139,7 @@ class _Basis:
         steering: What holds of the controls.
         terms: What each edited interest adds.
         capped: Items of the bundle that were shown too often, with how often.
+        attributes: What the person declares that the scores depend on.
         allowed: Whether personal data may be used.
         refusal: The control that forbids it.
     """
@@ -141,41 +150,69 @@ class _Basis:
     steering: Steering
     terms: Mapping[str, float]
     capped: dict[str, int]
+    attributes: Mapping[str, str]
     allowed: bool
     refusal: Refusal | None
 
 
 def _basis(
-    bundle: Bundle, events: Iterable[Event] | None, steering: Steering, shown: Mapping[str, int] | None
+    bundle: Bundle,
+    events: Iterable[Event] | None,
+    steering: Steering,
+    shown: Mapping[str, int] | None,
+    context: Mapping[str, ContextValue] | None,
+    attributes: Mapping[str, ContextValue] | None,
 ) -> _Basis:
     refusal = steering.refusal
     allowed = events is not None and refusal is None
     known = [] if events is None or refusal else as_list("events", events)
     usable = steering if allowed else steering.without_personal_data()
-    likes = bundle.history(known)
-    history = with_wishes(bundle, likes, usable)
-    terms = interest_terms(bundle, likes, history, usable)
-    capped = capped_items(bundle, usable, shown)
-    return _Basis(bundle, known, history, usable, terms, capped, allowed, refusal)
+    declared = {name: value for name, value in (attributes or {}).items() if allowed and name not in (context or {})}
+    wishes = wishes_of(bundle, usable)
+    history = bundle.history(known, {**declared, **(context or {})}, wishes)
+    terms = interest_terms(bundle, bundle.liked(known), history, usable) if usable.interests else ReadOnlyDict()
+    return _Basis(
+        bundle=bundle,
+        known=known,
+        history=history,
+        steering=usable,
+        terms=terms,
+        capped=capped_items(bundle, usable, shown),
+        attributes=ReadOnlyDict({name: value for name, value in history.circumstances if name in declared}),
+        allowed=allowed,
+        refusal=refusal,
+    )
 
 
-def _steered(basis: _Basis, left_out: Iterable[str], length: int) -> tuple[Pool, Positions | None]:
-    """Return the list, and each item's place by score alone if some were moved."""
-    diversity = basis.steering.diversity
-    if not diversity:
-        return _candidates(basis, left_out, length), None
-    pool = _candidates(basis, left_out, pool_size(length))
-    places = spread_out(basis.bundle, pool, length, diversity)
-    return pool.take(places), places
+def _ranked(basis: _Basis, left_out: Iterable[str], length: int) -> tuple[Pool, Positions | None, frozenset[int]]:
+    """Return the list; each item's place by score alone, if some were moved; and the places given to new items."""
+    bundle, diversity = basis.bundle, basis.steering.diversity
+    new_items = bundle.manifest.new_items
+    pool = best_items(
+        bundle.scorer.query(basis.history), pool_size(length) if diversity else length, _limits(basis, left_out)
+    )
+    usual = np.arange(pool.positions.size, dtype=np.int64)
+    if diversity:
+        usual = spread_out(bundle, pool, length, diversity, basis.history.level)
+    places = arranged(pool, usual, length, new_items)
+    moved = bool(diversity) or not np.array_equal(places, usual[: places.size])
+    reserved = frozenset(
+        place
+        for place in range(new_items.every - 1, places.size, new_items.every or 1)
+        if new_items.every and pool.positions[places[place]] >= new_items.first
+    )
+    return pool.take(places), places if moved else None, reserved if moved else frozenset()
 
 
-def _candidates(basis: _Basis, left_out: Iterable[str], count: int) -> Pool:
+def _limits(basis: _Basis, left_out: Iterable[str]) -> Limits:
     bundle, tags = basis.bundle, basis.steering.hidden_tags
-    if not tags and not basis.terms:
-        return bundle.candidates(basis.history, count, left_out)
-    hidden = [bundle.tagged(tag) for tag in tags]
+    barred: Truths | None = None
+    if tags:
+        barred = np.zeros(bundle.manifest.items, np.bool_)
+        for tag in tags:
+            barred[bundle.tagged(tag)] = True
     local = local_terms(bundle, basis.terms) if basis.terms else None
-    return steered_candidates(bundle, basis.history, count, bundle.positions_of(left_out), hidden, local)
+    return Limits(bundle.positions_of(left_out), barred, local)
 
 
 def _decision(
@@ -185,11 +222,12 @@ def _decision(
     *,
     capped: tuple[str, ...] = (),
     places: Positions | None = None,
+    reserved: frozenset[int] = frozenset(),
     bars: tuple[Bar, ...] = (),
 ) -> Decision:
     # Any event counts, also of an unknown or a disliked item: it was read, and it can change a list by what
     # is left out. A list and the explanation of an item must not say different things of the same events.
-    personal = bool(basis.known or basis.steering.has_tastes or basis.capped)
+    personal = bool(basis.known or basis.steering.has_tastes or basis.capped or basis.attributes)
     return Decision(
         bundle=basis.bundle,
         history=basis.history,
@@ -201,5 +239,8 @@ def _decision(
         terms=basis.terms,
         capped=capped,
         places=places,
+        spread=places is not None and bool(basis.steering.diversity),
+        reserved=reserved,
+        attributes=basis.attributes,
         bars=bars,
     )

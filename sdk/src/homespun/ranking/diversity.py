@@ -2,16 +2,18 @@
 
 After the best item the next one is, again and again, the one with the largest
 
-    (1 − level) · relevance(j) − level · max_{i chosen} cos(β·D[i], β·D[j])
+    (1 − level) · relevance(j) − level · max_{i chosen} cos(β·E[i], β·E[j])
 
-with relevance the score scaled to 0..1 over the pool, and D the decoder rows of all components, each times
-its β: items are alike if the same history speaks for both. Scores stay as they are; only places change.
+with relevance the score scaled to 0..1 over the pool, and E the encoder rows of all low-rank tables, each times
+its component's β: items are alike if they speak for the same others. Sparse tables, which are about what comes
+after what, have no say. Scores stay as they are; only places change.
 """
 
 import numpy as np
 
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import Pool, Positions, Reals
+from homespun.model.history import Positions, Reals
+from homespun.model.scoring import Pool
 
 MAX_PLACES = 200
 """Places at the head of a list that are spread out; those behind stay ordered by score."""
@@ -25,7 +27,7 @@ def pool_size(length: int) -> int:
     return max(length, _LEAST_POOL, _POOL_PER_PLACE * min(length, MAX_PLACES))
 
 
-def spread_out(bundle: Bundle, pool: Pool, length: int, level: float) -> Positions:
+def spread_out(bundle: Bundle, pool: Pool, length: int, level: float, activity: int) -> Positions:
     """Return the places in ``pool`` (best first) of the items of a list, in its order; int64 [≤ length].
 
     Args:
@@ -33,8 +35,9 @@ def spread_out(bundle: Bundle, pool: Pool, length: int, level: float) -> Positio
         pool: The best items, best first.
         length: How many items.
         level: From 0, the pool's own order, to 1.
+        activity: The activity level whose β hold.
     """
-    rows = _directions(bundle, pool)
+    rows = _directions(bundle, pool, activity)
     relevance = (1 - level) * _relevance(pool.scores)
     nearest = np.full(pool.positions.size, -1.0)
     left = np.ones(pool.positions.size, np.bool_)
@@ -48,12 +51,15 @@ def spread_out(bundle: Bundle, pool: Pool, length: int, level: float) -> Positio
     return np.array([*chosen, *np.flatnonzero(left).tolist()], np.int64)[:length]
 
 
-def _directions(bundle: Bundle, pool: Pool) -> Reals:
-    """Return the pool's decoder rows side by side, of length 1, or 0 where an item has none; float64 [p, Σ d_c]."""
-    betas = [float(component.weight) for component in bundle.manifest.components]
-    rows = np.concatenate(
-        [beta * decoder.astype(np.float64) for beta, decoder in zip(betas, pool.decoder, strict=True)], axis=1
-    )
+def _directions(bundle: Bundle, pool: Pool, activity: int) -> Reals:
+    """Return the pool's encoder rows side by side, of length 1, or 0 where an item has none; float64 [p, Σ d]."""
+    sources = bundle.scorer.sources(pool.positions)
+    parts = [
+        float(part.weights[activity]) * sources[part.low_rank].astype(np.float64)
+        for part in bundle.manifest.components
+        if part.low_rank is not None
+    ]
+    rows = np.concatenate([np.zeros((pool.positions.size, 1)), *parts], axis=1)
     # Scaled by the largest entry first, because squares of large and small numbers leave the range of floats.
     rows /= np.maximum(np.abs(rows).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     directions: Reals = rows / np.maximum(np.sqrt((rows * rows).sum(axis=1, keepdims=True)), 0.5)

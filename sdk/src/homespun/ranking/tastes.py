@@ -2,7 +2,8 @@
 
 Two ways, both exact parts of it. An item to show more or less like of is an item of the history with a
 weight of its own; if the person likes it by their events too, it stands there once, with that weight,
-because what somebody says overrules what is inferred. An edited interest adds to every item that carries
+because what somebody says overrules what is inferred. It has no time, so parts of the score for which order
+matters pass it over. An edited interest adds to every item that carries
 the tag, on top of what the model says:
 
     local(j) = s · Σ_{t in tags(j), t edited} (edited_t − inferred_t)
@@ -17,7 +18,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import History, Positions, Reals, Truths, Wish
+from homespun.model.history import History, Positions, Reals, Wish
+from homespun.model.scoring import Truths
 from homespun.protocol.controls import Steering
 from homespun.protocol.read_only import ReadOnlyDict
 
@@ -34,42 +36,31 @@ _SAMPLE = 256
 """Items, evenly spread over the catalogue, whose scores tell their spread."""
 
 
-def with_wishes(bundle: Bundle, likes: History, steering: Steering) -> History:
-    """Return the history with the items that the person wants more or less like of; unknown ones are passed over."""
-    if not steering.more_like and not steering.less_like:
-        return likes
+def wishes_of(bundle: Bundle, steering: Steering) -> tuple[Wish, ...]:
+    """Return the items that the person wants more or less like of; unknown ones are passed over."""
     more = sorted(bundle.positions_of(steering.more_like).tolist())
     less = sorted(bundle.positions_of(steering.less_like).tolist())
-    named = np.array([*more, *less], np.int64)
-    kept = _others(bundle, likes.positions, named)
-    betas = np.array([[float(component.weight)] for component in bundle.manifest.components])
-    weights = np.array([MORE_LIKE_WEIGHT] * len(more) + [LESS_LIKE_WEIGHT] * len(less))
-    return History(
-        events=tuple(likes.events[place] for place in kept.tolist()),
-        positions=np.concatenate([likes.positions[kept], named]),
-        weights=np.concatenate([likes.weights[:, kept], betas * weights], axis=1),
-        wishes=(
-            *(Wish(bundle.items[position], "more_like") for position in more),
-            *(Wish(bundle.items[position], "less_like") for position in less),
-        ),
+    return (
+        *(Wish(bundle.items[position], "more_like", MORE_LIKE_WEIGHT) for position in more),
+        *(Wish(bundle.items[position], "less_like", LESS_LIKE_WEIGHT) for position in less),
     )
 
 
-def interest_terms(bundle: Bundle, likes: History, history: History, steering: Steering) -> Mapping[str, float]:
+def interest_terms(bundle: Bundle, likes: Positions, history: History, steering: Steering) -> Mapping[str, float]:
     """Return what each edited interest adds to an item that carries the tag: s · (edited − inferred).
 
     Tags that no item carries, and edits that change nothing, are left out.
 
     Args:
         bundle: The bundle.
-        likes: The history without wishes, from which interests are inferred.
+        likes: int64 [h], positions of what the person likes, from which interests are inferred.
         history: The model's input, whose scores have the spread.
         steering: What the person set.
     """
     changes: dict[str, float] = {}
     for tag, weight in sorted(steering.interests.items()):
         tagged = bundle.tagged(tag)
-        change = weight - inferred_weight(tagged, likes.positions)
+        change = weight - inferred_weight(tagged, likes)
         if tagged.size and change != 0:
             changes[tag] = change
     if not changes:
@@ -104,12 +95,6 @@ def contains(ascending: Positions, positions: Positions) -> Truths:
     places = np.minimum(ascending.searchsorted(positions), ascending.size - 1)
     found: Truths = ascending[places] == positions
     return found
-
-
-def _others(bundle: Bundle, positions: Positions, named: Positions) -> Positions:
-    is_named = np.zeros(bundle.manifest.items, np.bool_)
-    is_named[named] = True
-    return np.flatnonzero(~is_named[positions]).astype(np.int64, copy=False)
 
 
 def _spread(bundle: Bundle, history: History) -> float:

@@ -19,6 +19,8 @@ _COMMANDS = {
     "fit": "train a bundle from interactions, or from the catalogue alone",
     "plan": "what a fit will keep and cost, before any data is read",
     "budget": "what the users of a data set may lose, and lost",
+    "split": "divide a table into what trains and what is held out",
+    "evaluate": "how good bundles are, for people or events that did not train them",
     "audit": "attack this build's releases, or a bundle",
     "statistics": "what can be counted about people, in plain words",
 }

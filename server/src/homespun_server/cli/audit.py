@@ -18,6 +18,7 @@ from rich.table import Table
 from homespun.errors import MisuseError
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress
+from homespun_server.evaluation.membership import attack_bundle
 from homespun_server.privacy.audit.canaries import CANARIES
 from homespun_server.privacy.audit.membership import Attack, Figure
 from homespun_server.privacy.audit.run import Claim
@@ -32,7 +33,6 @@ from homespun_server.privacy.audit.series import (
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
-from homespun_server.training.membership import attack_bundle
 
 _TEST_SHARE = 0.1
 

@@ -12,15 +12,18 @@ from typing import TypeVar
 import msgspec
 
 from homespun.protocol import bundle
-from homespun.protocol.bundle import NEGATIVE_KINDS, Component, FileEntry, HistoryRule, Manifest
+from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule
+from homespun.protocol.bundle import Manifest
 from homespun_server.errors import OutputError
 from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
-from homespun_server.publishing.card import Card, declarations, limitations, markdown
+from homespun_server.publishing.card import Card, declarations, markdown
 from homespun_server.publishing.catalogue import one_line, write_catalogue
 from homespun_server.publishing.figures import Figure, Quality
+from homespun_server.publishing.limitations import limitations
 from homespun_server.publishing.onnx_export import write_model
-from homespun_server.publishing.statement import decimal, privacy_statement
+from homespun_server.publishing.parts import Parts, parts
+from homespun_server.publishing.statement import privacy_statement
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import Model
 
@@ -136,9 +139,10 @@ def check_replaceable(folder: Path) -> None:
 
 
 def _write_files(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
-    write_model(model.value, folder)
+    layout = write_model(model.value, folder)
     write_catalogue(items.value, model.value.items, folder / bundle.CATALOGUE)
-    card = _card(model, items, description)
+    found = parts(model.value, layout.sparse)
+    card = _card(model, items, description, found)
     (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
     manifest = Manifest(
@@ -146,8 +150,13 @@ def _write_files(model: Sourced[Model], items: Sourced[Items], description: Desc
         contract=bundle.CONTRACT_VERSION,
         name=card.name,
         created=card.created,
-        items=card.items,
-        components=card.components,
+        items=found.items,
+        components=found.components,
+        priors=found.priors,
+        contexts=found.contexts,
+        archetypes=found.archetypes,
+        repeats=found.repeats,
+        new_items=found.new_items,
         history=card.history,
         privacy=card.privacy,
         files={name: _file_entry(folder / name) for name in bundle.FILES},
@@ -156,10 +165,7 @@ def _write_files(model: Sourced[Model], items: Sourced[Items], description: Desc
     return manifest
 
 
-def _card(model: Sourced[Model], items: Sourced[Items], description: Description) -> Card:
-    components = tuple(
-        Component(part.name, part.encoder.shape[1], decimal(part.weight)) for part in model.value.components
-    )
+def _card(model: Sourced[Model], items: Sourced[Items], description: Description, found: Parts) -> Card:
     # What all of it was derived from decides what is said of it; nobody can say otherwise.
     sources = {"model": model, "catalogue": items, **description.stated}
     everything = together(*sources.values())
@@ -169,8 +175,7 @@ def _card(model: Sourced[Model], items: Sourced[Items], description: Description
         schema=CARD_VERSION,
         name=one_line(description.name),
         created=_timestamp(description.created),
-        items=model.value.items.size,
-        components=components,
+        model=found,
         history=_history(description),
         privacy=privacy,
         statistics=declarations(everything.releases),
@@ -178,7 +183,7 @@ def _card(model: Sourced[Model], items: Sourced[Items], description: Description
         people=_value(description.people),
         quality=quality,
         sources={name: sourced.origin for name, sourced in sources.items()},
-        limitations=limitations(privacy, components, quality),
+        limitations=limitations(privacy, found, quality),
     )
 
 

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from homespun.protocol.bundle import Component, HistoryRule, PrivacyStatement
+from homespun.protocol.bundle import HistoryRule, PrivacyStatement
 from homespun_server.privacy.release import Release
 from homespun_server.publishing.figures import Figure, Quality, shown
+from homespun_server.publishing.parts import Parts
+from homespun_server.publishing.scoring import scoring
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -49,8 +51,7 @@ class Card(msgspec.Struct, frozen=True):
         schema: Version of this structure.
         name: The bundle's name.
         created: ISO 8601 date and time, UTC.
-        items: Items that can be recommended.
-        components: The score's additive parts.
+        model: Items that can be recommended, and the score's additive parts.
         history: How a history becomes the model's input.
         privacy: The privacy statement.
         statistics: The statistics used.
@@ -64,8 +65,7 @@ class Card(msgspec.Struct, frozen=True):
     schema: int
     name: str
     created: str
-    items: int
-    components: tuple[Component, ...]
+    model: Parts
     history: HistoryRule
     privacy: PrivacyStatement
     statistics: tuple[Declared, ...]
@@ -97,29 +97,13 @@ def _declared(release: Release) -> Declared:
     )
 
 
-def limitations(
-    privacy: PrivacyStatement, components: tuple[Component, ...], quality: Quality | None
-) -> tuple[str, ...]:
-    """Return what must be said against the model."""
-    found = ["Items that are not in the bundle are never recommended, and a history with them alone counts as empty."]
-    names = {component.name for component in components}
-    if "collaborative" in names:
-        found.append("The order and the time of events are not used; only which items a person likes.")
-        found.append("Rarely used items fell out of the universe: their counts do not stand out from the noise.")
-    if names == {"content"}:
-        found.append("Nothing was learned from people: similar means similar words and tags.")
-    if privacy.kind == "differential_privacy" and quality is None:
-        found.append("Quality figures are not stated here: they would need a release of their own.")
-    return tuple(found)
-
-
 def markdown(card: Card) -> str:
     """Render a card for people."""
-    sections = [f"# {card.name}", f"Made {card.created}. {card.items:,} items can be recommended."]
+    sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}"]
     sections += ["## Privacy", card.privacy.statement]
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
-    sections += ["## How it scores", _components(card.components)]
+    sections += ["## How it scores", scoring(card.model)]
     if card.quality is not None:
         sections += ["## Quality", _quality(card.quality, card.sources["quality"])]
     sections += ["## What was counted", *(_declaration(declared) for declared in card.statistics)]
@@ -130,12 +114,9 @@ def markdown(card: Card) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _components(components: tuple[Component, ...]) -> str:
-    return "\n".join(
-        f"- {part.name}: {part.dimensions} dimensions, weight {part.weight}; linear in the history, so each "
-        "score is the exact sum of what every liked item adds"
-        for part in components
-    )
+def _items(model: Parts) -> str:
+    new = model.items - model.new_items.first
+    return f"{model.items:,} items can be recommended{f', {new:,} of them known by their content only' if new else ''}."
 
 
 def _facts(card: Card) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Writes the bundle's catalogue: one read-only SQLite table, inert, in the order of the model's rows."""
+"""Writes the bundle's catalogue: one read-only SQLite table, inert, in the order of the model's rows.
+
+First come the items that were learned from people, then those that are known by their content only.
+"""
 
 import sqlite3
 from contextlib import closing

@@ -91,7 +91,19 @@ def released_quality(metrics: Release, model: Sourced[Model]) -> Sourced[Quality
     Raises:
         MisuseError: If something else was released.
     """
-    return derive(lambda _, release: _quality(release, _transformation(release, Metrics)), model, released(metrics))
+    return derive(lambda _, quality: quality, model, released_means(metrics))
+
+
+def released_means(metrics: Release) -> Sourced[Quality]:
+    """Return how good something is that is no model of this process, from released sums; see ``released_quality``.
+
+    Args:
+        metrics: A release of sums of metrics.
+
+    Raises:
+        MisuseError: If something else was released.
+    """
+    return derive(lambda release: _quality(release, _transformation(release, Metrics)), released(metrics))
 
 
 def shown(figure: Figure) -> str:

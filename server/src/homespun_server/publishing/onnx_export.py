@@ -1,9 +1,9 @@
-"""Writes a model as the ONNX contract asks: two graphs that share one file of 8-bit weights.
+"""Writes a model as the ONNX contract asks: two graphs that share one file of weights.
 
-See ``homespun.protocol.contract`` for the nodes, inputs, outputs and their meaning.
+See ``homespun.protocol.contract`` for tables, inputs and outputs, and ``homespun.protocol.graphs`` for the nodes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,122 +12,130 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from homespun.protocol import bundle, contract
-from homespun.protocol.contract import Node, Tensor
+from homespun.protocol import bundle, contract, graphs
+from homespun.protocol.contract import Blocks, Constant, GraphSpec, Layout, Node, Part, Value
 from homespun_server._version import __version__
-from homespun_server.training.model import LowRank, Model
-
-ALIGNMENT = 64
-"""Tensors start at multiples of so many bytes, so that they can be mapped and read in place."""
-
-_LARGEST = 127
+from homespun_server.publishing.quantization import quantize, quantize_rows
+from homespun_server.publishing.sparse import encode
+from homespun_server.training.model import Component, Model
+from homespun_server.training.sizes import ALIGNMENT
 
 _TYPES = {
     "int8": TensorProto.INT8,
     "uint8": TensorProto.UINT8,
-    "float32": TensorProto.FLOAT,
+    "int32": TensorProto.INT32,
     "int64": TensorProto.INT64,
+    "float32": TensorProto.FLOAT,
 }
 
-Arrays = Mapping[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[np.generic]]
 
 
-def write_model(model: Model, folder: Path) -> None:
-    """Write ``propose.onnx``, ``rows.onnx`` and ``weights.bin`` into ``folder``."""
-    names = [component.name for component in model.components]
-    dimensions = {str(component.name): int(component.encoder.shape[1]) for component in model.components}
-    declared = contract.weights(dimensions, int(model.items.size))
-    external = _write_weights(_arrays(model), declared, folder / bundle.WEIGHTS)
-    propose = _graph("propose", contract.propose_nodes(names), _propose_values(names), external)
-    propose.graph.input.extend(
-        [
-            helper.make_tensor_value_info("history", TensorProto.INT64, ["h"]),
-            helper.make_tensor_value_info("weights", TensorProto.FLOAT, [len(names), "h"]),
-            helper.make_tensor_value_info("count", TensorProto.INT64, [1]),
-        ]
-    )
-    propose.graph.output.append(helper.make_tensor_value_info("candidates", TensorProto.INT64, ["candidates"]))
-    rows = _graph("rows", contract.rows_nodes(names), _ROWS_VALUES, external)
-    rows.graph.input.append(helper.make_tensor_value_info("items", TensorProto.INT64, ["n"]))
-    for name, size in dimensions.items():
-        for output in (contract.encoder_output(name), contract.decoder_output(name)):
-            rows.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", size]))
-    rows.graph.output.append(helper.make_tensor_value_info("bias", TensorProto.FLOAT, ["n"]))
-    (folder / bundle.PROPOSE).write_bytes(propose.SerializeToString(deterministic=True))
-    (folder / bundle.ROWS).write_bytes(rows.SerializeToString(deterministic=True))
+def write_model(model: Model, folder: Path) -> Layout:
+    """Write ``propose.onnx``, ``rows.onnx`` and ``weights.bin`` into ``folder``; return what they hold."""
+    arrays = encoded(model)
+    layout = layout_of(model, arrays)
+    external = _write_weights(arrays, contract.tables(layout), folder / bundle.WEIGHTS)
+    for path, spec in ((bundle.PROPOSE, graphs.propose(layout)), (bundle.ROWS, graphs.rows(layout))):
+        made = _model(path.removesuffix(".onnx"), spec, external)
+        (folder / path).write_bytes(made.SerializeToString(deterministic=True))
+    return layout
 
 
-def quantize(rows: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round each row to 8 bits, symmetrically.
+def encoded(model: Model) -> Arrays:
+    """Return the tensors of the weights file by name."""
+    arrays: Arrays = {}
+    for table in model.low_rank:
+        arrays |= _named(table.name, quantize(table).arrays)
+    for rows in model.sparse:
+        arrays |= _named(rows.name, encode(rows).arrays)
+    arrays["priors.values"] = np.array([prior.values for prior in model.priors]).astype(np.float32)
+    return arrays | _context(model)
+
+
+def layout_of(model: Model, arrays: Mapping[str, NDArray[np.generic]]) -> Layout:
+    """Return what decides the tables and the graphs.
 
     Args:
-        rows: float64 [N, d].
-
-    Returns:
-        int8 [N, d] in −127..127 and float32 [N], so that integers × scale ≈ rows.
+        model: The model.
+        arrays: Its tensors.
     """
-    scales = (np.abs(rows).max(axis=1, initial=0.0) / _LARGEST).astype(np.float32)
-    divisors = np.where(scales > 0, scales, 1.0)[:, None]
-    return np.clip(np.rint(rows / divisors), -_LARGEST, _LARGEST).astype(np.int8), scales
+    context = arrays.get("context.integers")
+    return Layout(
+        items=model.items.size,
+        parts=tuple(map(_part, model.components)),
+        low_rank={table.name: table.dimensions for table in model.low_rank},
+        sparse={table.name: Blocks(len(arrays[f"{table.name}.bases"]), table.bits) for table in model.sparse},
+        priors=len(model.priors),
+        context=0 if context is None else len(context),
+        first_new=model.learned if model.new_items_every else None,
+    )
 
 
-def _arrays(model: Model) -> dict[str, NDArray[np.generic]]:
-    arrays: dict[str, NDArray[np.generic]] = {}
-    for component in model.components:
-        arrays |= _quantized(component)
-    return {**arrays, "bias.values": model.bias.astype(np.float32)}
+def _part(component: Component) -> Part:
+    low_rank, sparse = component.low_rank, component.sparse
+    return Part(component.name, None if low_rank is None else low_rank.name, None if sparse is None else sparse.name)
 
 
-def _quantized(component: LowRank) -> dict[str, NDArray[np.generic]]:
-    encoder, encoder_scales = quantize(component.encoder)
-    decoder, decoder_scales = quantize(component.decoder)
-    offset = decoder.T.astype(np.int16) + contract.DECODER_OFFSET
-    return {
-        f"{component.name}.encoder.integers": encoder,
-        f"{component.name}.encoder.scales": encoder_scales,
-        f"{component.name}.decoder.integers": offset.astype(np.uint8),
-        f"{component.name}.decoder.scales": decoder_scales,
-    }
+def _context(model: Model) -> Arrays:
+    rows = [context.log_odds for context in model.contexts]
+    if model.archetypes is not None:
+        rows.append(model.archetypes.log_odds)
+    if not rows:
+        return {}
+    integers, scales = quantize_rows(np.vstack(rows))
+    return {"context.integers": integers, "context.scales": scales}
 
 
-def _write_weights(arrays: Arrays, declared: Mapping[str, Tensor], path: Path) -> list[onnx.TensorProto]:
+def _named(table: str, arrays: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    return {f"{table}.{name}": array for name, array in arrays.items()}
+
+
+def _write_weights(arrays: Arrays, names: Iterable[str], path: Path) -> dict[str, onnx.TensorProto]:
     """Write the shared file; return where each tensor lies in it."""
-    content = bytearray()
-    tensors = []
-    for name, tensor in declared.items():
-        raw = np.ascontiguousarray(arrays[name]).tobytes()
-        content.extend(b"\0" * (-len(content) % ALIGNMENT))
-        place = {"location": bundle.WEIGHTS, "offset": len(content), "length": len(raw)}
-        content.extend(raw)
-        proto = onnx.TensorProto(name=name, data_type=_TYPES[tensor.element], dims=tensor.shape)
-        proto.data_location = TensorProto.EXTERNAL
-        for key, value in place.items():
-            proto.external_data.add(key=key, value=str(value))
-        tensors.append(proto)
-    path.write_bytes(content)
+    tensors = {}
+    with path.open("wb") as file:
+        for name in names:
+            array = np.ascontiguousarray(arrays[name])
+            tensors[name] = _external(name, array, file.tell())
+            file.write(array.tobytes() + b"\0" * (-array.nbytes % ALIGNMENT))
     return tensors
 
 
-def _propose_values(names: Sequence[str]) -> Arrays:
-    indices = {f"{name}.index": np.array([index]) for index, name in enumerate(names)}
-    return {"offset": np.array(contract.DECODER_OFFSET, np.uint8), **indices, "flat": np.array([-1])}
+def _external(name: str, array: NDArray[np.generic], offset: int) -> onnx.TensorProto:
+    proto = onnx.TensorProto(name=name, data_type=_TYPES[array.dtype.name], dims=array.shape)
+    proto.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": bundle.WEIGHTS, "offset": offset, "length": array.nbytes}.items():
+        proto.external_data.add(key=key, value=str(value))
+    return proto
 
 
-_ROWS_VALUES: Arrays = {"offset": np.array(contract.DECODER_OFFSET, np.float32), "last": np.array([1])}
-
-
-def _graph(
-    name: str, nodes: Sequence[Node], constants: Arrays, external: Sequence[onnx.TensorProto]
-) -> onnx.ModelProto:
-    inline = [onnx.numpy_helper.from_array(values, constant) for constant, values in constants.items()]
-    made = [_node(node) for node in nodes]
+def _model(name: str, spec: GraphSpec, external: Mapping[str, onnx.TensorProto]) -> onnx.ModelProto:
+    weights = [external[weight] for weight in spec.weights]
+    constants = [_constant(constant, values) for constant, values in spec.constants.items()]
+    graph = helper.make_graph(
+        [_node(node) for node in spec.nodes],
+        name,
+        [_value(value, shape) for value, shape in spec.inputs.items()],
+        [_value(value, shape) for value, shape in spec.outputs.items()],
+        [*constants, *weights],
+    )
     return helper.make_model(
-        helper.make_graph(made, name, [], [], [*inline, *external]),
+        graph,
         producer_name="homespun-server",
         producer_version=__version__,
         ir_version=contract.IR_VERSION,
         opset_imports=[helper.make_opsetid("", contract.OPSET)],
     )
+
+
+def _constant(name: str, constant: Constant) -> onnx.TensorProto:
+    values = np.array(constant.values, constant.element).reshape(constant.shape)
+    return onnx.numpy_helper.from_array(values, name)
+
+
+def _value(name: str, value: Value) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, _TYPES[value.element], value.shape)
 
 
 def _node(node: Node) -> onnx.NodeProto:

@@ -1,7 +1,7 @@
 """The bundle's statement of privacy: what all that it was made from adds up to, in numbers and in plain words."""
 
 from dataclasses import replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from typing import Literal
 
@@ -94,11 +94,6 @@ def _rounded_up(value: float) -> Decimal:
 
 def _quotient_rounded_up(value: Fraction) -> Decimal:
     return Context(prec=_DIGITS, rounding=ROUND_CEILING).divide(Decimal(value.numerator), Decimal(value.denominator))
-
-
-def decimal(value: float) -> Decimal:
-    """Return a real as a decimal of a few digits, for figures that promise nothing."""
-    return Context(prec=_DIGITS, rounding=ROUND_FLOOR).create_decimal_from_float(value)
 
 
 _NO_PERSONAL_DATA = "Made from the catalogue alone. No data about people was used."

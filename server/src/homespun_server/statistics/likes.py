@@ -51,6 +51,10 @@ class Likes:
     """Who likes which item, split into training and test users.
 
     Lives in the interactions' database, one at a time: deriving it again replaces it.
+
+    Attributes:
+        interactions: What they were derived from.
+        ids: Ids of the catalogue.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Likes:
             MisuseError: If ``test_share`` is out of range.
         """
         below = threshold(test_share)
+        self.interactions = interactions
         self.ids = interactions.items.ids
         self._connection: duckdb.DuckDBPyConnection = interactions.connection
         rule = {"min_weight": min_weight, "negative_kinds": list(negative_kinds)}

@@ -1,54 +1,72 @@
-"""The content component: TF-IDF over title, tags and text, reduced by SVD. Public data, no privacy cost.
+"""The content component: TF-IDF over all fields of the catalogue, reduced by SVD. Public data, no privacy cost.
 
-Items that share rare words and tags are close. The three fields are weighed alike whatever their length:
-each is normalised before they are joined.
+Items that share rare words, tags and attributes are close. An item's vector is made from its fields by one formula
+(``ContentEncoder``), the same for the catalogue's items and for one that appears later.
 """
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.extmath import randomized_svd
 
 from homespun_server.errors import TrainingError
 from homespun_server.privacy.provenance import Sourced, derive, non_private, public
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.raw import Raw
-from homespun_server.training.model import LowRank, Model
+from homespun_server.training.content_encoder import ContentEncoder, normalised
+from homespun_server.training.content_fields import Vocabulary, vocabularies
+from homespun_server.training.model import LEVELS, STEADY, Component, Model, Prior
+from homespun_server.training.tables import Floats, LowRank
 
-FIELD_WEIGHTS = {"title": 0.5, "tags": 1.0, "text": 1.0}
-"""How much a field's cosine counts; titles least, because their words say little about the content."""
+MAX_WORDS = 1 << 15
+"""Most words of the encoder, where nobody says otherwise: two megabytes at 64 dimensions in 8 bits."""
 
 _SEED = 0
 _ITERATIONS = 5
 
 
-def train_content(items: Items, dimensions: int) -> LowRank:
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What the catalogue says of its items.
+
+    Attributes:
+        vectors: float64 [N, d], unit rows; an item without any word that another item shares is a zero row.
+        encoder: The formula that they were made by.
+    """
+
+    vectors: Floats = field(repr=False)
+    encoder: ContentEncoder = field(repr=False)
+
+    def table(self, rows: slice | Floats | None = None) -> LowRank:
+        """Return the low-rank table of all items, or of these rows: the cosine of two items' vectors."""
+        vectors = self.vectors if rows is None else self.vectors[rows]
+        size, dimensions = vectors.shape
+        return LowRank("content", vectors, np.ones(size), np.ones(size), np.ones(dimensions))
+
+
+def train_content(items: Items, dimensions: int, max_words: int = MAX_WORDS) -> Content:
     """Train the content component over the whole catalogue.
 
     Args:
         items: The catalogue.
         dimensions: Largest rank; a small catalogue gets fewer.
-
-    Returns:
-        A component whose encoder and decoder are the same unit vectors; an item without any word that
-        another item shares is a zero row.
+        max_words: Most words of the encoder, of all fields together; the most useful ones are kept.
 
     Raises:
-        TrainingError: If no two items share a word or a tag.
+        TrainingError: If no two items share a word, a tag or an attribute.
     """
-    features = _features(items)
+    found = vocabularies(items, max_words)
+    features = _joined(found)
     rank = min(dimensions, *features.shape)
     if rank < 1:
         raise TrainingError(
-            "no two items of the catalogue share a word or a tag, so nothing is similar to anything. Map a column "
-            "to tags or text, or add more items."
+            "no two items of the catalogue share a word, a tag or an attribute, so nothing is similar to anything. "
+            "Map a column to tags, text or an attribute, or add more items."
         )
-    left, strengths, _ = randomized_svd(features, rank, n_iter=_ITERATIONS, random_state=_SEED)
-    reduced = left * strengths
-    norms = np.linalg.norm(reduced, axis=1, keepdims=True)
-    # Items that the leading dimensions do not reach stay at zero instead of being blown up from rounding.
-    vectors = np.divide(reduced, norms, out=np.zeros_like(reduced), where=norms > 1e-6)  # noqa: PLR2004
-    return LowRank("content", encoder=vectors, decoder=vectors)
+    _, _, words = randomized_svd(features, rank, n_iter=_ITERATIONS, random_state=_SEED)
+    vectors = np.ascontiguousarray(words.T)
+    return Content(normalised(features @ vectors), ContentEncoder.of(found, vectors))
 
 
 def content_model(items: Sourced[Items], dimensions: Sourced[int]) -> Sourced[Model]:
@@ -64,40 +82,12 @@ def catalogue(items: Items) -> Sourced[Items]:
 
 
 def _model(items: Items, dimensions: int) -> Model:
-    count = len(items)
-    return Model(np.arange(count), (train_content(items, dimensions),), np.zeros(count))
+    count, steady = len(items), (1.0,) * LEVELS
+    component = Component("content", train_content(items, dimensions).table(), None, STEADY, steady)
+    return Model(np.arange(count), 0, (component,), (Prior("popularity", np.zeros(count), steady),))
 
 
-def _features(items: Items) -> csr_matrix:
-    documents = {
-        "title": [[*_words(title)] for title in items.titles],
-        "tags": [list(tags) for tags in items.tags],
-        "text": [[*_words(text)] for text in items.texts],
-    }
-    blocks = [FIELD_WEIGHTS[field] * _tfidf(tokens) for field, tokens in documents.items() if _anything_shared(tokens)]
-    return hstack(blocks, format="csr") if blocks else csr_matrix((len(items.ids), 0))
-
-
-def _tfidf(tokens: list[list[str]]) -> csr_matrix:
-    # A token that only one item has cannot make it similar to another.
-    matrix: csr_matrix = TfidfVectorizer(analyzer=_as_is, min_df=2, sublinear_tf=True).fit_transform(tokens)
-    return matrix
-
-
-def _as_is(tokens: list[str]) -> list[str]:
-    return tokens
-
-
-def _anything_shared(tokens: list[list[str]]) -> bool:
-    seen: set[str] = set()
-    for document in tokens:
-        unique = set(document)
-        if unique & seen:
-            return True
-        seen |= unique
-    return False
-
-
-def _words(text: str) -> list[str]:
-    cleaned = "".join(character if character.isalnum() else " " for character in text.casefold())
-    return cleaned.split()
+def _joined(found: tuple[Vocabulary, ...]) -> csr_matrix:
+    if not found:
+        return csr_matrix((0, 0))
+    return hstack([part.field.weight * part.features for part in found], format="csr")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from homespun.model.scoring import likes
+from homespun.model.history import likes
 from homespun.protocol.bundle import HistoryRule
 from homespun.protocol.events import Event, in_order
 from homespun.protocol.statistics.declaration import LikeRule

@@ -165,13 +165,14 @@ def item_context(
     *,
     max_count: int = 1,
     max_cells: int = MAX_COUNTED,
+    name: str = "item-context",
 ) -> Statistic:
-    """Declare how many people chose each item in each value of a context."""
+    """Declare how many people chose each item in each value of a context; ``name`` tells several apart."""
     return _declare(
         ItemContext(feature=feature, values=tuple(values), max_count=max_count, max_cells=max_cells),
         universe,
         rule,
-        name="item-context",
+        name=name,
         counts=f"how many people chose each item in each of {len(values)} values of {feature}",
         purpose="learn what suits the circumstances",
         description=f"Adds a small number for each item and each {feature} in which you chose it, among {len(values)} "

@@ -1,0 +1,142 @@
+"""Learns a model: terms from releases, a blend, and both put together."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from homespun.protocol.bundle import PrivacyStatement
+from homespun_server.evaluation.comparison import Observer
+from homespun_server.evaluation.report import Bounding
+from homespun_server.learning.assembling import Assembly
+from homespun_server.learning.data import FitData
+from homespun_server.learning.options import FitOptions
+from homespun_server.learning.releasing import Released
+from homespun_server.learning.terms import Terms
+from homespun_server.learning.trained import train
+from homespun_server.learning.validation import Tuned, Validation, tune
+from homespun_server.learning.writing import write
+from homespun_server.privacy.ledger import Reservation
+from homespun_server.privacy.provenance import Sourced, derive, non_private
+from homespun_server.statistics.raw import Raw
+from homespun_server.training.blend import STANDARD_BLEND, Blend
+from homespun_server.training.model import Model
+from homespun_server.training.scorers import Scorer
+from homespun_server.training.size_points import SizePoint
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained model, and what is needed to refresh it.
+
+    Attributes:
+        model: The model.
+        terms: What it was assembled from.
+        released: What these were trained from.
+        weighing: How they are weighed.
+        point: The size that was chosen; None where there was nothing to compress.
+        tuned: What validation found; None if the blend was given or standard.
+        bounding: What bounding did on the way.
+    """
+
+    model: Sourced[Model]
+    terms: Sourced[Terms]
+    released: Released
+    weighing: "Sourced[Weighing]"
+    point: SizePoint | None
+    tuned: Raw[Tuned] | None
+    bounding: Raw[tuple[Bounding, ...]] = field(repr=False)
+
+    @property
+    def directions(self) -> Sourced[int]:
+        """How many patterns of taste stood out from the noise."""
+        return derive(lambda terms: terms.directions, self.terms)
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How terms are weighed, and pairs scored; None: the default."""
+
+    blend: Blend
+    scorer: Scorer | None
+
+
+def learn(
+    data: FitData,
+    options: FitOptions,
+    budget: Reservation | None,
+    observer: Observer,
+    now: datetime,
+    validation: Validation | None = None,
+) -> Learned:
+    """Release the sums that a model needs, and train it from the releases alone.
+
+    Args:
+        data: The people; only training users are summed.
+        options: What a fit may vary.
+        budget: The budget to spend; None for exact sums, marked non-private.
+        observer: Called with (step, done, in all).
+        now: The time of the fit.
+        validation: How to learn the blend, without privacy; None: the options' blend, or the standard one.
+
+    Raises:
+        BudgetError: If the budget does not allow a release.
+        TrainingError: If the data allow no model; before any release, if the catalogue allows none.
+    """
+    tuned = None if validation is None else Raw(tune(data.interactions, options, validation, observer, now))
+    # Again after validation, which uses the database for a split of its own.
+    data = data if tuned is None else FitData(data.interactions, options, budget)
+    weighing = _weighing(options, tuned)
+    scorer = weighing.value.scorer
+    trained = train(data, options, budget, observer, now, () if scorer is None else (scorer,))
+    return assembled(trained.terms, trained.released, weighing, options, tuned)
+
+
+def assembled(
+    terms: Sourced[Terms],
+    released: Released,
+    weighing: Sourced[Weighing],
+    options: FitOptions,
+    tuned: Raw[Tuned] | None = None,
+) -> Learned:
+    """Put terms and their weights together."""
+    made = derive(lambda found, how: _model(found, how, options), terms, weighing)
+    return Learned(
+        model=derive(lambda pair: pair[0], made),
+        terms=terms,
+        released=released,
+        weighing=weighing,
+        point=made.value[1],
+        tuned=tuned,
+        bounding=Raw(released.bounding),
+    )
+
+
+def make_bundle(
+    data: FitData,
+    folder: Path,
+    *,
+    budget: Reservation | None,
+    options: FitOptions,
+    observer: Observer,
+    now: datetime,
+    validation: Validation | None = None,
+) -> tuple[Learned, PrivacyStatement]:
+    """Learn from the training users and write the bundle to ``folder``; see ``fit`` for the arguments."""
+    learned = learn(data, options, budget, observer, now, validation)
+    return learned, write(learned.model, data, folder, budget=budget, options=options, now=now)
+
+
+def _weighing(options: FitOptions, tuned: Raw[Tuned] | None) -> Sourced[Weighing]:
+    if tuned is not None:
+        found = tuned.for_the_operator()
+        return non_private(Raw(Weighing(found.blend, found.scorer)), "the blend that validation learned")
+    stated = options.stated(options.scorer)
+    return derive(lambda scorer: Weighing(options.blend or STANDARD_BLEND, scorer), stated)
+
+
+def _model(terms: Terms, weighing: Weighing, options: FitOptions) -> tuple[Model, SizePoint | None]:
+    assembly = Assembly(terms, options, weighing.scorer)
+    point = assembly.chosen()
+    return assembly.model(assembly.tables(point), weighing.blend), point
+
+

@@ -1,0 +1,220 @@
+"""The releases that a model is trained from: first item counts, which choose the universe, then all other sums.
+
+Of the budget item counts get 6%, and the others share the rest as ``IMPORTANCE`` says, whichever of them there are.
+Both were fixed a priori. Everything but tastes is summed in one pass over the people.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.protocol.statistics.declaration import Statistic, Universe, universe_of
+from homespun.protocol.statistics.published import item_weights, lag_weights
+from homespun.protocol.statistics.standard import (
+    archetypes,
+    item_context,
+    item_counts,
+    item_pairs,
+    item_trend,
+    repeats,
+    transitions,
+)
+from homespun_server.errors import TrainingError
+from homespun_server.evaluation.comparison import Observer
+from homespun_server.evaluation.report import Bounding
+from homespun_server.learning.data import FitData
+from homespun_server.learning.options import FitOptions
+from homespun_server.privacy.ledger import Reservation
+from homespun_server.privacy.provenance import Sourced, derive
+from homespun_server.privacy.release import Release, release, release_without_privacy
+from homespun_server.statistics.cohort import Cohort
+from homespun_server.statistics.items import Items
+from homespun_server.statistics.sums import UserSum, sum_over_people
+from homespun_server.training.archetypes import first_centroids
+from homespun_server.training.collaborative import POPULARITY_POWER
+from homespun_server.training.popularity import Universe as Chosen
+from homespun_server.training.popularity import choose_universe
+
+Integers = NDArray[np.int64]
+
+COUNTS_SHARE = Fraction(6, 100)
+"""Share of the budget for item counts. Fixed a priori."""
+
+IMPORTANCE = {
+    "item-pairs": Fraction(1),
+    "transitions": Fraction(1),
+    "archetypes": Fraction(1, 5),
+    "item-trend": Fraction(1, 10),
+    "item-context": Fraction(1, 10),
+    "repeats": Fraction(1, 20),
+}
+"""How much of the rest a statistic gets, relative to the others that there are."""
+
+LAG_DECAY, LAGS = 3.0, 20
+"""A transition over l steps counts e^{−(l−1)/3}: one table serves what comes next and what belongs together."""
+
+PRIVATE_SEQUENCE_ITEMS = 1000
+"""Items that transitions are counted of where noise is added to each of their pairs."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """What a model is trained from.
+
+    Attributes:
+        universe: The items that are learned from people.
+        sequence: int64 [m], catalogue positions of the items that transitions are about.
+        by_name: The releases but item counts, by the name of the statistic.
+        contexts: Those of circumstances, in the order of the options.
+        bounding: What bounding did to each sum: raw.
+    """
+
+    universe: Sourced[Chosen]
+    sequence: Sourced[Integers]
+    by_name: dict[str, Release]
+    contexts: tuple[Release, ...]
+    bounding: tuple[Bounding, ...]
+
+
+class _Wanted(NamedTuple):
+    """A statistic to be summed over some of the catalogue's items."""
+
+    statistic: Statistic
+    items: Integers
+
+
+def release_all(
+    data: FitData,
+    items: Sourced[Items],
+    options: FitOptions,
+    *,
+    budget: Reservation | None,
+    edges: Sequence[int],
+    observer: Observer,
+) -> Released:
+    """Sum and release what the options want and the table allows.
+
+    Args:
+        data: The people; only training users are summed.
+        items: The catalogue.
+        options: What a fit may vary.
+        budget: The budget to spend; None for exact sums, marked non-private.
+        edges: Stretches of time for trends; empty: none.
+        observer: Called with (step, done, in all).
+
+    Raises:
+        BudgetError: If the budget does not allow a release.
+        TrainingError: If the data allow no model; before any release, if the catalogue allows none.
+    """
+    if len(items.value) < 2:  # noqa: PLR2004 - a pair
+        raise TrainingError(
+            f"the catalogue has {len(items.value)} item, and a model needs at least two. Nothing was released."
+        )
+    counted = item_counts(universe_of(items.value.ids), data.rule)
+    (count_sum,) = sum_over_people([counted], data.population, data.training, observer=observer)
+    counts = released_sum(count_sum, COUNTS_SHARE, budget, observer)
+    universe = choose_universe(counts, items, options.stated(options.max_items))
+    most = options.max_sequence_items or (options.max_items if budget is None else PRIVATE_SEQUENCE_ITEMS)
+    sequence = derive(lambda chosen, limit: chosen.items[:limit], universe, options.stated(most))
+    wanted = list(_wanted(data, items.value, options, universe.value, sequence.value, edges))
+    selections = {want.statistic.name: want.items for want in wanted}
+    sums = sum_over_people(
+        [want.statistic for want in wanted], data.population, data.training, selections=selections, observer=observer
+    )
+    names = [total.statistic.name for total in sums]
+    by_name: dict[str, Release] = {}
+    tastes = "archetypes" if options.archetypes and "item-pairs" in names else None
+    for total in sums:
+        left = [name for name in (*names, tastes) if name is not None and name not in by_name]
+        by_name[total.statistic.name] = released_sum(total, _share(total.statistic.name, left), budget, observer)
+    bounding = [count_sum, *sums]
+    if tastes:
+        tasted = _taste_sum(data, items.value, universe, by_name["item-pairs"], options, observer)
+        by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
+        bounding.append(tasted)
+    contexts = tuple(by_name.pop(_context_name(place)) for place in range(len(options.contexts)))
+    told = tuple(Bounding(total.statistic.name, total.contributors, total.kept) for total in bounding)
+    return Released(universe, sequence, by_name, contexts, told)
+
+
+def trend_release(
+    data: FitData,
+    items: Sourced[Items],
+    universe: Sourced[Chosen],
+    *,
+    budget: Reservation | None,
+    edges: Sequence[int],
+    cohort: Cohort,
+    observer: Observer,
+) -> Release:
+    """Sum and release the trend alone, over a universe that was chosen before: what a refresh needs."""
+    chosen = universe.value.items
+    statistic = item_trend(_universe(items.value, chosen), edges, data.rule)
+    (total,) = sum_over_people(
+        [statistic], data.population, cohort, selections={statistic.name: chosen}, observer=observer
+    )
+    return released_sum(total, Fraction(1), budget, observer)
+
+
+def released_sum(total: UserSum, share: Fraction, budget: Reservation | None, observer: Observer) -> Release:
+    """Release a sum for a share of what its cohort has left of the budget."""
+    step = f"release {total.statistic.name}"
+    if budget is None:
+        observer(f"{step} (non-private)", 1, 1)
+        return release_without_privacy(total)
+    rho = budget.left(total.cohort.path) * share
+    return release(total, rho=rho, budget=budget, progress=lambda done, of: observer(step, done, of))
+
+
+def _wanted(
+    data: FitData, items: Items, options: FitOptions, chosen: Chosen, sequence: Integers, edges: Sequence[int]
+) -> Iterator[_Wanted]:
+    """Yield the statistics that are wanted, the ones to be released first."""
+    universe, rule = _universe(items, chosen.items), data.rule
+    if edges and options.wants("trend"):
+        yield _Wanted(item_trend(universe, edges, rule), chosen.items)
+    for place, (feature, values) in enumerate(options.contexts):
+        found = item_context(universe, feature, values, rule, name=_context_name(place))
+        yield _Wanted(found, chosen.items)
+    if options.repeats:
+        yield _Wanted(repeats(universe, rule), chosen.items)
+    if data.timed and options.wants("sequential"):
+        ordered = transitions(
+            _universe(items, sequence), rule, lags=lag_weights(LAG_DECAY, LAGS), max_events=options.max_events
+        )
+        yield _Wanted(ordered, sequence)
+    if options.wants("collaborative"):
+        weights = item_weights(chosen.popularity, POPULARITY_POWER)
+        yield _Wanted(item_pairs(universe, weights, rule), chosen.items)
+
+
+def _taste_sum(
+    data: FitData, items: Items, universe: Sourced[Chosen], pairs: Release, options: FitOptions, observer: Observer
+) -> UserSum:
+    chosen = universe.value.items
+    centroids = first_centroids(pairs, universe, options.stated(options.archetypes))
+    statistic = archetypes(_universe(items, chosen), centroids.value, data.rule)
+    selections = {statistic.name: chosen}
+    (total,) = sum_over_people([statistic], data.population, data.training, selections=selections, observer=observer)
+    return total
+
+
+def _share(name: str, left: Sequence[str]) -> Fraction:
+    """Return what a statistic gets of what is left, when these are still to be released."""
+    return _importance(name) / sum(map(_importance, left), Fraction(0))
+
+
+def _importance(name: str) -> Fraction:
+    return IMPORTANCE["item-context" if name.startswith("item-context") else name]
+
+
+def _context_name(place: int) -> str:
+    return f"item-context-{place}"
+
+
+def _universe(items: Items, chosen: Integers) -> Universe:
+    return universe_of([items.ids[item] for item in chosen.tolist()])

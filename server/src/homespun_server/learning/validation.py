@@ -1,0 +1,160 @@
+"""Learns a blend from what training users did: exact, so the blend and all that is made with it is non-private.
+
+The training users' table is divided once more by the protocol that the model will be judged by. Terms are trained
+from the one part, and the blend is learned by predicting the other. Users who are kept aside for evaluation take no
+part in it.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
+from homespun_server.evaluation.cases import Case
+from homespun_server.evaluation.comparison import Observer
+from homespun_server.evaluation.dividing import HELD_OUT_FILE, TRAINING_FILE, divide, target_condition
+from homespun_server.evaluation.held_out import Cases, HeldOut
+from homespun_server.evaluation.protocols import EvaluationProtocol
+from homespun_server.learning.assembling import Assembly
+from homespun_server.learning.data import FitData
+from homespun_server.learning.options import FitOptions
+from homespun_server.learning.terms import Terms
+from homespun_server.learning.trained import train
+from homespun_server.publishing.bundle import MAX_HISTORY
+from homespun_server.statistics.cohort import SPLIT_NAME, threshold
+from homespun_server.statistics.interactions import Interactions
+from homespun_server.training.blend import Blend
+from homespun_server.training.scorers import Scorer
+from homespun_server.training.size_points import Measured
+from homespun_server.tuning.blending import learn_blend, quality
+from homespun_server.tuning.questions import Questions, ask
+
+MOST_CASES = 2000
+MOST_CELLS = 1 << 24
+"""Cases times items: what every term says of them is held at once, 64 MB a term."""
+
+
+class Tuned(NamedTuple):
+    """What was learned by validation.
+
+    Attributes:
+        blend: The blend.
+        scorer: How pairs are scored.
+        cases: How many cases it was learned from.
+        standard: Mean NDCG of the standard blend on them.
+        learned: Mean NDCG of the learned one: flattered.
+        curve: Mean NDCG at each size.
+    """
+
+    blend: Blend
+    scorer: Scorer | None
+    cases: int
+    standard: float
+    learned: float
+    curve: tuple[Measured, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How to validate.
+
+    Attributes:
+        protocol: How the training users' table is divided.
+        depth: k of the NDCG that is to be high.
+        scorers: Ways to score pairs that are tried, beside the default.
+    """
+
+    protocol: EvaluationProtocol
+    depth: int = 10
+    scorers: tuple[Scorer, ...] = ("spectral", "inverse")
+
+
+def tune(
+    interactions: Interactions, options: FitOptions, validation: Validation, observer: Observer, now: datetime
+) -> Tuned:
+    """Learn a blend for these people; an exact figure about them, to be marked so.
+
+    Args:
+        interactions: The table.
+        options: What a fit may vary; users whom it keeps aside take no part.
+        validation: How to validate.
+        observer: Called with (step, done, in all).
+        now: The time of the fit.
+
+    Raises:
+        DataError: If the protocol finds nothing to predict.
+        TrainingError: If the training part allows no model.
+    """
+    with tempfile.TemporaryDirectory(prefix="homespun-validation-") as temporary:
+        folder = Path(temporary)
+        split = divide(interactions, validation.protocol, folder).for_the_operator()
+        columns = split.interaction_columns(held_out=False)
+        with Interactions.read(folder / TRAINING_FILE, columns, items=interactions.items) as part:
+            data = FitData(part, options, None)
+            terms = train(data, options, None, observer, now, validation.scorers).terms.value
+        aside = split.interaction_columns(held_out=True)
+        with Interactions.read(folder / HELD_OUT_FILE, aside, items=interactions.items) as held_out:
+            cases = Cases(HeldOut(held_out, target_condition(held_out)), rolling=split.rolling)
+            questions = _questions(cases, terms, interactions.items.ids, options, repeats=split.repeats)
+    return _tuned(terms, questions, options, validation, observer)
+
+
+def _questions(
+    cases: Iterator[Case] | Cases, terms: Terms, ids: list[str], options: FitOptions, *, repeats: bool
+) -> Questions:
+    known = {ids[item]: place for place, item in enumerate(terms.items.tolist())}
+    weight = options.min_weight
+    rule = HistoryRule(None if weight is None else Decimal(weight), MAX_HISTORY, NEGATIVE_KINDS)
+    most = max(1, min(MOST_CASES, MOST_CELLS // terms.size))
+    contexts: Mapping[str, tuple[str, ...]] = dict(options.contexts)
+    return ask(_first(cases, options, most), known, rule, most=most, repeats=repeats, contexts=contexts)
+
+
+def _first(cases: Iterator[Case] | Cases, options: FitOptions, most: int) -> list[Case]:
+    """Return the training users' cases, in time the first ones, and then by a hash of the user.
+
+    The first ones, because a trend is refreshed before the later ones come.
+    """
+    below = threshold(options.test_share)
+    found = [case for case in cases if _hash(SPLIT_NAME, case.user) >= below]
+    rolling = all(case.now is not None for case in found) and len({case.user for case in found}) < len(found)
+    found.sort(key=lambda case: ((case.now or 0.0) if rolling else 0.0, _hash("homespun-validation-1", case.user)))
+    return found[: 2 * most]
+
+
+def _hash(label: str, user: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{label}:{user}".encode()).digest()[:4], "big")
+
+
+def _tuned(
+    terms: Terms, questions: Questions, options: FitOptions, validation: Validation, observer: Observer
+) -> Tuned:
+    best: Tuned | None = None
+    for scorer in list(terms.similarities) or [None]:
+        assembly = Assembly(terms, options, scorer)
+        model = assembly.model(assembly.tables(assembly.chosen()), Blend())
+        step = "learn the blend" if scorer is None else f"learn the blend, pairs scored by {scorer}"
+        learned = learn_blend(model, questions, validation.depth, lambda done, total, step=step: observer(step, done, total))
+        if best is None or learned.after > best.learned:
+            best = Tuned(learned.blend, scorer, questions.count, learned.before, learned.after, ())
+    if best is None:
+        raise LookupError("no similarity")
+    return best._replace(curve=_curve(terms, questions, replace(options, blend=best.blend), best, validation.depth, observer))
+
+
+def _curve(
+    terms: Terms, questions: Questions, options: FitOptions, tuned: Tuned, depth: int, observer: Observer
+) -> tuple[Measured, ...]:
+    """Measure how good each size is, with the learned blend."""
+    assembly = Assembly(terms, options, tuned.scorer)
+    found = []
+    for done, point in enumerate(assembly.points, start=1):
+        model = assembly.model(assembly.tables(point), tuned.blend)
+        found.append(Measured(point, quality(model, questions, tuned.blend, depth)))
+        observer("measure sizes", done, len(assembly.points))
+    return tuple(found)

@@ -1,0 +1,56 @@
+"""What must be said against a model, in plain words."""
+
+from collections.abc import Iterator
+
+from homespun.protocol.bundle import PrivacyStatement
+from homespun_server.publishing.figures import Quality
+from homespun_server.publishing.parts import Parts
+
+
+def limitations(privacy: PrivacyStatement, model: Parts, quality: Quality | None) -> tuple[str, ...]:
+    """Return what must be said against the model."""
+    return (*_of_items(model), *_of_terms(model), *_of_figures(privacy, quality))
+
+
+def _of_items(model: Parts) -> Iterator[str]:
+    yield "Items that are not in the bundle are never recommended, and a history with them alone counts as empty."
+    learned = model.new_items.first
+    if not learned:
+        yield "Nothing was learned from people: similar means similar words and tags."
+    elif learned < model.items:
+        every = model.new_items.every
+        place = f"one place in {every} is theirs" if every else "without places of their own they hardly enter a list"
+        yield (
+            f"Of {model.items - learned:,} items too little is known from people, because they are new or rarely used: "
+            f"they are scored by their content alone, and {place}."
+        )
+    else:
+        yield "Rarely used items fell out of the universe: their counts do not stand out from the noise."
+
+
+def _of_terms(model: Parts) -> Iterator[str]:
+    ordered = [part.name for part in model.components if part.kernel.ordered]
+    timed = any((part.kernel.age, part.kernel.gap) != (None, None) for part in model.components)
+    if ordered:
+        yield (
+            f"Order and time are used ({', '.join(ordered)}): likes that have no time add nothing there, and the order "
+            "in which likes were entered is taken for the order in which they arose."
+        )
+    elif timed:
+        yield "Of the order of events only how long ago they were is used, not what follows what."
+    else:
+        yield "The order and the time of events are not used; only which items a person likes."
+    if any(prior.name.startswith("trend") for prior in model.priors):
+        yield "What is popular lately was so when the bundle was made; it grows old until there is a newer bundle."
+    if model.contexts:
+        features = ", ".join(context.feature for context in model.contexts)
+        yield f"Circumstances ({features}) count only with the values listed here; any other adds nothing."
+    if model.archetypes is not None:
+        yield (
+            f"Everybody with a like is taken to have one of {model.archetypes.count} tastes, which is a simplification."
+        )
+
+
+def _of_figures(privacy: PrivacyStatement, quality: Quality | None) -> Iterator[str]:
+    if privacy.kind == "differential_privacy" and quality is None:
+        yield "Quality figures are not stated here: they would need a release of their own."

@@ -1,0 +1,103 @@
+"""How much each term of the score weighs, and how fast each component forgets: few numbers, additive.
+
+Every term is scaled to a spread of 1 before it is weighed (see ``scaling``), so one blend means the same for any
+catalogue. A blend is fixed a priori (``STANDARD_BLEND``), or learned by validation from public data, from releases, or
+(non-private) from people kept aside for it. A term that a blend does not name weighs nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import msgspec
+
+from homespun.errors import MisuseError
+from homespun_server.training.model import LEVELS, STEADY, Kernel, Weights
+
+POPULARITY = "popularity"
+ARCHETYPES = "archetypes"
+REPEATED = "repeats-count"
+SEEN = "repeats-seen"
+
+FAST = Kernel(age=1.5, gap=None, ordered=True)
+"""What was chosen just now."""
+
+SESSION = Kernel(age=8.0, gap=60.0, ordered=True)
+"""What belongs to the same sitting; a pause ends it."""
+
+RECENT = Kernel(age=50.0, gap=None, ordered=False)
+"""Everything, the latest most."""
+
+
+def steady(weight: float) -> Weights:
+    """Return the same weight for every activity level."""
+    return (weight,) * LEVELS
+
+
+def context_term(feature: str) -> str:
+    """Return the name of a context's term."""
+    return f"context:{feature}"
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weights and kernels.
+
+    Attributes:
+        weights: One number an activity level, by the name of the term.
+        kernels: By the name of the component; those that are not named are steady.
+    """
+
+    weights: Mapping[str, Weights] = field(default_factory=dict)
+    kernels: Mapping[str, Kernel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse weights that are not one an activity level."""
+        for name, weights in self.weights.items():
+            if len(weights) != LEVELS:
+                raise MisuseError(f"the blend has {len(weights)} weights for {name!r}; give one a level: {LEVELS}.")
+
+    def weight(self, term: str) -> Weights:
+        """Return a term's weights; 0 if it is not named."""
+        return self.weights.get(term, steady(0.0))
+
+    def kernel(self, component: str) -> Kernel:
+        """Return a component's kernel."""
+        return self.kernels.get(component, STEADY)
+
+    def weighing(self, term: str, weights: Weights) -> Self:
+        """Return the blend with other weights for a term."""
+        return replace(self, weights={**self.weights, term: weights})
+
+    def forgetting(self, component: str, kernel: Kernel) -> Self:
+        """Return the blend with another kernel for a component."""
+        return replace(self, kernels={**self.kernels, component: kernel})
+
+    def to_json(self) -> bytes:
+        """Return it as JSON, to be kept or published."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            MisuseError: If it is no blend.
+        """
+        try:
+            return msgspec.json.decode(content, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise MisuseError(f"this is no blend: {error}. Give the file that a fit wrote.") from error
+
+
+STANDARD_BLEND = Blend(
+    weights={
+        "collaborative": steady(0.3),
+        "sequential": steady(0.5),
+        "session": steady(1.0),
+        "content": (0.3, 0.3, 0.2, 0.1, 0.0, 0.0),
+        POPULARITY: (1.0, 0.3, 0.2, 0.1, 0.05, 0.0),
+    },
+    kernels={"collaborative": RECENT, "sequential": FAST, "session": SESSION},
+)
+"""Where nobody says otherwise; fixed a priori on public data."""

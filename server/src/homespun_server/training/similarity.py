@@ -1,0 +1,59 @@
+"""How alike items are to a score: a symmetric core between two scalings, and its low-rank part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+
+from homespun_server.errors import TrainingError
+from homespun_server.training.tables import Floats, LowRank
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """S = diag(encoder) · core · diag(decoder): how much a liked item i speaks for an item j.
+
+    Attributes:
+        core: float64 [M, M], symmetric. Scalings are chosen so that its rows are of like size, which is what makes
+            it quantize and factor well.
+        encoder: float64 [M], positive.
+        decoder: float64 [M], positive.
+    """
+
+    core: Floats
+    encoder: Floats
+    decoder: Floats
+
+    def dense(self) -> Floats:
+        """Return S, float64 [M, M]."""
+        dense: Floats = self.encoder[:, None] * self.core * self.decoder
+        return dense
+
+    def factored(self, name: str, dimensions: int) -> LowRank:
+        """Return the best low-rank table of at most so many dimensions: the largest positive eigenpairs of the core.
+
+        Negative ones are left to what compression keeps of the rest: where there are any, they tell items apart
+        that few people like, and the same number of positive ones ranks better.
+
+        Raises:
+            TrainingError: If the core has no positive eigenvalue: no item speaks for another.
+        """
+        values, vectors = leading_eigenpairs(self.core, dimensions)
+        if not values.size:
+            raise TrainingError("no item speaks for another one, so there is nothing to recommend by.")
+        return LowRank(name, vectors, self.encoder, self.decoder, values)
+
+
+def leading_eigenpairs(matrix: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the ``count`` largest positive eigenvalues, descending, with their vectors as columns.
+
+    The sign of each vector is fixed (its largest entry is positive), so that training is reproducible.
+    """
+    size = matrix.shape[0]
+    values, vectors = eigh(matrix, subset_by_index=(max(0, size - count), size - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    positive = values > np.finfo(float).eps * max(1.0, float(np.abs(values).max(initial=0.0))) * size
+    values, vectors = values[positive], vectors[:, positive]
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.where(vectors[largest, np.arange(values.size)] < 0, -1.0, 1.0)
+    return values, vectors * signs
