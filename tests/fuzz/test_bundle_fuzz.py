@@ -15,7 +15,7 @@ import pytest
 from homespun.errors import BundleError, ModelContractError
 from homespun.model.bundle import Bundle
 from homespun.model.graph import inspect
-from homespun.model.verify import parse_manifest
+from homespun.model.manifest import parse_manifest
 from homespun.protocol.bundle import CATALOGUE, MANIFEST, PROPOSE, ROWS, WEIGHTS
 from homespun.protocol.events import Event
 from tests.conftest import Runs
@@ -74,8 +74,14 @@ def mutated(draw: random.Random, content: bytes, other: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def files(bundle_folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in bundle_folder.iterdir()}
+def files(full_folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in full_folder.iterdir()}
+
+
+@pytest.fixture
+def tampered(full: Path) -> Path:
+    """A bundle with everything that the contract has, in place of the small one."""
+    return full
 
 
 def use(folder: Path) -> None:
@@ -83,7 +89,9 @@ def use(folder: Path) -> None:
     bundle = Bundle.open(folder)
     try:
         bundle.rank([], 5)
-        scored = bundle.rank([Event(bundle.items[0]), Event(bundle.items[-1])], 40, exclude_seen=False)
+        events = [Event(bundle.items[0], time=1.0), Event(bundle.items[7], time=2.0), Event(bundle.items[-1])]
+        scored = bundle.rank(events, 40, context={"device": "tv", "evening": True}, exclude_seen=False)
+        scored += bundle.similar(bundle.items[3], 5)
         assert all(entry.score == entry.score for entry in scored)  # not NaN
         for item in bundle.items:
             bundle.title(item).encode()

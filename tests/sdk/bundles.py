@@ -147,7 +147,7 @@ def manifest_of(model: Model, arrays: Arrays, min_weight: float | None, max_item
             delta=None,
             rho=None,
             releases=(),
-            statement="Random numbers.",
+            statement="Made from the catalogue alone. No data about people was used.",
         ),
         files={},
     )

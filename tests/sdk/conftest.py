@@ -22,6 +22,18 @@ def bundle(bundle_folder: Path) -> Iterator[Bundle]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of 40 items with everything that the contract has; every third place is for a new item."""
+    return bundles.write(tmp_path_factory.mktemp("full") / "bundle", bundles.full_model(40, every=3, density=0.3))
+
+
+@pytest.fixture
+def full(full_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle with everything, to tamper with."""
+    return bundles.copy(full_folder, tmp_path)
+
+
 @pytest.fixture
 def tampered(bundle_folder: Path, tmp_path: Path) -> Path:
     """A bundle's copy to tamper with."""

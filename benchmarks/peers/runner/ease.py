@@ -23,14 +23,14 @@ from benchmarks.peers.runner.ranking import Scorer, Scores
 from benchmarks.peers.runner.tuning import Peer, Setting
 
 _LAMBDA_AND_FADING = (
-    (500.0, 20.0),
-    (500.0, 10.0),
     (500.0, 5.0),
-    (100.0, 20.0),
-    (100.0, 5.0),
-    (500.0, 50.0),
-    (1000.0, 10.0),
+    (500.0, 10.0),
     (500.0, 2.5),
+    (100.0, 5.0),
+    (500.0, 20.0),
+    (1000.0, 5.0),
+    (100.0, 20.0),
+    (500.0, 50.0),
 )
 
 

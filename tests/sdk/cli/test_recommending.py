@@ -93,7 +93,7 @@ def test_a_profile_is_not_used(run: Run, whole: Options, bundle: hs.Bundle) -> N
 
 
 def test_a_tampered_bundle_is_used(run: Run, tampered: Path) -> None:
-    bundles.edit_manifest(tampered, lambda manifest: manifest.update(schema=2))
+    bundles.edit_manifest(tampered, lambda manifest: manifest.update(schema=3))
     run.fails("Update the older", "recommend", "--bundle", tampered)
 
 

@@ -187,7 +187,7 @@ def test_a_record_loses_the_controls_and_the_moves(steered: Decision) -> None:
             ("control", "more_like", "content", "item-5", None),
             ("control", "interest", None, None, "каждый"),
             ("history", None, "content", "item-8", None),
-            ("prior", None, None, None, None),
+            ("prior", None, "popularity", None, None),
         } <= kinds
     assert moved
 

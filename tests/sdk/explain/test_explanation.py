@@ -29,7 +29,7 @@ def test_parts_are_missing_repeated_or_belong_to_others(bundle: Bundle) -> None:
             (part.component or "", part.event.item if part.event else "") for part in explanation.attributions
         )
         wanted = [(name, event.item) for name in bundles.BOTH for event in EVENTS]
-        assert found == sorted([*wanted, ("", "")])
+        assert found == sorted([*wanted, ("popularity", "")])
         assert all(part.title == bundle.title(part.event.item) for part in explanation.attributions if part.event)
         magnitudes = [abs(part.value) for part in explanation.attributions]
         assert magnitudes == sorted(magnitudes, reverse=True)
@@ -52,7 +52,7 @@ def test_without_a_history_something_else_than_the_prior_is_named(bundle: Bundle
     decision = decide(bundle, [], k=3, now=0.0)
     for position, score in zip(decision.ranked.positions.tolist(), decision.ranked.scores.tolist(), strict=True):
         (prior,) = explain(decision, bundle.items[position]).attributions
-        assert (prior.source, prior.component, prior.event, prior.title) == ("prior", None, None, "")
+        assert (prior.source, prior.component, prior.event, prior.title) == ("prior", "popularity", None, "")
         assert prior.value == score
 
 
@@ -117,8 +117,10 @@ def test_a_reason_names_what_was_done_after_the_rating(bundle: Bundle) -> None:
 
 def test_of_two_that_add_alike_the_later_one_is_named_first(tmp_path: Path) -> None:
     model = bundles.random_model(9)
-    for component in model.components:
-        component.encoder[:] = component.encoder[0]
+    for table in model.low_rank.values():
+        table.integers[:] = table.integers[0]
+        table.encoder[:] = table.encoder[0]
+        table.spectrum[:] = 1.0
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
         events = [Event("item-4", time=1.0), Event("item-2", time=2.0), Event("item-7", time=3.0)]
         told = set(reasons(decide(opened, events, k=9, now=0.0)))

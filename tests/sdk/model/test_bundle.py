@@ -139,13 +139,13 @@ def test_time_or_context_of_a_request_change_the_list(bundle: Bundle) -> None:
 
 def test_scores_are_not_in_order_or_ties_not_by_position(tmp_path: Path) -> None:
     model = bundles.random_model(300)
-    model.bias[:] = np.arange(300) * 7 % 3
-    for component in model.components:
-        component.decoder[:] = 0.0
+    model.priors[0][:] = np.arange(300) * 7 % 3
+    for table in model.low_rank.values():
+        table.decoder[:] = 0.0
     opened = Bundle.open(bundles.write(tmp_path / "bundle", model))
     ranked = opened.rank([Event("item-9")], 300, exclude_seen=False)
-    expected = sorted(range(300), key=lambda number: (-model.bias[number], number))
-    assert ranked == [Scored(f"item-{number}", model.bias[number]) for number in expected]
+    expected = sorted(range(300), key=lambda number: (-model.priors[0][number], number))
+    assert ranked == [Scored(f"item-{number}", model.priors[0][number]) for number in expected]
     opened.close()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from homespun.errors import BundleIntegrityError, BundleSchemaError
 from homespun.model.bundle import Bundle
-from homespun.model.verify import MAX_MANIFEST_BYTES, parse_manifest
+from homespun.model.manifest import parse_manifest
+from homespun.model.verify import MAX_MANIFEST_BYTES
 from homespun.protocol.bundle import CATALOGUE, MANIFEST, NEGATIVE_KINDS, ROWS
 
 Change = Callable[[dict[str, Any]], object]
@@ -37,9 +38,9 @@ def parse(manifest: dict[str, Any]) -> None:
         b'"manifest"',
         b"\xff\xfe{}",
         b"{}\0",
-        b'{"schema": 1, "contract": 1}',
-        b'{"schema": 1, "contract": 1, "name": "\xff"}',
-        b'{"schema": 1, "contract": 1, "name": "\\ud800"}',
+        b'{"schema": 2, "contract": 2}',
+        b'{"schema": 2, "contract": 2, "name": "\xff"}',
+        b'{"schema": 2, "contract": 2, "name": "\\ud800"}',
         b'{"schema": "1", "contract": 1}',
         b'{"schema": true, "contract": 1}',
         b'{"schema": NaN, "contract": 1}',
@@ -55,9 +56,9 @@ def test_the_manifest_is_something_else(raw: bytes) -> None:
     [
         b"[" * 500_000,
         b'{"schema":' * 50_000,
-        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"schema":1,"contract":1}',
-        b'{"schema":1,"contract":1,"components":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"schema":1,"contract":1,"files":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"schema":2,"contract":2}',
+        b'{"schema":2,"contract":2,"components":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"schema":2,"contract":2,"files":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
     ],
 )
 def test_the_manifest_is_nested_to_exhaust_the_stack(raw: bytes) -> None:
@@ -73,7 +74,8 @@ def test_the_manifest_is_huge(tampered: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "versions", [{"schema": 2}, {"schema": 0}, {"contract": 2}, {"schema": -1, "contract": 10**30}]
+    "versions",
+    [{"schema": 1}, {"schema": 3}, {"schema": 0}, {"contract": 1}, {"contract": 3}, {"schema": -1, "contract": 10**30}],
 )
 def test_another_versions_bundle_is_guessed_at(manifest: dict[str, Any], versions: dict[str, int]) -> None:
     with pytest.raises(BundleSchemaError, match="Update the older"):
@@ -82,7 +84,7 @@ def test_another_versions_bundle_is_guessed_at(manifest: dict[str, Any], version
 
 def test_a_later_versions_unknown_fields_hide_its_version(manifest: dict[str, Any]) -> None:
     with pytest.raises(BundleSchemaError):
-        parse({**manifest, "schema": 2, "components": "something new", "more": {}})
+        parse({**manifest, "schema": 3, "components": "something new", "more": {}})
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,14 @@ def test_a_later_versions_unknown_fields_hide_its_version(manifest: dict[str, An
         lambda m: m.update(items="40"),
         lambda m: m.update(items=40.5),
         lambda m: m["components"][0].update(name="foreign"),
+        lambda m: m["components"][0].update(low_rank="Bad name"),
+        lambda m: m["components"][0].update(low_rank="a.b"),
+        lambda m: m["components"][0].update(low_rank="a\n"),
+        lambda m: m["components"][0].update(sparse="s", bits=5, blocks=1),
+        lambda m: m["components"][0].update(blocks=None),
+        lambda m: m["components"][0].update(weight="1"),
+        lambda m: m["priors"][0].update(name="two\nlines"),
+        lambda m: m.pop("new_items"),
         lambda m: m["privacy"].update(kind="perfect"),
     ],
 )
@@ -152,16 +162,50 @@ def test_a_graphs_size_would_fill_the_memory(manifest: dict[str, Any], size: int
         (lambda m: m.update(items=10**9), "items"),
         (lambda m: m.update(components=[]), "components"),
         (lambda m: m.update(components=[m["components"][0]] * 2), "components"),
-        (lambda m: m["components"][0].update(dimensions=0), "dimensions"),
-        (lambda m: m["components"][0].update(dimensions=10**9), "dimensions"),
+        (lambda m: m["components"][0].update(dimensions=0), "tables"),
+        (lambda m: m["components"][0].update(dimensions=10**9), "tables"),
+        (lambda m: m["components"][0].update(low_rank=None), "tables"),
+        (lambda m: m["components"][0].update(low_rank=None, dimensions=0), "tables"),
+        (lambda m: m["components"][0].update(low_rank="content"), "tables"),
+        (lambda m: m["components"][0].update(low_rank="priors"), "tables"),
+        (lambda m: m["components"][0].update(low_rank="context"), "tables"),
+        (lambda m: m["components"][0].update(blocks=3), "tables"),
+        (lambda m: m["components"][0].update(bits=4), "tables"),
+        (lambda m: m["components"][0].update(sparse="s", bits=4, blocks=0), "tables"),
+        (lambda m: m["components"][0].update(sparse="s", bits=4, blocks=1 << 31), "tables"),
+        (lambda m: m["components"][0].update(sparse="s", bits=None, blocks=3), "tables"),
+        (lambda m: m["components"][0].update(sparse="collaborative", bits=4, blocks=3), "tables"),
+        (lambda m: m["components"][0]["kernel"].update(age="0"), "kernels"),
+        (lambda m: m["components"][0]["kernel"].update(gap="-1"), "kernels"),
+        (lambda m: m.update(priors=[]), "priors"),
+        (lambda m: m.update(priors=[m["priors"][0]] * 2), "priors"),
+        (lambda m: m.update(priors=[{**m["priors"][0], "name": f"p{n}"} for n in range(65)]), "priors"),
+        (lambda m: m.update(contexts=[CONTEXT, CONTEXT]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "values": []}]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "values": ["tv", "tv"]}]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "values": [str(n) for n in range(10_001)]}]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "values": ["x" * 257]}]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "feature": ""}]), "contexts"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "feature": str(n)} for n in range(65)]), "contexts"),
+        (lambda m: m.update(archetypes={"count": 0, "weights": WEIGHTS}), "archetypes"),
+        (lambda m: m.update(archetypes={"count": 10**9, "weights": WEIGHTS}), "archetypes"),
+        (lambda m: m.update(new_items={"first": -1, "every": 0}), "new_items"),
+        (lambda m: m.update(new_items={"first": 41, "every": 0}), "new_items"),
+        (lambda m: m.update(new_items={"first": 40, "every": 3}), "new_items"),
+        (lambda m: m.update(new_items={"first": 3, "every": -1}), "new_items"),
         (lambda m: m["history"].update(max_items=0), "history.max_items"),
         (lambda m: m["history"].update(max_items=10**9), "history.max_items"),
         (lambda m: m["history"].update(negative_kinds=["hide", "hide"]), "history.negative_kinds"),
         (lambda m: m["history"].update(negative_kinds=["Hide"]), "history.negative_kinds"),
         (lambda m: m["history"].update(negative_kinds=["x" * 65]), "history.negative_kinds"),
         (lambda m: m["history"].update(negative_kinds=[f"kind-{n}" for n in range(101)]), "history.negative_kinds"),
-        (lambda m: m["components"][0].update(weight="1e7"), "component weights"),
-        (lambda m: m["components"][0].update(weight="-1000000.5"), "component weights"),
+        (lambda m: m["components"][0].update(weights=["1e7", *WEIGHTS[1:]]), "weights"),
+        (lambda m: m["components"][0].update(weights=[*WEIGHTS[1:], "-1000000.5"]), "weights"),
+        (lambda m: m["components"][0].update(weights=WEIGHTS[1:]), "weights"),
+        (lambda m: m["priors"][0].update(weights=[*WEIGHTS, "1"]), "weights"),
+        (lambda m: m.update(contexts=[{**CONTEXT, "weights": []}]), "weights"),
+        (lambda m: m.update(archetypes={"count": 1, "weights": ["1"]}), "weights"),
+        (lambda m: m.update(repeats={"count_weights": WEIGHTS, "seen_weights": WEIGHTS[1:]}), "weights"),
     ],
 )
 def test_a_value_is_out_of_all_bounds(manifest: dict[str, Any], change: Change, match: str) -> None:
@@ -170,6 +214,8 @@ def test_a_value_is_out_of_all_bounds(manifest: dict[str, Any], change: Change, 
         parse(manifest)
 
 
+WEIGHTS = ["1"] * 6
+CONTEXT = {"feature": "device", "values": ["tv"], "weights": WEIGHTS}
 RELEASE = {
     "statistic": "item-counts",
     "mechanism": "discrete-gaussian",
@@ -190,7 +236,27 @@ BOMBS = ["NaN", "sNaN", "-Infinity", "1E+999999999", "1E-999999999", "0E+9999999
 
 
 def of_component(m: dict[str, Any], value: str) -> None:
-    m["components"][0].update(weight=value)
+    m["components"][0]["weights"][2] = value
+
+
+def of_kernel(m: dict[str, Any], value: str) -> None:
+    m["components"][0]["kernel"].update(gap=value)
+
+
+def of_prior(m: dict[str, Any], value: str) -> None:
+    m["priors"][0]["weights"][5] = value
+
+
+def of_context(m: dict[str, Any], value: str) -> None:
+    m.update(contexts=[{**CONTEXT, "weights": [value, *WEIGHTS[1:]]}])
+
+
+def of_archetypes(m: dict[str, Any], value: str) -> None:
+    m.update(archetypes={"count": 1, "weights": [value, *WEIGHTS[1:]]})
+
+
+def of_repeats(m: dict[str, Any], value: str) -> None:
+    m.update(repeats={"count_weights": WEIGHTS, "seen_weights": [value, *WEIGHTS[1:]]})
 
 
 def of_history(m: dict[str, Any], value: str) -> None:
@@ -219,7 +285,23 @@ def of_rho(m: dict[str, Any], value: str) -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("value", BOMBS, ids=lambda value: value[:14])
-@pytest.mark.parametrize("place", [of_component, of_history, of_epsilon, of_delta, of_total, of_sigma, of_rho])
+@pytest.mark.parametrize(
+    "place",
+    [
+        of_component,
+        of_kernel,
+        of_prior,
+        of_context,
+        of_archetypes,
+        of_repeats,
+        of_history,
+        of_epsilon,
+        of_delta,
+        of_total,
+        of_sigma,
+        of_rho,
+    ],
+)
 def test_a_decimal_is_not_finite_or_explodes(
     manifest: dict[str, Any], place: Callable[[dict[str, Any], str], None], value: str
 ) -> None:
@@ -229,7 +311,8 @@ def test_a_decimal_is_not_finite_or_explodes(
 
 
 def test_a_number_in_the_json_explodes(manifest: dict[str, Any]) -> None:
-    raw = json.dumps(manifest).encode().replace(b'"weight": "1', b'"weight": 1e999999999, "x": "')
+    raw = json.dumps(manifest).encode().replace(b'"weights": ["1.0"', b'"weights": [1e999999999')
+    assert b"1e999999999" in raw
     with pytest.raises(BundleIntegrityError):
         parse_manifest(raw)
 
@@ -269,6 +352,8 @@ def test_a_name_steers_the_terminal_that_shows_it(manifest: dict[str, Any], stee
         lambda m: m.update(name=steering),
         lambda m: m.update(created=steering),
         lambda m: m["privacy"].update(statement=steering),
+        lambda m: m.update(contexts=[{**CONTEXT, "feature": steering}]),
+        lambda m: m.update(contexts=[{**CONTEXT, "values": [steering]}]),
         lambda m: m["privacy"].update(GUARANTEE, releases=[{**RELEASE, "statistic": steering}]),
     ]
     for change in places:

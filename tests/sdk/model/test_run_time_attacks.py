@@ -26,45 +26,48 @@ def fails(folder: Path, match: str, *items: str) -> None:
 
 
 def fails_when_it_runs(folder: Path, match: str, *items: str) -> None:
-    bundle = Bundle.open(folder)
-    try:
-        with pytest.raises(ModelContractError, match=match):
-            bundle.rank([Event(item) for item in items], k=40, exclude_seen=False)
-    finally:
-        bundle.close()
+    # Some shapes onnxruntime finds impossible when it loads them, others when it runs.
+    with (
+        pytest.raises(ModelContractError, match=f"{match}|onnxruntime refused"),
+        Bundle.open(folder) as bundle,
+    ):
+        bundle.rank([Event(item) for item in items], k=40, exclude_seen=False)
 
 
-def cut(model: onnx.ModelProto, name: str, rows: int, *, axis: int = 0) -> None:
+def cut(folder: Path, name: str, rows: int, *, axis: int = 0) -> None:
     """Make a weight shorter than the manifest's number of items."""
-    tensor = weight_named(model, name)
-    tensor.dims[axis] = rows
-    width = {2: 1, 1: 4, 3: 1}[tensor.data_type]
-    set_place(tensor, length=int(np.prod(list(tensor.dims))) * width)
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = weight_named(model, name)
+        tensor.dims[axis] = rows
+        width = {2: 1, 1: 4, 3: 1}[tensor.data_type]
+        set_place(tensor, length=int(np.prod(list(tensor.dims))) * width)
+
+    # The same in both graphs, because they have to agree.
+    for graph in (PROPOSE, ROWS):
+        bundles.edit_graph(folder, graph, change)
 
 
-def test_an_encoder_is_shorter_than_the_catalogue(tampered: Path) -> None:
-    bundles.edit_graph(tampered, ROWS, lambda model: cut(model, "content.encoder.integers", 39))
+def test_a_low_rank_table_is_shorter_than_the_catalogue(tampered: Path) -> None:
+    cut(tampered, "content.integers", 39)
     fails(tampered, "the model failed", "item-39")
 
 
-def test_the_proposing_encoder_is_shorter_than_the_catalogue(tampered: Path) -> None:
-    bundles.edit_graph(tampered, PROPOSE, lambda model: cut(model, "content.encoder.scales", 5))
+def test_an_encoder_is_shorter_than_the_catalogue(tampered: Path) -> None:
+    cut(tampered, "content.encoder", 5)
     fails(tampered, "the model failed", "item-39")
 
 
 def test_the_prior_is_shorter_than_the_catalogue(tampered: Path) -> None:
-    bundles.edit_graph(tampered, ROWS, lambda model: cut(model, "bias.values", 3))
+    cut(tampered, "priors.values", 3, axis=1)
     fails(tampered, "the model failed")
 
 
 def test_fewer_items_can_be_proposed_than_the_manifest_promises(tampered: Path) -> None:
-    def shorten(model: onnx.ModelProto) -> None:
-        for name in ("collaborative", "content"):
-            cut(model, f"{name}.decoder.integers", 3, axis=1)
-            cut(model, f"{name}.decoder.scales", 3)
-        cut(model, "bias.values", 3)
-
-    bundles.edit_graph(tampered, PROPOSE, shorten)
+    for name in ("collaborative", "content"):
+        for part in ("integers", "encoder", "decoder"):
+            cut(tampered, f"{name}.{part}", 3)
+    cut(tampered, "priors.values", 3, axis=1)
     fails(tampered, "the model failed")
 
 
@@ -115,9 +118,9 @@ def test_components_have_each_others_dimensions(tampered: Path) -> None:
 
 def test_a_row_too_many_comes_back(tampered: Path) -> None:
     def double(model: onnx.ModelProto) -> None:
-        final = next(node for node in model.graph.node if node.output[0] == "bias")
+        final = next(node for node in model.graph.node if node.output[0] == "priors")
         final.output[0] = "once"
-        model.graph.node.append(helper.make_node("Concat", ["once", "once"], ["bias"], axis=0))
+        model.graph.node.append(helper.make_node("Concat", ["once", "once"], ["priors"], axis=0))
 
     bundles.edit_graph(tampered, ROWS, double)
     fails(tampered, "shapes")
@@ -125,10 +128,11 @@ def test_a_row_too_many_comes_back(tampered: Path) -> None:
 
 def test_shapes_do_not_fit_each_other(tampered: Path) -> None:
     def unfit(model: onnx.ModelProto) -> None:
-        tensor = weight_named(model, "content.encoder.scales")
+        tensor = weight_named(model, "content.encoder")
         tensor.dims[:] = [2, 20]
 
-    bundles.edit_graph(tampered, PROPOSE, unfit)
+    for graph in (PROPOSE, ROWS):
+        bundles.edit_graph(tampered, graph, unfit)
     fails(tampered, "the model failed", "item-1", "item-0", "item-1")
 
 
@@ -143,7 +147,7 @@ def test_a_product_of_incompatible_matrices(tampered: Path) -> None:
 
 def test_finite_weights_overflow_when_they_are_multiplied(tampered: Path) -> None:
     model = onnx.ModelProto.FromString((tampered / ROWS).read_bytes())
-    place = bundles.place_of(weight_named(model, "content.decoder.scales"))
+    place = bundles.place_of(weight_named(model, "content.decoder"))
     start, length = int(place["offset"]), int(place["length"])
     huge = struct.pack("<f", 3e38) * (length // 4)
     bundles.edit_file(tampered, WEIGHTS, lambda content: content[:start] + huge + content[start + length :])

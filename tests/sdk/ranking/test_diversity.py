@@ -35,7 +35,8 @@ def list_of(bundle: Bundle, k: int, level: float) -> Decision:
 
 def directions(decision: Decision) -> NDArray[np.float64]:
     betas = (1.0, 0.25)
-    parts = [beta * rows.astype(np.float64) for beta, rows in zip(betas, decision.ranked.decoder, strict=True)]
+    sources = decision.bundle.scorer.sources(decision.ranked.positions)
+    parts = [beta * rows.astype(np.float64) for beta, rows in zip(betas, sources.values(), strict=True)]
     rows = np.concatenate(parts, axis=1)
     unit: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
@@ -100,8 +101,9 @@ def test_an_item_is_lost_repeated_or_taken_from_far_below(large: Bundle, k: int,
 
 def test_items_without_rows_or_with_equal_scores_break_it(tmp_path: Path) -> None:
     model = bundles.random_model(9)
-    for component in model.components:
-        component.decoder[2:5] = 0.0
+    for table in model.low_rank.values():
+        table.encoder[2:5] = 0.0
+        table.decoder[2:5] = 0.0
     model.priors[0][:] = 1.0
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
         decision = decide(opened, [], k=9, now=0.0, steering=Steering(diversity=0.7))

@@ -163,7 +163,11 @@ def test_an_item_that_is_liked_and_named_stands_in_the_history_twice(tagged: Bun
     history = decide(tagged, EVENTS, k=1, now=0.0, steering=steering).history
     assert history.events == ()
     assert history.positions.tolist() == [5, 21, 3]
-    assert history.wishes == (Wish("item-5", "more_like"), Wish("item-21", "more_like"), Wish("item-3", "less_like"))
+    assert history.wishes == (
+        Wish("item-5", "more_like", MORE_LIKE_WEIGHT),
+        Wish("item-21", "more_like", MORE_LIKE_WEIGHT),
+        Wish("item-3", "less_like", LESS_LIKE_WEIGHT),
+    )
     # The sample model's β are 1 and 1/4.
     np.testing.assert_array_equal(history.weights, [[3, 3, -2], [0.75, 0.75, -0.5]])
     kept = decide(tagged, EVENTS, k=1, now=0.0, steering=Steering(less_like=frozenset({"item-3"}))).history

@@ -1,12 +1,14 @@
 """The exported graphs and tables hold what was trained, within what few bits lose, and compute what they should."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
+from homespun.model.bundle import Bundle
+from homespun.model.runtime import load_onnxruntime
 from homespun.protocol import bundle, contract
 from homespun.protocol.bundle import Manifest
 from homespun_server.publishing.onnx_export import encoded, layout_of
@@ -23,6 +25,7 @@ Matrix = np.ndarray
 
 
 def run(folder: Path, graph: str, inputs: Mapping[str, Matrix]) -> dict[str, Matrix]:
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
@@ -127,10 +130,10 @@ def test_the_proposal_misses_the_best_items(tmp_path: Path, new: int) -> None:
     }
     for part in manifest.components:
         if part.sparse is not None:
-            starts = weights[f"{part.sparse}.starts"]
-            taken = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in history])
-            inputs[f"{part.name}.blocks"] = taken
-            inputs[f"{part.name}.block_weights"] = np.ones(taken.size, np.float32)
+            added = decoding.sparse(weights, part.sparse)[history].sum(axis=0)
+            places = np.flatnonzero(added)
+            inputs[f"{part.name}.places"] = places[None].astype(np.int32)
+            inputs[f"{part.name}.updates"] = added[None, places].astype(np.float32)
     if new:
         inputs["new_count"] = np.array([new])
     found = run(folder, bundle.PROPOSE, inputs)["candidates"]
@@ -181,10 +184,6 @@ def test_the_manifest_describes_other_tables_than_the_file_has(tmp_path: Path, n
 
 
 def test_rows_are_exported_in_another_order_than_the_catalogue(tmp_path: Path) -> None:
-    from contextlib import closing
-
-    from homespun.model.bundle import Bundle
-
     model = model_of(12)
     tagged = catalogue(12)
     items = Items(tagged.ids, tagged.titles, [(f"tag {n}", "ж|,") for n in range(12)], tagged.texts)

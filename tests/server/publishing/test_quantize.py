@@ -24,7 +24,8 @@ def restored(table: LowRank) -> np.ndarray:
     found = quantize(table)
     rows = found.integers.astype(float)
     dense: np.ndarray = (rows * found.spectrum.astype(float)) @ rows.T
-    return found.encoder.astype(float)[:, None] * dense * found.decoder
+    scaled: np.ndarray = found.encoder.astype(float)[:, None] * dense * found.decoder
+    return scaled
 
 
 @given(rows=tables)

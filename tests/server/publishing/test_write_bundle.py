@@ -9,8 +9,7 @@ import pytest
 
 from homespun.model.bundle import Bundle
 from homespun.protocol import bundle
-from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, FILES, MANIFEST
-from homespun.protocol.bundle import Manifest
+from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, FILES, MANIFEST, Manifest
 from homespun_server.errors import OutputError
 from homespun_server.publishing import bundle as module
 from homespun_server.publishing.bundle import MAX_HISTORY, check_replaceable

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from homespun.errors import MisuseError
 from homespun.protocol.statistics.declaration import universe_of
@@ -43,7 +44,7 @@ def centroids(people: int = 3000, *, rho: float | None = None, count: int = TAST
     return first_centroids(released(PAIRS, fans(people), rho=rho), universe(), fixed(count))
 
 
-def tastes_of(rows: np.ndarray) -> list[int]:
+def tastes_of(rows: ArrayLike) -> list[int]:
     """Return which row each of many new people is nearest to."""
     table = np.array(rows)
     return [int(table[:, basket].sum(axis=1).argmax()) for basket in fans(300, seed=9)]

@@ -16,7 +16,7 @@ from homespun_server.training.collaborative import Hints, Trained, collaborative
 from homespun_server.training.denoising import denoised, denoised_transitions, edge, symmetric
 from homespun_server.training.popularity import Universe
 from homespun_server.training.scorers import Scorer
-from homespun_server.training.similarity import leading_eigenpairs
+from homespun_server.training.eigen import leading_eigenpairs
 from tests.server.support import Integers, exact, noisy, paired, pairs_sum, two_groups
 
 Floats = NDArray[np.float64]
@@ -103,6 +103,20 @@ def test_structure_above_the_noise_is_shrunk_away() -> None:
     assert directions == 1
     assert abs(group @ cleaned @ group - 100) < 15
     assert np.linalg.norm(cleaned - planted) < 0.5 * np.linalg.norm(random_symmetric(size, 3))
+
+
+@given(seed=st.integers(0, 999), strength=st.floats(0.1, 1000))
+def test_singular_values_are_shrunk_otherwise_than_by_the_decomposition(seed: int, strength: float) -> None:
+    draw = np.random.default_rng(seed)
+    matrix = strength * draw.normal(size=(9, 3)) @ draw.normal(size=(3, 9)) + draw.normal(size=(9, 9))
+    limit = edge(1.0, 9)
+    left, values, right = np.linalg.svd(matrix)
+    kept = values > limit
+    structure = (left[:, kept] * np.sqrt(values[kept] ** 2 - limit**2)) @ right[kept]
+    rest = matrix - structure
+    found, directions = denoised_transitions(matrix, 1.0)
+    assert directions == kept.sum()
+    assert np.allclose(found, structure + rest**3 / (rest**2 + 16), atol=1e-9 * np.abs(matrix).max())
 
 
 @given(size=st.integers(2, 30), count=st.integers(1, 40), seed=st.integers(0, 999))

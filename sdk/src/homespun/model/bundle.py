@@ -45,7 +45,7 @@ class Bundle:
         self.id: str = verified.identity
         self.layout: Layout = verified.layout
         session = ModelSession(verified.propose, verified.rows, folder, layout=verified.layout, threads=threads)
-        self.scorer = Scorer(session)
+        self.scorer = Scorer(session, verified.starts)
         self._blend = blend_of(manifest)
         self._catalogue = Catalogue(folder / CATALOGUE, manifest.items)
 

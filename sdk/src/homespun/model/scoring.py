@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.model.history import History, Positions, Reals
-from homespun.model.session import Chosen, Floats, ModelSession, Own, Proposal, Rows
-from homespun.protocol.contract import Layout
+from homespun.model.session import Entries, Floats, ModelSession, Proposal
+from homespun.protocol.contract import BLOCK, Layout
 
 Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Entries:
+class Crossings:
     """The entries of a sparse table that lie in the rows of a history and the columns of a pool.
 
     Attributes:
@@ -33,13 +33,13 @@ class Entries:
     places: Positions
     values: Reals
 
-    def take(self, places: Positions, size: int) -> "Entries":
+    def take(self, places: Positions, size: int) -> "Crossings":
         """Return those at ``places`` of a pool of ``size`` items."""
         moved = np.full(size, -1, np.int64)
         moved[places] = np.arange(places.size)
         target = moved[self.places]
         kept = np.flatnonzero(target >= 0)
-        return Entries(self.rows[kept], target[kept], self.values[kept])
+        return Crossings(self.rows[kept], target[kept], self.values[kept])
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Pool:
         scores: float64 [p]; after the controls, with what edited interests add, which nothing else here holds.
         encoder: float32 [h, d] by low-rank table, the history's rows.
         decoder: float32 [p, d] by low-rank table, the items' rows.
-        entries: By sparse table.
+        crossings: By sparse table.
         priors: float32 [p, T].
         context: float32 [f, p].
         repeats: float64 [p].
@@ -61,7 +61,7 @@ class Pool:
     scores: Reals
     encoder: Mapping[str, Floats]
     decoder: Mapping[str, Floats]
-    entries: Mapping[str, Entries]
+    crossings: Mapping[str, Crossings]
     priors: Floats
     context: Floats
     repeats: Reals
@@ -74,7 +74,7 @@ class Pool:
             scores=self.scores[places],
             encoder=self.encoder,
             decoder={table: rows[places] for table, rows in self.decoder.items()},
-            entries={table: entries.take(places, size) for table, entries in self.entries.items()},
+            crossings={table: crossings.take(places, size) for table, crossings in self.crossings.items()},
             priors=self.priors[places],
             context=self.context[:, places],
             repeats=self.repeats[places],
@@ -101,13 +101,14 @@ class Parts:
 class Scorer:
     """Scores with one model session."""
 
-    def __init__(self, session: ModelSession) -> None:
-        """Score the items of ``session``'s model."""
+    def __init__(self, session: ModelSession, starts: Mapping[str, NDArray[np.int32]]) -> None:
+        """Score the items of ``session``'s model, whose sparse tables' rows start at the blocks ``starts``."""
         self._session = session
+        self._starts = starts
 
     def query(self, history: History) -> "Query":
         """Look up the history's own rows, for any number of proposals and scores."""
-        return Query(self._session, history)
+        return Query(self._session, history, self._starts)
 
     def score(self, history: History, positions: Positions) -> Pool:
         """Score the given items (int64 [p], distinct) exactly."""
@@ -127,20 +128,20 @@ class Scorer:
 
     def sources(self, positions: Positions) -> Mapping[str, Floats]:
         """Return the rows that items (int64 [p]) have in a history; float32 [p, d] by low-rank table."""
-        return self._session.own(positions).encoder
+        return self._session.own(positions, {}).encoder
 
 
 class Query:
     """One history, ready to be scored for."""
 
-    def __init__(self, session: ModelSession, history: History) -> None:
+    def __init__(self, session: ModelSession, history: History, starts: Mapping[str, NDArray[np.int32]]) -> None:
         """Look up the history's own rows; applications come here by ``Scorer.query``."""
         self.history = history
         self.layout: Layout = session.layout
         self._session = session
+        blocks, self._rows = _used_blocks(self.layout, history, starts)
         # An empty history has rows too, of no items, so that one formula holds.
-        self._own = session.own(history.positions)
-        self._blocks, self._rows = _used_blocks(self.layout, history, self._own)
+        self._own = session.own(history.positions, blocks)
         self._repeated = np.fromiter(history.repeats, np.int64, len(history.repeats))
         self._repeats = np.fromiter(history.repeats.values(), np.float64, len(history.repeats))
 
@@ -161,15 +162,15 @@ class Query:
         """
         history = self.history
         smooth = [place for place, part in enumerate(self.layout.parts) if part.low_rank is not None]
-        chosen = {
-            part.name: self._chosen(part.sparse, history.weights[place])
+        entries = {
+            part.name: self._weighted(part.sparse, history.weights[place])
             for place, part in enumerate(self.layout.parts)
             if part.sparse is not None
         }
         wanted = Proposal(
             history=history.positions,
             weights=history.weights[smooth].astype(np.float32),
-            chosen=chosen,
+            entries=entries,
             priors=history.priors.astype(np.float32),
             context=history.context,
             context_weights=history.context_weights.astype(np.float32),
@@ -179,14 +180,14 @@ class Query:
     def score(self, positions: Positions) -> Pool:
         """Score the given items (int64 [p], distinct) exactly."""
         history = self.history
-        rows = self._session.rows(positions, self._blocks, history.context)
-        entries = {table: self._entries(table, rows, positions) for table in self.layout.sparse}
+        rows = self._session.rows(positions, history.context)
+        crossings = {table: self._crossings(table, positions) for table in self.layout.sparse}
         total = _times(rows.priors, history.priors) + _times(rows.context.T, history.context_weights)
         for part, weights in zip(self.layout.parts, history.weights, strict=True):
             if part.low_rank is not None:
                 total += _times(rows.decoder[part.low_rank], _times(self._own.encoder[part.low_rank].T, weights))
             if part.sparse is not None:
-                found = entries[part.sparse]
+                found = crossings[part.sparse]
                 total += np.bincount(found.places, found.values * weights[found.rows], positions.size)
         repeats = self._repeats_of(positions)
         return Pool(
@@ -194,28 +195,29 @@ class Query:
             scores=total + repeats,
             encoder=self._own.encoder,
             decoder=rows.decoder,
-            entries=entries,
+            crossings=crossings,
             priors=rows.priors,
             context=rows.context,
             repeats=repeats,
         )
 
-    def _chosen(self, table: str, weights: Reals) -> Chosen:
-        """Return those of the table's blocks that a component with these weights (float64 [h]) uses."""
+    def _weighted(self, table: str, weights: Reals) -> Entries:
+        """Return the entries that a component with these weights (float64 [h]) uses, times them."""
         by_block = weights[self._rows[table]]
         used = np.flatnonzero(by_block)
-        return Chosen(self._blocks[table][used], by_block[used].astype(np.float32))
+        entries = self._own.entries[table]
+        return Entries(entries.indices[used], entries.values[used] * by_block[used, None].astype(np.float32))
 
-    def _entries(self, table: str, rows: Rows, positions: Positions) -> Entries:
+    def _crossings(self, table: str, positions: Positions) -> Crossings:
+        entries = self._own.entries[table]
         places = np.zeros(self.layout.items, np.int32)
         places[positions] = np.arange(1, positions.size + 1, dtype=np.int32)
-        found = places[rows.indices[table]].ravel()
+        found = places[entries.indices].ravel()
         kept = np.flatnonzero(found)
-        width = rows.indices[table].shape[1]
-        return Entries(
-            rows=self._rows[table][kept // width],
+        return Crossings(
+            rows=self._rows[table][kept // BLOCK],
             places=found[kept].astype(np.int64) - 1,
-            values=rows.values[table].ravel()[kept].astype(np.float64),
+            values=entries.values.ravel()[kept].astype(np.float64),
         )
 
     def _repeats_of(self, positions: Positions) -> Reals:
@@ -236,7 +238,7 @@ def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:
             encoder, decoder = pool.encoder[part.low_rank], pool.decoder[part.low_rank]
             by_history[place] += encoder.astype(np.float64) @ decoder.astype(np.float64).T
         if part.sparse is not None:
-            found = pool.entries[part.sparse]
+            found = pool.crossings[part.sparse]
             flat = np.bincount(found.rows * shape[1] + found.places, found.values, shape[0] * shape[1])
             by_history[place] += flat.reshape(shape)
     return Parts(
@@ -254,15 +256,18 @@ def _times(rows: Floats, weights: Reals) -> Reals:
     return product
 
 
-def _used_blocks(layout: Layout, history: History, own: Own) -> tuple[dict[str, Positions], dict[str, Positions]]:
+def _used_blocks(
+    layout: Layout, history: History, starts: Mapping[str, NDArray[np.int32]]
+) -> tuple[dict[str, Positions], dict[str, Positions]]:
     """Return the blocks of every sparse table that the history's items use, and the place of each block's item."""
     blocks, rows = {}, {}
     for table in layout.sparse:
-        mine = [place for place, part in enumerate(layout.parts) if part.sparse == table]
-        counts = np.flatnonzero(history.weights[mine].any(axis=0))
-        first = own.first_blocks[table][counts]
-        lengths = own.end_blocks[table][counts] - first
+        own = [place for place, part in enumerate(layout.parts) if part.sparse == table]
+        counting = np.flatnonzero(history.weights[own].any(axis=0))
+        positions = history.positions[counting]
+        first = starts[table][positions].astype(np.int64)
+        lengths = starts[table][positions + 1] - first
         before = np.cumsum(lengths) - lengths
-        rows[table] = np.repeat(counts, lengths)
+        rows[table] = np.repeat(counting, lengths)
         blocks[table] = np.arange(lengths.sum(), dtype=np.int64) + np.repeat(first - before, lengths)
     return blocks, rows

@@ -28,11 +28,11 @@ NOTHING: Positions = np.zeros(0, np.int64)
 NOTHING.setflags(write=False)
 
 
-class Chosen(NamedTuple):
-    """Blocks of a sparse table that go into a component, and by what each is multiplied (β·w)."""
+class Entries(NamedTuple):
+    """Entries of a sparse table: items int32 [b, 16] and values float32 [b, 16]."""
 
-    blocks: Positions
-    weights: Floats
+    indices: NDArray[np.int32]
+    values: Floats
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Proposal:
     Attributes:
         history: int64 [h].
         weights: float32 [L, h], a row per component with a low-rank table.
-        chosen: By component with a sparse table.
+        entries: By component with a sparse table; their values times β·w.
         priors: float32 [T].
         context: int64 [f], rows.
         context_weights: float32 [f].
@@ -50,7 +50,7 @@ class Proposal:
 
     history: Positions
     weights: Floats
-    chosen: Mapping[str, Chosen]
+    entries: Mapping[str, Entries]
     priors: Floats
     context: Positions
     context_weights: Floats
@@ -62,13 +62,11 @@ class Own:
 
     Attributes:
         encoder: float32 [h, d] by low-rank table.
-        first_blocks: int64 [h] by sparse table.
-        end_blocks: int64 [h] by sparse table.
+        entries: By sparse table, of the blocks that were asked for.
     """
 
     encoder: dict[str, Floats]
-    first_blocks: dict[str, Positions]
-    end_blocks: dict[str, Positions]
+    entries: dict[str, Entries]
 
 
 @dataclass(frozen=True)
@@ -77,15 +75,11 @@ class Rows:
 
     Attributes:
         decoder: float32 [n, d] by low-rank table.
-        indices: int32 [b, 16] by sparse table, the items of the entries of the blocks that were asked for.
-        values: float32 [b, 16] by sparse table.
         priors: float32 [n, T].
         context: float32 [f, n].
     """
 
     decoder: dict[str, Floats]
-    indices: dict[str, NDArray[np.int32]]
-    values: dict[str, Floats]
     priors: Floats
     context: Floats
 
@@ -135,7 +129,7 @@ class ModelSession:
             inputs["weights"] = wanted.weights if known else np.zeros((wanted.weights.shape[0], 1), np.float32)
         for part in self.layout.parts:
             if part.sparse is not None:
-                inputs |= _blocks(part, wanted.chosen[part.name])
+                inputs |= _entries(part, wanted.entries[part.name])
         if self.layout.context:
             known = wanted.context.size > 0
             inputs["context"] = wanted.context if known else np.zeros(1, np.int64)
@@ -150,25 +144,29 @@ class ModelSession:
             raise ModelContractError("the model proposes items that its manifest does not have, or too few of them.")
         return found
 
-    def own(self, items: Positions) -> Own:
-        """Return what ``items`` (int64 [h], each in 0..N − 1) bring when they stand in a history.
+    def own(self, items: Positions, blocks: Mapping[str, Positions]) -> Own:
+        """Return what ``items`` bring when they stand in a history.
+
+        Args:
+            items: int64 [h], each in 0..N − 1.
+            blocks: int64 [b] by sparse table, each in 0..B − 1; none of a table that is missing.
 
         Raises:
-            ModelContractError: If the model fails, or its rows have wrong shapes, lead out of it or are not finite.
+            ModelContractError: If the model fails, or its rows have wrong shapes, lead out of the catalogue or are
+                not finite.
         """
         low_rank, sparse = self.layout.low_rank, self.layout.sparse
         names = [encoder_rows(table) for table in low_rank]
-        names += [f"{table}.{end}_blocks" for table in sparse for end in ("first", "end")]
-        found = self._run_rows(names, items) if names else {}
-        for table, blocks in sparse.items():
-            first, end = found[f"{table}.first_blocks"], found[f"{table}.end_blocks"]
+        names += [f"{table}.{part}" for table in sparse for part in ("indices", "values")]
+        found = self._run_rows(names, items, blocks)
+        for table in sparse:
+            indices = found[f"{table}.indices"]
             # Once more, because the file is mapped and may have been exchanged since it was verified.
-            if (first < 0).any() or (end < first).any() or (end > blocks.number).any():
-                raise ModelContractError(f"the rows of the table {table!r} lead out of it; was its file exchanged?")
+            if indices.min(initial=0) < 0 or indices.max(initial=0) >= self.layout.items:
+                raise ModelContractError(f"the table {table!r} leads out of the catalogue; was its file exchanged?")
         return Own(
             encoder={table: found[encoder_rows(table)] for table in low_rank},
-            first_blocks={table: found[f"{table}.first_blocks"].astype(np.int64) for table in sparse},
-            end_blocks={table: found[f"{table}.end_blocks"].astype(np.int64) for table in sparse},
+            entries={table: Entries(found[f"{table}.indices"], found[f"{table}.values"]) for table in sparse},
         )
 
     def context(self, items: Positions, rows: Positions) -> Floats:
@@ -181,30 +179,21 @@ class ModelSession:
             return np.zeros((0, items.size), np.float32)
         return self._run_rows(["context_rows"], items, context=rows)["context_rows"]
 
-    def rows(self, items: Positions, blocks: Mapping[str, Positions], context: Positions) -> Rows:
-        """Return the exact numbers behind the scores of ``items``.
+    def rows(self, items: Positions, context: Positions) -> Rows:
+        """Return the exact numbers behind the scores of ``items``, apart from what the history's own rows hold.
 
         Args:
             items: int64 [n], each in 0..N − 1.
-            blocks: int64 [b] by sparse table, each in 0..B − 1.
             context: int64 [f], each in 0..V − 1.
 
         Raises:
             ModelContractError: As ``own`` does.
         """
-        low_rank, sparse = self.layout.low_rank, self.layout.sparse
-        names = [decoder_rows(table) for table in low_rank]
-        names += [f"{table}.{part}" for table in sparse for part in ("indices", "values")]
+        names = [decoder_rows(table) for table in self.layout.low_rank]
         names += ["priors", "context_rows"] if self.layout.context else ["priors"]
-        found = self._run_rows(names, items, blocks, context)
-        for table in sparse:
-            indices = found[f"{table}.indices"]
-            if indices.min(initial=0) < 0 or indices.max(initial=0) >= self.layout.items:
-                raise ModelContractError(f"the table {table!r} leads out of the catalogue; was its file exchanged?")
+        found = self._run_rows(names, items, context=context)
         return Rows(
-            decoder={table: found[decoder_rows(table)] for table in low_rank},
-            indices={table: found[f"{table}.indices"] for table in sparse},
-            values={table: found[f"{table}.values"] for table in sparse},
+            decoder={table: found[decoder_rows(table)] for table in self.layout.low_rank},
             priors=found["priors"],
             context=found["context_rows"] if self.layout.context else np.zeros((0, items.size), np.float32),
         )
@@ -218,7 +207,7 @@ class ModelSession:
     ) -> dict[str, NDArray[Any]]:
         inputs, sizes = {"items": items}, {"n": items.size, "f": context.size}
         for table in self.layout.sparse:
-            wanted = NOTHING if blocks is None else blocks[table]
+            wanted = NOTHING if blocks is None else blocks.get(table, NOTHING)
             inputs[f"{table}.blocks"], sizes[f"{table}.b"] = wanted, wanted.size
         if self.layout.context:
             inputs["context"] = context
@@ -228,9 +217,9 @@ class ModelSession:
         return found
 
 
-def _blocks(part: Part, chosen: Chosen) -> dict[str, NDArray[Any]]:
-    blocks, weights = chosen if chosen.blocks.size else (np.zeros(1, np.int64), np.zeros(1, np.float32))
-    return {f"{part.name}.blocks": blocks, f"{part.name}.block_weights": weights}
+def _entries(part: Part, entries: Entries) -> dict[str, NDArray[Any]]:
+    places, updates = entries if entries.indices.size else (np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32))
+    return {f"{part.name}.places": places.reshape(1, -1), f"{part.name}.updates": updates.reshape(1, -1)}
 
 
 def _check(array: NDArray[Any], dtype: np.dtype[Any], expected: Value, sizes: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ verified as bytes is used as bytes.
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -31,13 +32,23 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Verified:
-    """A bundle's verified parts: the manifest, its SHA-256, its layout, and the two graphs as bytes."""
+    """A bundle's verified parts.
+
+    Attributes:
+        manifest: The manifest.
+        identity: Its SHA-256.
+        layout: What it says of the model.
+        propose: The proposing graph.
+        rows: The row graph.
+        starts: int32 [N + 1] by sparse table, where each row's blocks start.
+    """
 
     manifest: Manifest
     identity: str
     layout: Layout
     propose: bytes
     rows: bytes
+    starts: Mapping[str, NDArray[np.int32]]
 
 
 def verify(folder: Path) -> Verified:
@@ -58,8 +69,10 @@ def verify(folder: Path) -> Verified:
     layout, propose, rows = layout_of(manifest), kept[bundle.PROPOSE], kept[bundle.ROWS]
     weights = _check_graphs(layout, propose, rows, manifest.files[bundle.WEIGHTS].size)
     with open_file(folder / bundle.WEIGHTS) as file:
-        check_tables(layout, _Reader(file, weights))
-    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows)
+        read = _Reader(file, weights)
+        check_tables(layout, read)
+        starts = {table: read(f"{table}.starts") for table in layout.sparse}
+    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows, starts)
 
 
 def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:

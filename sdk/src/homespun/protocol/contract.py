@@ -27,8 +27,9 @@ Priors and context:
 ``propose``: what might rank high. Approximate, because the query is quantized.
     inputs   ``history`` int64 [h] and ``weights`` float32 [L, h], β·w, a row per component with a low-rank
              table; only if there is one
-             ``<component>.blocks`` int64 [b] and ``<component>.block_weights`` float32 [b], β·w of the block's
-             row, for every component with a sparse table
+             ``<component>.places`` int32 [1, e], the items of entries of its sparse table, each in 0..N − 1, and
+             ``<component>.updates`` float32 [1, e], their values times β·w of their row; for every component
+             with such a table
              ``prior_weights`` float32 [1, T]
              ``context`` int64 [f], rows, and ``context_weights`` float32 [1, f]; only if V > 0
              ``list_count`` int64 [1], how many to propose per part, and ``count`` of the total; 1..N

@@ -35,12 +35,12 @@ _HALF_BITS = 4
 _CONSTANTS = {
     "offset": Constant("float32", (), (OFFSET,)),
     "offset.integer": Constant("uint8", (), (OFFSET,)),
-    "half": Constant("int32", (), (1 << _HALF_BITS,)),
     "columns": Constant("int64", (), (1,)),
     "zero": Constant("int64", (1,), (0,)),
     "one": Constant("int64", (1,), (1,)),
     "flat": Constant("int64", (1,), (-1,)),
-    "line": Constant("int64", (2,), (1, -1)),
+    "block": Constant("int64", (2,), (-1, BLOCK)),
+    "halves": Constant("int64", (256, 2), tuple(half for byte in range(256) for half in (byte & 15, byte >> 4))),
 }
 
 
@@ -58,7 +58,7 @@ def propose(layout: Layout) -> GraphSpec:
     """Return the proposing graph."""
     nodes = [] if not layout.sparse else _zeros()
     for part in layout.parts:
-        nodes += _component(layout, part)
+        nodes += _component(part)
     nodes += _general(layout)
     scores = [f"{part.name}.scores" for part in layout.parts]
     total = "general.scores"
@@ -91,7 +91,7 @@ def rows(layout: Layout) -> GraphSpec:
         inputs[f"{table}.blocks"] = Value("int64", (f"{table}.b",))
         nodes.append(Node("Gather", (f"{table}.starts", "items"), (f"{table}.first_blocks",), _AXIS_0))
         nodes.append(Node("Gather", (f"{table}.starts", "items.next"), (f"{table}.end_blocks",), _AXIS_0))
-        nodes += _entries(table, blocks, table)
+        nodes += _entries(table, blocks)
         outputs[f"{table}.first_blocks"] = outputs[f"{table}.end_blocks"] = Value("int32", ("n",))
         outputs[f"{table}.indices"] = Value("int32", (f"{table}.b", BLOCK))
         outputs[f"{table}.values"] = Value("float32", (f"{table}.b", BLOCK))
@@ -135,8 +135,8 @@ def _propose_inputs(layout: Layout) -> dict[str, Value]:
         inputs["weights"] = Value("float32", (own, "h"))
     for part in layout.parts:
         if part.sparse is not None:
-            inputs[f"{part.name}.blocks"] = Value("int64", (f"{part.name}.b",))
-            inputs[f"{part.name}.block_weights"] = Value("float32", (f"{part.name}.b",))
+            inputs[f"{part.name}.places"] = Value("int32", (1, f"{part.name}.e"))
+            inputs[f"{part.name}.updates"] = Value("float32", (1, f"{part.name}.e"))
     inputs["prior_weights"] = Value("float32", (1, layout.priors))
     if layout.context:
         inputs["context"] = Value("int64", ("f",))
@@ -156,19 +156,16 @@ def _zeros() -> list[Node]:
     ]
 
 
-def _component(layout: Layout, part: Part) -> Iterator[Node]:
+def _component(part: Part) -> list[Node]:
     """One component's scores, float32 [1, N]: sparse entries are added onto the low-rank product, or onto zeros."""
     name, scores, ground = part.name, f"{part.name}.scores", "zeros"
+    nodes: list[Node] = []
     if part.low_rank is not None:
         ground = scores if part.sparse is None else f"{name}.smooth"
-        yield from _product(name, part.low_rank, ground)
+        nodes += _product(name, part.low_rank, ground)
     if part.sparse is not None:
-        yield from _entries(part.sparse, layout.sparse[part.sparse], name)
-        yield Node("Unsqueeze", (f"{name}.block_weights", "one"), (f"{name}.block_weights.column",))
-        yield Node("Mul", (f"{name}.values", f"{name}.block_weights.column"), (f"{name}.weighted",))
-        yield Node("Reshape", (f"{name}.indices", "line"), (f"{name}.places",))
-        yield Node("Reshape", (f"{name}.weighted", "line"), (f"{name}.updates",))
-        yield Node("ScatterElements", (ground, f"{name}.places", f"{name}.updates"), (scores,), _ADD)
+        nodes.append(Node("ScatterElements", (ground, f"{name}.places", f"{name}.updates"), (scores,), _ADD))
+    return nodes
 
 
 def _product(name: str, table: str, result: str) -> list[Node]:
@@ -189,36 +186,38 @@ def _product(name: str, table: str, result: str) -> list[Node]:
         Node("Transpose", (f"{table}.integers",), (f"{name}.columns",), _TURN),
         Node("MatMulInteger", product, (f"{name}.product",)),
         Node("Cast", (f"{name}.product",), (f"{name}.product.float",), _TO_FLOAT),
-        Node("Mul", (f"{name}.product.float", f"{table}.decoder"), (f"{name}.product.scaled",)),
-        Node("Mul", (f"{name}.product.scaled", query[1]), (result,)),
+        Node("Mul", (query[1], f"{table}.decoder"), (f"{name}.product.scales",)),
+        Node("Mul", (f"{name}.product.float", f"{name}.product.scales"), (result,)),
     ]
 
 
-def _entries(table: str, blocks: Blocks, name: str) -> list[Node]:
-    """The entries of the blocks in ``<name>.blocks``: items int32 [b, 16] and values float32 [b, 16]."""
-    halved = blocks.bits == _HALF_BITS
-    codes = f"{name}.block.codes" if halved else f"{name}.block.wide"
+def _entries(table: str, blocks: Blocks) -> list[Node]:
+    """The entries of the blocks in ``<table>.blocks``: items int32 [b, 16] and values float32 [b, 16]."""
     return [
-        Node("Gather", (f"{table}.gaps", f"{name}.blocks"), (f"{name}.block.gaps",), _AXIS_0),
-        Node("Cast", (f"{name}.block.gaps",), (f"{name}.block.steps",), _TO_INT32),
-        Node("CumSum", (f"{name}.block.steps", "columns"), (f"{name}.block.distances",)),
-        Node("Gather", (f"{table}.bases", f"{name}.blocks"), (f"{name}.block.bases",), _AXIS_0),
-        Node("Unsqueeze", (f"{name}.block.bases", "one"), (f"{name}.block.bases.column",)),
-        Node("Add", (f"{name}.block.distances", f"{name}.block.bases.column"), (f"{name}.indices",)),
-        Node("Gather", (f"{table}.codes", f"{name}.blocks"), (f"{name}.block.bytes",), _AXIS_0),
-        Node("Cast", (f"{name}.block.bytes",), (f"{name}.block.wide",), _TO_INT32),
-        *(_halves(name, codes) if halved else ()),
-        Node("Gather", (f"{table}.levels", codes), (f"{name}.values",), _AXIS_0),
+        Node("Gather", (f"{table}.gaps", f"{table}.blocks"), (f"{table}.block.gaps",), _AXIS_0),
+        Node("Cast", (f"{table}.block.gaps",), (f"{table}.block.steps",), _TO_INT32),
+        Node("CumSum", (f"{table}.block.steps", "columns"), (f"{table}.block.distances",)),
+        Node("Gather", (f"{table}.bases", f"{table}.blocks"), (f"{table}.block.bases",), _AXIS_0),
+        Node("Unsqueeze", (f"{table}.block.bases", "one"), (f"{table}.block.bases.column",)),
+        Node("Add", (f"{table}.block.distances", f"{table}.block.bases.column"), (f"{table}.indices",)),
+        Node("Gather", (f"{table}.codes", f"{table}.blocks"), (f"{table}.block.bytes",), _AXIS_0),
+        Node("Cast", (f"{table}.block.bytes",), (f"{table}.block.codes",), _TO_INT32),
+        *(_halves(table) if blocks.bits == _HALF_BITS else _whole(table)),
     ]
 
 
-def _halves(name: str, codes: str) -> list[Node]:
-    """Split bytes into their low halves, then their high ones."""
+def _whole(table: str) -> list[Node]:
+    return [Node("Gather", (f"{table}.levels", f"{table}.block.codes"), (f"{table}.values",), _AXIS_0)]
+
+
+def _halves(table: str) -> list[Node]:
+    """Look both halves of a byte up at once: first the values of all low halves, then those of the high ones."""
     return [
-        Node("Div", (f"{name}.block.wide", "half"), (f"{name}.block.high",)),
-        Node("Mul", (f"{name}.block.high", "half"), (f"{name}.block.shifted",)),
-        Node("Sub", (f"{name}.block.wide", f"{name}.block.shifted"), (f"{name}.block.low",)),
-        Node("Concat", (f"{name}.block.low", f"{name}.block.high"), (codes,), _AXIS_1),
+        # Of tables alone, so a runtime does it once, when it loads the graph.
+        Node("Gather", (f"{table}.levels", "halves"), (f"{table}.pairs",), _AXIS_0),
+        Node("Gather", (f"{table}.pairs", f"{table}.block.codes"), (f"{table}.block.pairs",), _AXIS_0),
+        Node("Transpose", (f"{table}.block.pairs",), (f"{table}.block.halves",), (("perm", (0, 2, 1)),)),
+        Node("Reshape", (f"{table}.block.halves", "block"), (f"{table}.values",)),
     ]
 
 

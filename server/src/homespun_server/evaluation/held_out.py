@@ -9,7 +9,7 @@ import duckdb
 
 from homespun.protocol.events import Event
 from homespun_server.evaluation.cases import Case
-from homespun_server.evaluation.protocols import HELD_OUT_LIKES
+from homespun_server.evaluation.queries import HELD_OUT_LIKES
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.likes import FOLD_IN, MIN_TEST_LIKES, Likes
 

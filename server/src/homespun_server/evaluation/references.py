@@ -15,7 +15,8 @@ from scipy.sparse import csr_matrix
 
 from homespun_server.errors import TrainingError
 from homespun_server.evaluation.cases import Case
-from homespun_server.evaluation.protocols import LIKED, Liked
+from homespun_server.evaluation.protocols import Liked
+from homespun_server.evaluation.queries import LIKED
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.likes import Likes
 

@@ -12,8 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from homespun.protocol import bundle
-from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule
-from homespun.protocol.bundle import Manifest
+from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule, Manifest
 from homespun_server.errors import OutputError
 from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION

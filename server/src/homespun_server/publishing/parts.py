@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from homespun.protocol.bundle import Archetypes, Context, Kernel, NewItems, Prior, Repeats
-from homespun.protocol.bundle import Component
+from homespun.protocol.bundle import Archetypes, Component, Context, Kernel, NewItems, Prior, Repeats
 from homespun.protocol.contract import Blocks
 from homespun_server.training import model as trained
 from homespun_server.training.model import Model
@@ -44,7 +43,7 @@ def parts(model: Model, sparse: Mapping[str, Blocks]) -> Parts:
         contexts=tuple(Context(each.feature, each.values, decimals(each.weights)) for each in model.contexts),
         archetypes=None if archetypes is None else Archetypes(archetypes.count, decimals(archetypes.weights)),
         repeats=None if repeats is None else Repeats(decimals(repeats.count_weights), decimals(repeats.seen_weights)),
-        new_items=NewItems(model.learned, model.new_items_every),
+        new_items=NewItems(int(model.learned), int(model.new_items_every)),
     )
 
 

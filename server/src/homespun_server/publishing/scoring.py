@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from homespun.protocol.bundle import ACTIVITY_LEVELS, Kernel
-from homespun.protocol.bundle import Component
+from homespun.protocol.bundle import ACTIVITY_LEVELS, Component, Kernel
 from homespun.protocol.contract import BLOCK
 from homespun_server.publishing.parts import Parts
 

@@ -27,7 +27,7 @@ from homespun_server.training.model import Archetypes, Weights
 from homespun_server.training.placement import Placement
 from homespun_server.training.popularity import Universe
 from homespun_server.training.ratios import log_ratios
-from homespun_server.training.similarity import leading_eigenpairs
+from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.tables import Floats
 
 STEPS = 256

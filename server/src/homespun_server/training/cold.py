@@ -20,6 +20,9 @@ from homespun_server.training.tables import Floats, LowRank
 KERNEL_WIDTH = 0.5
 """Of 1 − cosine, the distance over which the kernel falls to 1/e."""
 
+MOST_EXAMPLES = 1500
+"""Learned items, the first and so the most popular ones, that the regression is fitted to: whose taste is known best."""
+
 REGULARISATIONS: tuple[float, ...] = tuple(10.0 ** (step / 2) for step in range(-6, 7))
 """What is tried, from .001 to 1000."""
 
@@ -64,12 +67,12 @@ def placed(learned: LowRank, content: Floats) -> LowRank:
 def predicted(learned: LowRank, content: Floats) -> Floats:
     """Return vectors of the items behind the learned ones: float64 [N − M, d]."""
     count = learned.size
-    own, new = content[:count], content[count:]
+    own, new = content[: min(count, MOST_EXAMPLES)], content[count:]
     # What a factor is worth is its spectrum; its root on either side makes errors count as they do in scores.
     worth = np.sqrt(np.abs(learned.spectrum))
     values, basis = eigh(kernel(own, own))
     values = np.maximum(values, 0.0)  # rounding
-    targets = basis.T @ (learned.vectors * worth)
+    targets = basis.T @ (learned.vectors[: own.shape[0]] * worth)
     chosen = min(REGULARISATIONS, key=lambda strength: left_out_error(values, basis, targets, strength))
     coefficients = (basis / (values + chosen)) @ targets
     found = kernel(new, own) @ coefficients

@@ -74,7 +74,7 @@ class Uncompressed:
 
 
 class Compressor:
-    """Compresses tables to any size; eigenvectors are computed once.
+    """Compresses tables to any size; eigenvectors, and what each rank of the ladder leaves over, are computed once.
 
     Attributes:
         tables: The tables.
@@ -86,6 +86,7 @@ class Compressor:
         self.tables = tables
         self.ladder = ladder
         self._factors: LowRank | None = None
+        self._residuals: dict[int, tuple[int, csr_matrix]] = {}
         if tables.pairs is not None:
             self._factors = factored(tables.pairs, LOW_RANK, max(step.rank for step in ladder))
 
@@ -109,15 +110,26 @@ class Compressor:
         return self._made(point.rank, point.residual_entries, point.transition_entries, point.bits)
 
     def _made(self, rank: int, residual: int, transitions: int, bits: Bits) -> Compressed:
-        pairs, items = self.tables.pairs, self.tables.items
+        items = self.tables.items
         factors = leading(self._factors, rank) if self._factors is not None and rank else None
-        rest = None if pairs is None else residual_of(pairs, factors, residual)
+        rest = None if self.tables.pairs is None else self._residual(self.tables.pairs, factors, residual)
         largest = {name: largest_entries(matrix, transitions) for name, matrix in self.tables.transitions.items()}
         return Compressed(
             None if factors is None else factors.widened(items),
             SparseRows(RESIDUAL, rest, bits).widened(items) if rest is not None and rest.nnz else None,
             {name: SparseRows(name, matrix, bits).widened(items) for name, matrix in largest.items() if matrix.nnz},
         )
+
+    def _residual(self, pairs: Similarity, factors: LowRank | None, count: int) -> csr_matrix:
+        """Return the largest entries that are left over, out of the most that a size of this rank asks for."""
+        rank = 0 if factors is None else factors.dimensions
+        most = max((step.residual for step in self.ladder if step.rank == rank), default=0) * pairs.encoder.size
+        asked, matrix = self._residuals.get(rank, (-1, None))
+        if count > asked:
+            asked = max(count, most)
+            matrix = residual_of(pairs, factors, asked)
+            self._residuals[rank] = asked, matrix
+        return largest_entries(matrix, count)
 
 
 def bytes_of(tables: Compressed) -> int:

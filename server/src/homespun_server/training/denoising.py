@@ -6,8 +6,8 @@ steps are needed: either alone is much worse. Without noise nothing is changed.
 """
 
 import numpy as np
-from scipy.linalg import eigh, svd
 
+from homespun_server.training.eigen import eigenpairs_above
 from homespun_server.training.tables import Floats
 
 RESIDUAL_THRESHOLD = 4.0
@@ -40,7 +40,7 @@ def denoised(matrix: Floats, noise: float) -> tuple[Floats, int | None]:
     if noise == 0:
         return matrix, None
     limit = edge(noise, matrix.shape[0])
-    values, vectors = eigh(matrix, subset_by_value=(limit, np.inf))
+    values, vectors = eigenpairs_above(matrix, limit)
     structure = (vectors * np.sqrt(values**2 - limit**2)) @ vectors.T
     result = structure + standing_out(matrix - structure, noise)
     np.fill_diagonal(result, 0.0)
@@ -50,7 +50,7 @@ def denoised(matrix: Floats, noise: float) -> tuple[Floats, int | None]:
 def standing_out_of(matrix: Floats, noise: float) -> int:
     """Return how many eigenvalues of a symmetric matrix stand out from the noise in its entries."""
     limit = edge(noise, matrix.shape[0])
-    return int(eigh(matrix, eigvals_only=True, subset_by_value=(limit, np.inf)).size)
+    return int(eigenpairs_above(matrix, limit)[0].size)
 
 
 def denoised_transitions(matrix: Floats, noise: float) -> tuple[Floats, int | None]:
@@ -66,10 +66,10 @@ def denoised_transitions(matrix: Floats, noise: float) -> tuple[Floats, int | No
     if noise == 0:
         return matrix, None
     limit = edge(noise, matrix.shape[0])
-    left, values, right = svd(matrix, full_matrices=False)
-    kept = values > limit
-    structure = (left[:, kept] * np.sqrt(values[kept] ** 2 - limit**2)) @ right[kept]
-    return structure + standing_out(matrix - structure, noise), int(kept.sum())
+    # Singular vectors by the squares: only those above the edge are needed, and there squares lose nothing.
+    squares, right = eigenpairs_above(matrix.T @ matrix, limit**2)
+    structure = (matrix @ right * np.sqrt(1 - limit**2 / squares)) @ right.T
+    return structure + standing_out(matrix - structure, noise), int(squares.size)
 
 
 def standing_out(values: Floats, noise: float) -> Floats:

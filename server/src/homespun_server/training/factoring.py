@@ -2,13 +2,11 @@
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
-from scipy.sparse.linalg import eigsh
 
+from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.largest import largest_of_rows
-from homespun_server.training.similarity import Similarity, leading_eigenpairs
+from homespun_server.training.similarity import Similarity
 from homespun_server.training.tables import Floats, LowRank
-
-_SEED = 0
 
 
 def factored(pairs: Similarity, name: str, dimensions: int) -> LowRank | None:
@@ -19,10 +17,7 @@ def factored(pairs: Similarity, name: str, dimensions: int) -> LowRank | None:
         name: The table's name.
         dimensions: Largest rank.
     """
-    if issparse(pairs.core) and dimensions < pairs.encoder.size - 1:
-        values, vectors = _sparse_eigenpairs(pairs.core, dimensions)
-    else:
-        values, vectors = leading_eigenpairs(_dense(pairs.core), dimensions)
+    values, vectors = leading_eigenpairs(pairs.core, dimensions)
     return LowRank(name, vectors, pairs.encoder, pairs.decoder, values) if values.size else None
 
 
@@ -57,16 +52,3 @@ def residual_of(pairs: Similarity, table: LowRank | None, count: int) -> csr_mat
 def _dense(matrix: csr_matrix) -> Floats:
     dense: Floats = matrix.toarray() if issparse(matrix) else matrix
     return dense
-
-
-def _sparse_eigenpairs(core: csr_matrix, count: int) -> tuple[Floats, Floats]:
-    """Return the same as ``leading_eigenpairs``, from a start that is always the same."""
-    size = core.shape[0]
-    start = np.random.default_rng(_SEED).normal(size=size)
-    values, vectors = eigsh(core, k=count, which="LA", v0=start)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    positive = values > np.finfo(float).eps * np.abs(values).max() * size
-    values, vectors = values[positive], vectors[:, positive]
-    largest = np.abs(vectors).argmax(axis=0)
-    signs = np.where(vectors[largest, np.arange(values.size)] < 0, -1.0, 1.0)
-    return values, vectors * signs

@@ -81,7 +81,12 @@ class _Found:
 
 def _largest(magnitude: Floats, count: int) -> NDArray[np.int64]:
     """Return where the largest are, ascending; of equal ones the first."""
-    return np.sort(np.argsort(-magnitude, kind="stable")[:count])
+    if count >= magnitude.size:
+        return np.arange(magnitude.size)
+    threshold = np.partition(magnitude, magnitude.size - count)[magnitude.size - count] if count else np.inf
+    above = np.flatnonzero(magnitude > threshold)
+    equal = np.flatnonzero(magnitude == threshold)[: count - above.size]
+    return np.sort(np.concatenate([above, equal]))
 
 
 def _matrix(rows: NDArray[np.int64], columns: NDArray[np.int64], values: Floats, size: int) -> csr_matrix:

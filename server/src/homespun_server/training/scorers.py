@@ -17,7 +17,8 @@ from scipy.linalg import eigh, lapack
 
 from homespun_server.errors import TrainingError
 from homespun_server.training.denoising import edge
-from homespun_server.training.similarity import Similarity, leading_eigenpairs
+from homespun_server.training.eigen import leading_eigenpairs
+from homespun_server.training.similarity import Similarity
 from homespun_server.training.tables import Floats
 
 Scorer = Literal["spectral", "inverse"]
@@ -173,7 +174,14 @@ def nothing_learned() -> TrainingError:
 def _conditioned(matrix: Floats, diagonal: Floats) -> Floats:
     """Return the matrix with this diagonal, enlarged by one factor until no direction is near singular."""
     root = np.sqrt(diagonal)
-    least = float(eigh(matrix / root[:, None] / root, eigvals_only=True, subset_by_index=(0, 0))[0])
+    correlation = matrix / root[:, None] / root
+    # Far cheaper than an eigenvalue, and enough where there is little noise.
+    np.fill_diagonal(correlation, 1 - LEAST_EIGENVALUE)
+    if not lapack.dpotrf(correlation, lower=True)[1]:
+        enough: Floats = matrix + np.diag(diagonal)
+        return enough
+    np.fill_diagonal(correlation, 0.0)
+    least = float(eigh(correlation, eigvals_only=True, subset_by_index=(0, 0))[0])
     # With a diagonal of t, the least eigenvalue of the correlation is (least + t) / t.
     factor = max(1.0, -least / (1 - LEAST_EIGENVALUE))
     result: Floats = matrix + np.diag(factor * diagonal)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.linalg import eigh
-
 from homespun_server.errors import TrainingError
+from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.tables import Floats, LowRank
 
 
@@ -42,18 +40,3 @@ class Similarity:
         if not values.size:
             raise TrainingError("no item speaks for another one, so there is nothing to recommend by.")
         return LowRank(name, vectors, self.encoder, self.decoder, values)
-
-
-def leading_eigenpairs(matrix: Floats, count: int) -> tuple[Floats, Floats]:
-    """Return the ``count`` largest positive eigenvalues, descending, with their vectors as columns.
-
-    The sign of each vector is fixed (its largest entry is positive), so that training is reproducible.
-    """
-    size = matrix.shape[0]
-    values, vectors = eigh(matrix, subset_by_index=(max(0, size - count), size - 1))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    positive = values > np.finfo(float).eps * max(1.0, float(np.abs(values).max(initial=0.0))) * size
-    values, vectors = values[positive], vectors[:, positive]
-    largest = np.abs(vectors).argmax(axis=0)
-    signs = np.where(vectors[largest, np.arange(values.size)] < 0, -1.0, 1.0)
-    return values, vectors * signs
