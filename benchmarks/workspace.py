@@ -24,12 +24,16 @@ class Workspace:
         clock: Seconds, for timing.
         now: The date, for what is written.
         observer: Called with (step, done, in all).
+        data: Folder of data sets that may not be passed on; None: none was named.
+        sample: Share of the people that is looked at, to try things out; None: all.
     """
 
     cache: Path
     clock: Clock
     now: Callable[[], datetime]
     observer: Observer
+    data: Path | None = None
+    sample: float | None = None
 
 
 def make_cache(folder: Path) -> None:

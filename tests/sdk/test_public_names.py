@@ -21,6 +21,7 @@ PUBLIC = [
     "Explanation",
     "HomespunError",
     "Key",
+    "NewItem",
     "Notice",
     "Personalizer",
     "Purpose",

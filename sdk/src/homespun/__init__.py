@@ -11,6 +11,7 @@ from homespun.consent import Controller, Notice, Purpose
 from homespun.errors import HomespunError
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.model.bundle import Bundle, Scored
+from homespun.model.new_item import NewItem
 from homespun.personalizer import Personalizer, Recommendation
 from homespun.profile import Key
 from homespun.protocol.events import Event
@@ -28,6 +29,7 @@ __all__ = [
     "Explanation",
     "HomespunError",
     "Key",
+    "NewItem",
     "Notice",
     "Personalizer",
     "Purpose",

@@ -118,6 +118,7 @@ class Settings:
         argon2_memory_kib: Memory of the passphrase derivation of new profiles, in KiB.
         argon2_iterations: Passes of the passphrase derivation of new profiles.
         argon2_lanes: Parallel lanes of the passphrase derivation of new profiles.
+        local_items: Most items that ``Personalizer.items`` may hold.
         threads: Threads of one model run, for the built-in sample; other bundles say it in ``Bundle.open``.
 
     Raises:
@@ -138,6 +139,7 @@ class Settings:
     argon2_memory_kib: int = 64 * 1024
     argon2_iterations: int = 3
     argon2_lanes: int = 4
+    local_items: int = 10_000
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -146,6 +148,7 @@ class Settings:
         _check_range("argon2_memory_kib", self.argon2_memory_kib, ARGON2_MEMORY_KIB)
         _check_range("argon2_iterations", self.argon2_iterations, ARGON2_ITERATIONS)
         _check_range("argon2_lanes", self.argon2_lanes, ARGON2_LANES)
+        _check_range("local_items", self.local_items, (0, 1_000_000))
         _check_range("threads", self.threads, (1, 1024))
         _check_range("batch_events", self.batch_events, (1, 10_000))
         check_durability(self.durability)

@@ -25,6 +25,7 @@ from homespun.person.consent import Consent
 from homespun.person.controls import Controls
 from homespun.person.erasing import Extent, erase_part
 from homespun.person.interests import Interest, interests
+from homespun.person.items import Items
 from homespun.person.keys import Keys
 from homespun.profile import Key, KeyStore, Place, Sizes, Tombstones
 from homespun.profile.files import Entropy
@@ -56,7 +57,8 @@ class Personalizer:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.bundle = bundle
         self.consent = Consent(home)
-        self.controls = Controls(home, bundle)
+        self.items = Items(bundle, home.settings.local_items)
+        self.controls = Controls(home, self.items)
         self.attributes = Attributes(home)
         self.keys = Keys(home)
         self.ledger = Ledger(home.log)
@@ -181,7 +183,7 @@ class Personalizer:
     ) -> bool:
         """Record that the person did something with an item.
 
-        An item that the bundle does not know is kept, and counts as soon as a later bundle knows it. What was
+        An item that neither the bundle nor ``items`` knows is kept, and counts as soon as a later bundle knows it. What was
         recorded survives the death of the process when this returns; with ``Settings.batch_events`` above 1 up to
         so many of the latest events may be lost by it.
 
@@ -283,7 +285,7 @@ class Personalizer:
         home, steering = self._home, self._steering()
         read = home.epochs()
         decision = decide(
-            self.bundle,
+            self.items.view,
             home.usable_events(),
             k=k,
             now=home.now(),
@@ -305,10 +307,10 @@ class Personalizer:
 
         Args:
             item: A recommendation from ``recommend``, whose explanation uses the history of that time; or
-                the id of any item in the bundle.
+                the id of any item in the bundle or among ``items``.
 
         Raises:
-            UnknownItemError: If the bundle does not have the item.
+            UnknownItemError: If neither the bundle nor ``items`` has the item, or it has no score.
             MisuseError: If the recommendation is a copy, or was made from what may not be told any more: its
                 use was forbidden since, or it is not in the profile.
             ClosedError, ProfileError: See the classes.
@@ -317,7 +319,7 @@ class Personalizer:
         if isinstance(item, Recommendation):
             return explain(decision_of(item, events, steering, self._declared()), item.item)
         decided = decide_one(
-            self.bundle,
+            self.items.view,
             events,
             item,
             now=self._home.now(),
@@ -336,7 +338,7 @@ class Personalizer:
             ClosedError, ProfileError: See the classes.
         """
         events = self._home.usable_events()
-        return [] if events is None else interests(self.bundle, events, self._home.steering())
+        return [] if events is None else interests(self.items.view, events, self._home.steering())
 
     def decisions(self) -> list[ExplanationRecord]:
         """Return why each recommendation was made, as far as ``Purpose.EXPLANATION_LOG`` lets it be kept.
@@ -375,7 +377,7 @@ class Personalizer:
         home = self._home
         return write_export(
             path,
-            contents(home, self.bundle),
+            contents(home, self.items.view),
             recipient=recipient,
             passphrase=passphrase,
             overwrite=overwrite,
@@ -462,7 +464,7 @@ class Personalizer:
             ClosedError: If the personalizer was closed.
         """
         extent = Extent(item=item, tag=tag, between=between, kind=kind, inference=inference)
-        return self._home.erase() if extent.is_everything else erase_part(self._home, self.bundle, extent)
+        return self._home.erase() if extent.is_everything else erase_part(self._home, self.items.view, extent)
 
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""

@@ -63,7 +63,7 @@ def forged(tmp_path: Path) -> Iterator[Callable[[Row], Catalogue]]:
 )
 def test_something_else_lies_beside_the_table(tampered: Path, statement: str) -> None:
     bundles.edit_catalogue(tampered, statement)
-    with pytest.raises(ModelContractError, match="something else than its one table"):
+    with pytest.raises(ModelContractError, match="something else than its tables"):
         Bundle.open(tampered)
 
 
@@ -80,7 +80,7 @@ def test_something_else_lies_beside_the_table(tampered: Path, statement: str) ->
 def test_the_table_is_declared_otherwise(tmp_path: Path, schema: str) -> None:
     with closing(sqlite3.connect(tmp_path / CATALOGUE, isolation_level=None)) as connection:
         connection.execute(schema)
-    refused(tmp_path / CATALOGUE, "something else than its one table")
+    refused(tmp_path / CATALOGUE, "something else than its tables")
 
 
 def test_a_view_takes_the_tables_name(tmp_path: Path) -> None:

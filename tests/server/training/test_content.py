@@ -11,6 +11,7 @@ from homespun_server.errors import TrainingError
 from homespun_server.privacy.provenance import fixed
 from homespun_server.statistics.items import Items
 from homespun_server.training.content import catalogue, content_model, train_content
+from homespun_server.training.content_encoder import most_useful, quantized
 
 
 def items_of(
@@ -163,11 +164,11 @@ def test_an_item_without_a_known_word_has_a_direction() -> None:
 
 def test_rounding_the_words_to_bytes_changes_what_is_alike() -> None:
     encoder = train_content(shelf(), 16).encoder
-    integers, largest = encoder.quantized()
+    integers, steps = quantized(encoder)
     assert integers.dtype == np.int8
     assert np.abs(integers.astype(int)).max() == 127
-    back = integers * (largest[:, None] / 127)
-    assert np.abs(back - encoder.vectors).max() <= largest.max() / 254 + 1e-9
+    back = integers * steps[:, None]
+    assert np.abs(back - encoder.vectors).max() <= steps.max() / 2 + 1e-9
     rounded = dataclasses.replace(encoder, vectors=back).encode(title="word1 word2", tags=["word3"])
     assert rounded @ encoder.encode(title="word1 word2", tags=["word3"]) > 0.999
 

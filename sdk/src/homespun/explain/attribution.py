@@ -38,6 +38,9 @@ def explain(decision: Decision, item: str) -> Explanation:
         *_of_context(decision, parts.context[:, 0]),
         *_of_repeats(item, float(parts.repeats[0])),
     ]
+    if ranked.positions[0] >= bundle.manifest.items:
+        # What is learned from people says nothing of what the application added.
+        attributions = [part for part in attributions if part.value]
     return Explanation(
         item=item,
         title=bundle.title(item),

@@ -32,6 +32,8 @@ def _barred(bar: Bar) -> str:
         return "kept out of lists, because you hid it"
     if bar.control == "hide_tag":
         return f"kept out of lists, because you hid everything tagged {bar.tag}"
+    if bar.control == "unavailable":
+        return "kept out of lists, because it cannot be had now"
     times, days = _counted(bar.shown or 0, "time"), _counted(bar.days or 0, "day")
     return f"kept out of lists for now, because it was shown {times} in {days}"
 

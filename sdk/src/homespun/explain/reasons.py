@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from homespun.explain.rendering import because, popularity, verb
-from homespun.model.bundle import Bundle
 from homespun.model.history import Reals
 from homespun.protocol.controls import Refusal
 from homespun.ranking.decision import Decision
@@ -29,7 +28,7 @@ def reasons_of(decision: Decision, totals: Reals, priors: Reals) -> list[str]:
         totals: float64 [h + t + 1, p], what each history item, each edited interest, then repeating adds to each item.
         priors: float64 [T, p], what each prior adds.
     """
-    general = _general(decision.bundle, priors)
+    general = _general(decision, priors)
     if not decision.allowed:
         return [f"{words}; not personalized, because {_REFUSED[decision.refusal]}" for words in general]
     if not decision.personalized:
@@ -72,9 +71,11 @@ def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, 
     return phrases
 
 
-def _general(bundle: Bundle, priors: Reals) -> list[str]:
+def _general(decision: Decision, priors: Reals) -> list[str]:
     """Return what speaks for each item apart from the person: the prior that adds most (float64 [T, p])."""
+    bundle = decision.bundle
     if all(part.name == "content" for part in bundle.manifest.components):
         return ["from the catalogue"] * priors.shape[1]
     words = [popularity(prior.name) for prior in bundle.manifest.priors]
-    return [words[place] for place in priors.argmax(axis=0).tolist()]
+    places = zip(decision.ranked.positions.tolist(), priors.argmax(axis=0).tolist(), strict=True)
+    return [words[place] if position < bundle.manifest.items else "new here" for position, place in places]

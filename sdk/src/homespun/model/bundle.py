@@ -1,6 +1,8 @@
 """The bundle as an application sees it: verified items, titles, and pure scoring."""
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,15 +16,22 @@ from homespun.model.blend import blend_of
 from homespun.model.candidates import Limits, arranged, best_items
 from homespun.model.catalogue import Catalogue
 from homespun.model.history import History, Positions, Reals, Wish, kernel_weights, likes, times_in_favour
+from homespun.model.local_items import LocalItems
+from homespun.model.overlay import Overlay
+from homespun.model.own_rows import OwnRows, StandIns
 from homespun.model.scoring import Pool, Scorer
 from homespun.model.session import ModelSession
 from homespun.model.verify import Verified, verify
 from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyStatement, activity_level
+from homespun.protocol.content import ContentEncoder
 from homespun.protocol.contract import Layout
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.read_only import ReadOnlyDict
 
 _NO_RESERVED = NewItems(first=0, every=0)
+
+_NONE: Positions = np.zeros(0, np.int64)
+_NONE.setflags(write=False)
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -47,7 +56,9 @@ class Bundle:
         session = ModelSession(verified.propose, verified.rows, folder, layout=verified.layout, threads=threads)
         self.scorer = Scorer(session, verified.starts)
         self._blend = blend_of(manifest)
-        self._catalogue = Catalogue(folder / CATALOGUE, manifest.items)
+        self._spectra = verified.spectra
+        dimensions = 0 if self._content is None else self.layout.low_rank[self._content]
+        self._catalogue: Catalogue | Overlay = Catalogue(folder / CATALOGUE, manifest.items, dimensions)
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int = 1) -> "Bundle":
@@ -75,6 +86,38 @@ class Bundle:
         return self._catalogue.ids
 
     @property
+    def size(self) -> int:
+        """How many items there are: the manifest's, and those that an application added."""
+        return len(self._catalogue.positions)
+
+    @cached_property
+    def encoder(self) -> ContentEncoder | None:
+        """What makes content vectors of items that are not in the bundle; None where they cannot be scored.
+
+        Raises:
+            ModelContractError: If the catalogue's words are not what the contract allows; they are read on first use.
+            ClosedError: If the bundle was closed.
+        """
+        return self._catalogue.encoder()
+
+    def with_items(self, local: LocalItems) -> "Bundle":
+        """Return the bundle with what an application says of items on top.
+
+        It shares the files with this one, which is to be closed in its place. Its new items have the positions behind
+        the manifest's, and take part in everything but what is learned from people.
+        """
+        found = copy.copy(self)
+        below = self._catalogue.catalogue if isinstance(self._catalogue, Overlay) else self._catalogue
+        found._catalogue = Overlay(below, local)  # noqa: SLF001 - of the same class
+        found.scorer = self.scorer.with_rows(self._rows_of(local))
+        return found
+
+    def unavailable(self, now: float) -> Positions:
+        """Return the positions of the items that the application says cannot be had at a time; int64 [n]."""
+        catalogue = self._catalogue
+        return catalogue.local.unavailable(now) if isinstance(catalogue, Overlay) else _NONE
+
+    @property
     def privacy(self) -> PrivacyStatement:
         """What the bundle's privacy rests on."""
         return self.manifest.privacy
@@ -94,7 +137,7 @@ class Bundle:
         try:
             return self._catalogue.positions[item]
         except (KeyError, TypeError):  # what cannot be hashed is no item either
-            raise UnknownItemError(f"the bundle {self.manifest.name!r} has no item {item!r}.") from None
+            raise UnknownItemError(self._unknown(item)) from None
 
     def title(self, item: str) -> str:
         """Return an item's title.
@@ -174,8 +217,10 @@ class Bundle:
         named_context = blend.circumstances(context or {})
         rows, weights = blend.context(named_context, level)
         taste = None
-        if blend.tastes and liked:
-            taste = self.scorer.taste(positions[: len(liked)], blend.first_taste, blend.tastes)
+        learned = positions[: len(liked)]
+        learned = learned[learned < self.manifest.items]
+        if blend.tastes and learned.size:
+            taste = self.scorer.taste(learned, blend.first_taste, blend.tastes)
             rows.append(blend.first_taste + taste)
             weights.append(float(blend.archetypes[level]))
         favour = {} if blend.repeats is None else times_in_favour(given, known, rule)
@@ -285,6 +330,37 @@ class Bundle:
         places = arranged(pool, usual, count, new_items)
         found = zip(pool.positions[places].tolist(), pool.scores[places].tolist(), strict=True)
         return [Scored(self.items[position], score) for position, score in found]
+
+    @property
+    def _content(self) -> str | None:
+        """The content component's low-rank table."""
+        return next((part.low_rank for part in self.layout.parts if part.name == "content"), None)
+
+    @cached_property
+    def _stand_ins(self) -> StandIns | None:
+        return None if self._content is None else self.scorer.stand_ins(self._content)
+
+    def _rows_of(self, local: LocalItems) -> OwnRows | None:
+        table, stand_ins = self._content, self._stand_ins
+        if table is None or stand_ins is None or not local.ids:
+            return None
+        return OwnRows(
+            table=table,
+            part=[part.name for part in self.layout.parts].index("content"),
+            encoder=local.vectors * self._spectra[table],
+            decoder=local.vectors,
+            stand_ins=stand_ins,
+            first=local.first,
+        )
+
+    def _unknown(self, item: object) -> str:
+        catalogue = self._catalogue
+        if isinstance(catalogue, Overlay) and isinstance(item, str) and item in catalogue.local.unscored:
+            return (
+                f"the item {item!r} has no score: the bundle {self.manifest.name!r} knows no word of what the "
+                "application says of it. It is never listed; give it tags or a text with words of the catalogue."
+            )
+        return f"the bundle {self.manifest.name!r} has no item {item!r}."
 
     def _likes(self, events: Iterable[Event]) -> list[Event]:
         rule, known = self.manifest.history, self._catalogue.positions

@@ -1,5 +1,7 @@
 """The best items of the whole catalogue: proposed by the quantized products, ranked by the exact scores.
 
+The L items that an application adds behind the catalogue's N are all scored exactly.
+
 Some items are left out, some come down by a control or a repeat, some come up. With n proposals the best n
 items by the model are known. An item outside them can come first only if something raises it, and every such
 item is scored anyway. So the list is right as soon as n holds enough items that nothing lowers or keeps out.
@@ -32,8 +34,8 @@ class Limits:
 
     Attributes:
         left_out: int64 [e], distinct positions that must not appear.
-        barred: Truth values [N], items that must not appear either; None: none.
-        local: float64 [N], what is added to every item's score; None: nothing.
+        barred: Truth values [N + L], items that must not appear either; None: none.
+        local: float64 [N + L], what is added to every item's score; None: nothing.
     """
 
     left_out: Positions
@@ -56,8 +58,8 @@ def best_items(query: Query, count: int, limits: Limits) -> Pool:
     wanted = positions[~out[positions]]
     if raised is not None:
         raised[wanted] = True
-        wanted = np.flatnonzero(raised).astype(np.int64, copy=False)
-    pool = query.score(wanted)
+        wanted = np.flatnonzero(raised[: query.layout.items]).astype(np.int64, copy=False)
+    pool = query.score(np.concatenate([wanted, _best_added(query, count, out, limits.local)]))
     if limits.local is not None:
         pool = replace(pool, scores=pool.scores + limits.local[pool.positions])
     order = np.argsort(-pool.scores, kind="stable").astype(np.int64, copy=False)
@@ -97,7 +99,7 @@ def _merged(order: Sequence[int], fresh: Sequence[int], length: int, every: int)
 
 def _sorted(query: Query, limits: Limits) -> tuple[Truths, Truths, Truths | None]:
     """Return which items are out, which come down or are out, and which come up (None: none does)."""
-    items = query.layout.items
+    items = query.items
     out = np.zeros(items, np.bool_) if limits.barred is None else limits.barred.copy()
     out[limits.left_out] = True
     lowered = out if limits.local is None else out | (limits.local < 0)
@@ -112,17 +114,33 @@ def _sorted(query: Query, limits: Limits) -> tuple[Truths, Truths, Truths | None
     return out, lowered, raised
 
 
+def _best_added(query: Query, count: int, out: Truths, local: Reals | None) -> Positions:
+    """Return the positions of the best ``count`` of the items that were added, equal ones by position; ascending."""
+    first = query.layout.items
+    places = np.flatnonzero(~out[first:]).astype(np.int64, copy=False)
+    if places.size > count:
+        scores = query.added_scores()[places]
+        if local is not None:
+            scores = scores + local[first + places]
+        least = np.partition(scores, -count)[-count]
+        better, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
+        places = places[np.sort(np.concatenate([better, equal[: count - better.size]]))]
+    return first + places
+
+
 def _enough(query: Query, count: int, limits: Limits, lowered: Truths) -> Positions:
     """Return proposals of which at least ``count``, and some to spare, are not lowered; all items, if need be."""
     items = query.layout.items
     first_new = items if query.layout.first_new is None else query.layout.first_new
     new = items - first_new
+    lowered = lowered[:items]
+    named = int(np.count_nonzero(limits.left_out < items))
     wanted, new_wanted = count + SPARE_CANDIDATES, count + SPARE_NEW
     # What is left out by name is few and likely among the best; what is lowered besides is anywhere.
-    share = (np.count_nonzero(lowered) - limits.left_out.size) / items
+    share = (np.count_nonzero(lowered) - named) / items
     factor = 1 / (1 - share) * _MARGIN if 0 < share < 1 else 1.0
-    asked = min(items, int(factor * wanted) + limits.left_out.size)
-    asked_new = min(new, int(factor * new_wanted) + limits.left_out.size)
+    asked = min(items, int(factor * wanted) + named)
+    asked_new = min(new, int(factor * new_wanted) + named)
     while True:
         positions = query.propose(asked, min(items, count), asked_new)
         few = asked < items and asked - np.count_nonzero(lowered[positions]) < wanted

@@ -1,6 +1,6 @@
-"""Reads the bundle's catalogue: one inert SQLite table, opened read-only and never written.
+"""Reads the bundle's catalogue: inert SQLite tables of items and words, opened read-only and never written.
 
-A catalogue with anything but that table (a view, a trigger, an index, a virtual table) is refused.
+A catalogue with anything but these tables (a view, a trigger, an index, a virtual table) is refused.
 """
 
 import json
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
 from homespun.model.verify import open_file
-from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS
+from homespun.model.words import SELECT_WORDS, encoder_of
+from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS, WORDS_SCHEMA
+from homespun.protocol.content import ContentEncoder
 from homespun.protocol.events import check_item
 
 _MAX_TEXT_BYTES = 1 << 20
@@ -34,21 +36,28 @@ _NOWHERE.setflags(write=False)
 class Catalogue:
     """Ids, titles and tags of a bundle's items. Safe to use from several threads at once."""
 
-    def __init__(self, path: Path, items: int) -> None:
-        """Open a catalogue of ``items`` items.
+    def __init__(self, path: Path, items: int, dimensions: int = 0) -> None:
+        """Open a catalogue.
+
+        Args:
+            path: The file.
+            items: How many items it has.
+            dimensions: Of its words' vectors; 0: the model has no content component.
 
         Raises:
-            ModelContractError: If it is not exactly the declared table with positions 0..items-1 and ids
+            ModelContractError: If it is not exactly the declared tables with positions 0..items-1 and ids
                 that an event can name.
         """
         self._lock = threading.Lock()
         self._index_lock = threading.Lock()
         self._index: dict[str, NDArray[np.int64]] | None = None
+        self._dimensions = dimensions
         _check_journal(path)
         with _translated():
             connection = _connect(path)
         try:
             with _translated():
+                self._has_words = _check_schema(connection)
                 self.ids = _read_ids(connection, items)
         except BaseException:
             connection.close()
@@ -98,6 +107,15 @@ class Catalogue:
                 self._index = self._read_index()
             return self._index.get(tag, _NOWHERE)
 
+    def encoder(self) -> ContentEncoder | None:
+        """Read the words by which items that are not in the catalogue are scored; None if there are none.
+
+        Raises:
+            ModelContractError: If one is not as the contract says.
+            ClosedError: If the catalogue was closed.
+        """
+        return encoder_of(self._rows(SELECT_WORDS) if self._has_words else [], self._dimensions)
+
     def close(self) -> None:
         """Close the file; titles and tags cannot be read any more. Closing twice does nothing."""
         with self._lock:
@@ -127,11 +145,11 @@ class Catalogue:
         ends = np.cumsum(np.bincount(np.frombuffer(carried, np.int64), minlength=len(numbers)))
         return dict(zip(numbers, np.split(positions, ends[:-1]), strict=True)) if numbers else {}
 
-    def _rows(self, query: str, given: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *given: str) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
             if self._connection is None:
                 raise ClosedError("the bundle was closed; open it again to use it.")
-            return self._connection.execute(query, (given,)).fetchall()
+            return self._connection.execute(query, given).fetchall()
 
 
 def _decoded(position: int, raw: object) -> tuple[str, ...]:
@@ -175,10 +193,16 @@ def _connect(path: Path) -> apsw.Connection:
     return connection
 
 
+def _check_schema(connection: apsw.Connection) -> bool:
+    """Return whether there is a table of words beside that of items; nothing else may be there."""
+    schema = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 3").fetchall()
+    tables = [("table", "items", CATALOGUE_SCHEMA), ("table", "words", WORDS_SCHEMA)]
+    if schema not in (tables[:1], tables):
+        raise ModelContractError("the catalogue holds something else than its tables; it is refused.")
+    return len(schema) == len(tables)
+
+
 def _read_ids(connection: apsw.Connection, items: int) -> tuple[str, ...]:
-    schema = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 2").fetchall()
-    if schema != [("table", "items", CATALOGUE_SCHEMA)]:
-        raise ModelContractError("the catalogue holds something else than its one table; it is refused.")
     rows = connection.execute("SELECT position, id FROM items ORDER BY position LIMIT ?", (items + 1,))
     ids = tuple(_checked(row, position) for position, row in enumerate(rows))
     if len(ids) != items:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.model.history import History, Positions, Reals
-from homespun.model.session import Entries, Floats, ModelSession, Proposal
+from homespun.model.own_rows import OwnRows, StandIns, scattered
+from homespun.model.session import Entries, Floats, ModelSession, Proposal, Rows
 from homespun.protocol.contract import BLOCK, Layout
 
 Truths = NDArray[np.bool_]
@@ -101,14 +102,31 @@ class Parts:
 class Scorer:
     """Scores with one model session."""
 
-    def __init__(self, session: ModelSession, starts: Mapping[str, NDArray[np.int32]]) -> None:
-        """Score the items of ``session``'s model, whose sparse tables' rows start at the blocks ``starts``."""
+    def __init__(
+        self, session: ModelSession, starts: Mapping[str, NDArray[np.int32]], added: OwnRows | None = None
+    ) -> None:
+        """Score items.
+
+        Args:
+            session: The model.
+            starts: At which blocks its sparse tables' rows start.
+            added: Rows of the items at the positions behind the model's; None: there are none.
+        """
         self._session = session
         self._starts = starts
+        self._added = added
+
+    def with_rows(self, added: OwnRows | None) -> "Scorer":
+        """Return one for the same model that scores other items besides."""
+        return Scorer(self._session, self._starts, added)
+
+    def stand_ins(self, table: str) -> StandIns:
+        """Return what stands for items that are not in a low-rank table."""
+        return StandIns(self._session, table)
 
     def query(self, history: History) -> "Query":
         """Look up the history's own rows, for any number of proposals and scores."""
-        return Query(self._session, history, self._starts)
+        return Query(self._session, history, self._starts, self._added)
 
     def score(self, history: History, positions: Positions) -> Pool:
         """Score the given items (int64 [p], distinct) exactly."""
@@ -118,7 +136,7 @@ class Scorer:
         """Return which of ``count`` rows of the context table from ``first`` on speaks most for some items.
 
         Args:
-            positions: int64 [h], at least one.
+            positions: int64 [h], at least one, of the model's.
             first: The first row.
             count: How many rows.
         """
@@ -128,22 +146,53 @@ class Scorer:
 
     def sources(self, positions: Positions) -> Mapping[str, Floats]:
         """Return the rows that items (int64 [p]) have in a history; float32 [p, d] by low-rank table."""
-        return self._session.own(positions, {}).encoder
+        known = positions < self._session.layout.items
+        rows = self._session.own(positions[known], {}).encoder
+        return rows if self._added is None else self._added.beside(rows, positions, known)
 
 
 class Query:
     """One history, ready to be scored for."""
 
-    def __init__(self, session: ModelSession, history: History, starts: Mapping[str, NDArray[np.int32]]) -> None:
+    def __init__(
+        self,
+        session: ModelSession,
+        history: History,
+        starts: Mapping[str, NDArray[np.int32]],
+        added: OwnRows | None = None,
+    ) -> None:
         """Look up the history's own rows; applications come here by ``Scorer.query``."""
         self.history = history
         self.layout: Layout = session.layout
         self._session = session
+        self._added = added
+        self._known = history.positions < self.layout.items
         blocks, self._rows = _used_blocks(self.layout, history, starts)
         # An empty history has rows too, of no items, so that one formula holds.
-        self._own = session.own(history.positions, blocks)
+        own = session.own(history.positions[self._known], blocks)
+        self._entries = own.entries
+        self._encoder = own.encoder if added is None else added.beside(own.encoder, history.positions, self._known)
+        self._wanted = [
+            None if part.low_rank is None else _times(self._encoder[part.low_rank].T, weights)
+            for part, weights in zip(self.layout.parts, history.weights, strict=True)
+        ]
         self._repeated = np.fromiter(history.repeats, np.int64, len(history.repeats))
         self._repeats = np.fromiter(history.repeats.values(), np.float64, len(history.repeats))
+
+    @property
+    def items(self) -> int:
+        """How many items there are: the model's, then those that were added."""
+        return self.layout.items + (0 if self._added is None else self._added.size)
+
+    def added_scores(self) -> Reals:
+        """Return the scores of the items that were added: by their content, and what repeats add; float64 [L]."""
+        if self._added is None:
+            return np.zeros(0)
+        wanted = self._wanted[self._added.part]
+        scores = np.zeros(self._added.size) if wanted is None else _times(self._added.decoder, wanted)
+        first = int(self._repeated.searchsorted(self.layout.items))
+        scores[self._repeated[first:] - self.layout.items] += self._repeats[first:]
+        return scores
 
     @property
     def repeats(self) -> tuple[Positions, Reals]:
@@ -167,9 +216,10 @@ class Query:
             for place, part in enumerate(self.layout.parts)
             if part.sparse is not None
         }
+        positions, weights = self._in_the_model(smooth)
         wanted = Proposal(
-            history=history.positions,
-            weights=history.weights[smooth].astype(np.float32),
+            history=positions,
+            weights=weights,
             entries=entries,
             priors=history.priors.astype(np.float32),
             context=history.context,
@@ -180,12 +230,12 @@ class Query:
     def score(self, positions: Positions) -> Pool:
         """Score the given items (int64 [p], distinct) exactly."""
         history = self.history
-        rows = self._session.rows(positions, history.context)
+        rows = self._exact_rows(positions)
         crossings = {table: self._crossings(table, positions) for table in self.layout.sparse}
         total = _times(rows.priors, history.priors) + _times(rows.context.T, history.context_weights)
-        for part, weights in zip(self.layout.parts, history.weights, strict=True):
-            if part.low_rank is not None:
-                total += _times(rows.decoder[part.low_rank], _times(self._own.encoder[part.low_rank].T, weights))
+        for part, weights, wanted in zip(self.layout.parts, history.weights, self._wanted, strict=True):
+            if part.low_rank is not None and wanted is not None:
+                total += _times(rows.decoder[part.low_rank], wanted)
             if part.sparse is not None:
                 found = crossings[part.sparse]
                 total += np.bincount(found.places, found.values * weights[found.rows], positions.size)
@@ -193,7 +243,7 @@ class Query:
         return Pool(
             positions=positions,
             scores=total + repeats,
-            encoder=self._own.encoder,
+            encoder=self._encoder,
             decoder=rows.decoder,
             crossings=crossings,
             priors=rows.priors,
@@ -201,16 +251,38 @@ class Query:
             repeats=repeats,
         )
 
+    def _in_the_model(self, smooth: list[int]) -> tuple[Positions, Floats]:
+        """Return the history by positions of the model's (int64 [h]), and its weights (float32 [L, h])."""
+        history, known, added = self.history, self._known, self._added
+        weights = history.weights[smooth].astype(np.float32)
+        if added is None or known.all():
+            return history.positions, weights
+        theirs = np.zeros((len(smooth), added.stand_ins.positions.size), np.float32)
+        their_rows, their_weights = self._encoder[added.table][~known], history.weights[added.part][~known]
+        theirs[smooth.index(added.part)] = added.stand_ins.weights(_times(their_rows.T, their_weights))
+        positions = np.concatenate([history.positions[known], added.stand_ins.positions])
+        return positions, np.concatenate([weights[:, known], theirs], axis=1)
+
+    def _exact_rows(self, positions: Positions) -> Rows:
+        """Return the exact numbers behind the scores of items, also of those that were added."""
+        known, added = positions < self.layout.items, self._added
+        found = self._session.rows(positions[known], self.history.context)
+        if added is None or known.all():
+            return found
+        decoder = added.beside(found.decoder, positions, known, added.decoder)
+        context = scattered(found.context.T, known).T
+        return Rows(decoder, scattered(found.priors, known), context)
+
     def _weighted(self, table: str, weights: Reals) -> Entries:
         """Return the entries that a component with these weights (float64 [h]) uses, times them."""
         by_block = weights[self._rows[table]]
         used = np.flatnonzero(by_block)
-        entries = self._own.entries[table]
+        entries = self._entries[table]
         return Entries(entries.indices[used], entries.values[used] * by_block[used, None].astype(np.float32))
 
     def _crossings(self, table: str, positions: Positions) -> Crossings:
-        entries = self._own.entries[table]
-        places = np.zeros(self.layout.items, np.int32)
+        entries = self._entries[table]
+        places = np.zeros(self.items, np.int32)
         places[positions] = np.arange(1, positions.size + 1, dtype=np.int32)
         found = places[entries.indices].ravel()
         kept = np.flatnonzero(found)
@@ -263,7 +335,7 @@ def _used_blocks(
     blocks, rows = {}, {}
     for table in layout.sparse:
         own = [place for place, part in enumerate(layout.parts) if part.sparse == table]
-        counting = np.flatnonzero(history.weights[own].any(axis=0))
+        counting = np.flatnonzero(history.weights[own].any(axis=0) & (history.positions < layout.items))
         positions = history.positions[counting]
         first = starts[table][positions].astype(np.int64)
         lengths = starts[table][positions + 1] - first

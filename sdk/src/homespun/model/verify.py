@@ -41,6 +41,7 @@ class Verified:
         propose: The proposing graph.
         rows: The row graph.
         starts: int32 [N + 1] by sparse table, where each row's blocks start.
+        spectra: float32 [d] by low-rank table.
     """
 
     manifest: Manifest
@@ -49,6 +50,7 @@ class Verified:
     propose: bytes
     rows: bytes
     starts: Mapping[str, NDArray[np.int32]]
+    spectra: Mapping[str, NDArray[np.float32]]
 
 
 def verify(folder: Path) -> Verified:
@@ -72,7 +74,8 @@ def verify(folder: Path) -> Verified:
         read = _Reader(file, weights)
         check_tables(layout, read)
         starts = {table: read(f"{table}.starts") for table in layout.sparse}
-    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows, starts)
+        spectra = {table: read(f"{table}.spectrum") for table in layout.low_rank}
+    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows, starts, spectra)
 
 
 def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:

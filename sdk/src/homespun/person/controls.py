@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from homespun.home import Home
-from homespun.model.bundle import Bundle
+from homespun.person.items import Items
 from homespun.protocol.controls import (
     Change,
     Control,
@@ -26,10 +26,10 @@ class Controls:
     number ``undo`` takes.
     """
 
-    def __init__(self, home: Home, bundle: Bundle) -> None:
+    def __init__(self, home: Home, items: Items) -> None:
         """Use ``Personalizer.controls``."""
         self._home = home
-        self._bundle = bundle
+        self._items = items
 
     def hide_item(self, item: str, *, on: bool = True) -> ControlEntry:
         """Never show an item; with ``on=False`` it may be shown again."""
@@ -104,9 +104,9 @@ class Controls:
 
     def history(self) -> list[Change]:
         """Return everything that was ever set, in plain words, the latest last."""
-        entries = self._home.controls()
-        items = {each.target for each in entries if each.target is not None and each.target in self._bundle}
-        return history(entries, {item: self._bundle.title(item) for item in items})
+        entries, bundle = self._home.controls(), self._items.view
+        items = {each.target for each in entries if each.target is not None and each.target in bundle}
+        return history(entries, {item: bundle.title(item) for item in items})
 
     def undo(self, sequence: int | None = None) -> ControlEntry:
         """Take back what was set last, or the entry of a number."""

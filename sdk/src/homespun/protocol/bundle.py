@@ -41,7 +41,32 @@ CREATE TABLE items (
     title TEXT NOT NULL,
     tags TEXT NOT NULL
 ) STRICT"""
-"""The catalogue's only table, to the letter: position 0..items-1, tags as a JSON array of text."""
+"""The catalogue's first table, to the letter: position 0..items-1, tags as a JSON array of text."""
+
+WORDS_SCHEMA = """\
+CREATE TABLE words (
+    field TEXT NOT NULL,
+    word TEXT NOT NULL,
+    weight REAL NOT NULL,
+    scale REAL NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (field, word)
+) STRICT, WITHOUT ROWID"""
+"""The catalogue's second table, to the letter: the words of the content encoder (``homespun.protocol.content``).
+
+``weight`` is a word's rarity; its vector is ``scale`` times ``vector``, int8 [d], in the space of the content
+component's decoder rows. An item with the vector u (of norm 1) that is in no table has the decoder row u and the
+encoder row u·s, with the table's spectrum s. Empty or missing where a model has no content component.
+"""
+
+MAX_WORDS = 1 << 15
+"""Words that a catalogue may have."""
+
+MAX_WORD_LENGTH = 512
+"""Characters of a word, and of a field's key."""
+
+MAX_WORD_NUMBER = 1e6
+"""Largest weight and scale of a word."""
 
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What no title, tag or name of a bundle may hold: it would steer a terminal or break a line."""
@@ -63,6 +88,11 @@ PriorName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_.-]{0,63}\Z")]
 
 NEGATIVE_KINDS = ("dislike", "dismiss", "hide", "skip")
 """The kinds of events that speak against an item, where nobody says otherwise."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as devices accept it: control characters, which could steer a terminal, become spaces."""
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split()) if CONTROL_CHARACTERS.search(text) else text
 
 
 def activity_level(liked: int) -> int:

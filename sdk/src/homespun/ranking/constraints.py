@@ -1,4 +1,4 @@
-"""What the controls keep out of a list. Constraints change no score; they are reported beside it."""
+"""What controls, and what cannot be had, keep out of a list. Constraints change no score; they are reported beside it."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -12,13 +12,13 @@ class Bar(NamedTuple):
     """Why an item is kept out of lists.
 
     Attributes:
-        control: The control that does it.
+        control: The control that does it; ``unavailable`` if the application says that the item cannot be had.
         tag: The hidden tag; None for the others.
         shown: How often the item was shown, for a frequency cap; None for the others.
         days: In how many days, for a frequency cap; None for the others.
     """
 
-    control: Literal["hide_item", "hide_tag", "frequency_cap"]
+    control: Literal["hide_item", "hide_tag", "frequency_cap", "unavailable"]
     tag: str | None = None
     shown: int | None = None
     days: int | None = None
@@ -43,7 +43,9 @@ def capped_items(bundle: Bundle, steering: Steering, shown: Mapping[str, int] | 
     return {item: times for item, times in sorted(shown.items()) if times >= cap.times and item in bundle}
 
 
-def bars_of(bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, int]) -> tuple[Bar, ...]:
+def bars_of(
+    bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, int], now: float
+) -> tuple[Bar, ...]:
     """Return everything that keeps an item of the bundle out of lists.
 
     Args:
@@ -51,6 +53,7 @@ def bars_of(bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, 
         steering: What the person set.
         item: The item.
         capped: What ``capped_items`` returns.
+        now: Time of the request, seconds since 1970.
     """
     found = [Bar("hide_item")] if item in steering.hidden_items else []
     if steering.hidden_tags:
@@ -58,4 +61,6 @@ def bars_of(bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, 
         found += [Bar("hide_tag", tag=tag) for tag in tags if tag in steering.hidden_tags]
     if item in capped and steering.frequency_cap:
         found.append(Bar("frequency_cap", shown=capped[item], days=steering.frequency_cap.days))
+    if bundle.position(item) in bundle.unavailable(now):
+        found.append(Bar("unavailable"))
     return tuple(found)

@@ -100,7 +100,7 @@ def decide(
     left_out = excluded.union(seen)
     capped = tuple(item for item in basis.capped if item not in left_out)
     barred = left_out.union(basis.steering.hidden_items, capped)
-    ranked, places, reserved = _ranked(basis, barred, length)
+    ranked, places, reserved = _ranked(basis, _limits(basis, barred, now), length)
     return _decision(basis, now, ranked, capped=capped, places=places, reserved=reserved)
 
 
@@ -125,7 +125,7 @@ def decide_one(
     scored = bundle.scorer.score(basis.history, position)
     if basis.terms:
         scored = replace(scored, scores=scored.scores + tag_parts(bundle, basis.terms, position).sum(axis=0))
-    return _decision(basis, now, scored, bars=bars_of(bundle, basis.steering, item, basis.capped))
+    return _decision(basis, now, scored, bars=bars_of(bundle, basis.steering, item, basis.capped, now))
 
 
 @dataclass(frozen=True)
@@ -184,13 +184,11 @@ def _basis(
     )
 
 
-def _ranked(basis: _Basis, left_out: Iterable[str], length: int) -> tuple[Pool, Positions | None, frozenset[int]]:
+def _ranked(basis: _Basis, limits: Limits, length: int) -> tuple[Pool, Positions | None, frozenset[int]]:
     """Return the list; each item's place by score alone, if some were moved; and the places given to new items."""
     bundle, diversity = basis.bundle, basis.steering.diversity
     new_items = bundle.manifest.new_items
-    pool = best_items(
-        bundle.scorer.query(basis.history), pool_size(length) if diversity else length, _limits(basis, left_out)
-    )
+    pool = best_items(bundle.scorer.query(basis.history), pool_size(length) if diversity else length, limits)
     usual = np.arange(pool.positions.size, dtype=np.int64)
     if diversity:
         usual = spread_out(bundle, pool, length, diversity, basis.history.level)
@@ -204,11 +202,12 @@ def _ranked(basis: _Basis, left_out: Iterable[str], length: int) -> tuple[Pool, 
     return pool.take(places), places if moved else None, reserved if moved else frozenset()
 
 
-def _limits(basis: _Basis, left_out: Iterable[str]) -> Limits:
-    bundle, tags = basis.bundle, basis.steering.hidden_tags
+def _limits(basis: _Basis, left_out: Iterable[str], now: float) -> Limits:
+    bundle, tags, unavailable = basis.bundle, basis.steering.hidden_tags, basis.bundle.unavailable(now)
     barred: Truths | None = None
-    if tags:
-        barred = np.zeros(bundle.manifest.items, np.bool_)
+    if tags or unavailable.size:
+        barred = np.zeros(bundle.size, np.bool_)
+        barred[unavailable] = True
         for tag in tags:
             barred[bundle.tagged(tag)] = True
     local = local_terms(bundle, basis.terms) if basis.terms else None

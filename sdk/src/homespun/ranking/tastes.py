@@ -70,8 +70,8 @@ def interest_terms(bundle: Bundle, likes: Positions, history: History, steering:
 
 
 def local_terms(bundle: Bundle, terms: Mapping[str, float]) -> Reals:
-    """Return what the terms add to every item of the bundle; float64 [N]."""
-    added = np.zeros(bundle.manifest.items)
+    """Return what the terms add to every item of the bundle; float64 [N + L]."""
+    added = np.zeros(bundle.size)
     for tag, term in terms.items():
         added[bundle.tagged(tag)] += term
     return added

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from homespun.errors import MisuseError
 from homespun_server.accounts import Account
+from homespun_server.cli.model_options import add_model_options, validation_of, with_model_options
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
@@ -27,6 +28,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
         dimensions=options.dimensions,
         kinds=None if options.kinds is None else tuple(options.kinds),
     )
+    settings = with_model_options(settings, options)
     if options.interactions is None:
         _fit_content(options, settings, console)
         return
@@ -41,6 +43,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
             metrics_epsilon=options.metrics_epsilon,
             account=_account(options),
             options=settings,
+            validation=validation_of(options),
             interaction_columns=interaction_columns(options),
             item_columns=item_columns(options),
             skip_bad_rows=options.skip_bad_rows,
@@ -121,4 +124,5 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="of the model: its largest rank (64)"
     )
+    add_model_options(command)
     add_table_options(command)

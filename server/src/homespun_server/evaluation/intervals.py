@@ -76,6 +76,27 @@ def clustered(values: Reals, users: Integers) -> list[Interval | None]:
     ]
 
 
+def ratio(own: Reals, other: Reals, users: Integers) -> Interval | None:
+    """Return the ratio of two means over the same cases, with a paired interval over users.
+
+    Args:
+        own: float64 [cases], what the ratio is of.
+        other: float64 [cases], what it is to.
+        users: int64 [cases], the user of each case, numbered in any way.
+
+    Returns:
+        None where the other mean is 0: no ratio to it means anything.
+    """
+    if not other.any():
+        return None
+    totals = _by_user(np.column_stack([own, other]), users)
+    resampled = np.concatenate([drawn @ totals for drawn in _drawn(totals.shape[0])])
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw can miss everybody who has a figure
+        ratios = resampled[:, 0] / resampled[:, 1]
+    low, high = np.quantile(ratios[np.isfinite(ratios)], [0.025, 0.975])
+    return Interval(float(own.sum() / other.sum()), float(low), float(high))
+
+
 def _by_user(values: Reals, users: Integers) -> Reals:
     _, rows = np.unique(users, return_inverse=True)
     totals = np.zeros((int(rows.max(initial=-1)) + 1, values.shape[1]))

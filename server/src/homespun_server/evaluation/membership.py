@@ -7,15 +7,17 @@ for the operator alone.
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from homespun.errors import MisuseError
 from homespun.model.bundle import Bundle
-from homespun.model.scoring import History
+from homespun.model.scoring import Crossings
 from homespun_server.privacy.audit.membership import Attack, Tables, attack
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.likes import HeldOutUser, Likes
@@ -76,17 +78,28 @@ def _others(users: Iterable[HeldOutUser], place: dict[str, int]) -> Iterator[Int
 
 def _tables(bundle: Bundle) -> Tables:
     """Return the tables of the components that are made from people; words and tags of items tell of nobody."""
-    components = bundle.manifest.components
-    about_people = [number for number, component in enumerate(components) if component.name != "content"]
-    if not about_people:
+    components = [part for part in bundle.layout.parts if part.name != "content"]
+    if not components:
         raise MisuseError(
             "this bundle is made from the catalogue alone: nobody is in it, so there is nothing to infer."
         )
-    rows = np.arange(bundle.manifest.items)
-    everything = History((), rows, np.ones((len(components), rows.size)))
-    pool = bundle.scorer.score(everything, rows)
-    return Tables(
-        np.hstack([pool.encoder[number].astype(np.float64) for number in about_people]),
-        np.hstack([pool.decoder[number].astype(np.float64) for number in about_people]),
-        pool.bias.astype(np.float64),
+    everything = np.arange(bundle.manifest.items)
+    # A history of all items, which looks up every row of every table.
+    history = replace(
+        bundle.history(()), positions=everything, weights=np.ones((len(bundle.layout.parts), everything.size))
     )
+    pool = bundle.scorer.score(history, everything)
+    low_rank = dict.fromkeys(part.low_rank for part in components if part.low_rank is not None)
+    sparse = dict.fromkeys(part.sparse for part in components if part.sparse is not None)
+    nothing = np.zeros((everything.size, 0))
+    return Tables(
+        np.hstack([nothing, *(pool.encoder[table] for table in low_rank)]),
+        np.hstack([nothing, *(pool.decoder[table] for table in low_rank)]),
+        # Popularity, if that is known: it is the first of what is the same for everybody.
+        pool.priors[:, 0].astype(np.float64),
+        tuple(_entries(pool.crossings[table], everything.size) for table in sparse),
+    )
+
+
+def _entries(crossings: Crossings, items: int) -> csr_matrix:
+    return csr_matrix((crossings.values, (crossings.rows, crossings.places)), shape=(items, items))

@@ -205,6 +205,7 @@ class GlobalTemporal:
         train_share: Share of the events that have a time, in (0, 1).
         repeats: Whether items that the person has seen may be recommended, and predicted.
         max_cases_per_user: Most cases of one user, by a published hash; None: all.
+        first_only: Whether only a user's first case counts; then ``max_cases_per_user`` is None.
         liked: Which events speak for an item.
         max_users: Most users to test, by a published hash; None: all.
     """
@@ -213,6 +214,7 @@ class GlobalTemporal:
     train_share: float = DEFAULT_TRAIN_SHARE
     repeats: bool = False
     max_cases_per_user: int | None = None
+    first_only: bool = False
     liked: Liked = Liked()
     max_users: int | None = None
     name = TEMPORAL
@@ -226,6 +228,8 @@ class GlobalTemporal:
             raise MisuseError(f"train_share is {self.train_share}; it must lie in (0, 1).")
         if self.max_cases_per_user is not None and self.max_cases_per_user < 1:
             raise MisuseError(f"max_cases_per_user is {self.max_cases_per_user}; use 1 or more, or None for all.")
+        if self.first_only and self.max_cases_per_user is not None:
+            raise MisuseError("first_only is one case a user already; leave max_cases_per_user out.")
 
     @property
     def by_others(self) -> tuple[str, ...]:
@@ -244,7 +248,8 @@ class GlobalTemporal:
         parameters: Parameters = {
             "since": self.begin,
             "repeats": self.repeats,
-            "most_cases": self.max_cases_per_user,
+            "most_cases": 1 if self.first_only else self.max_cases_per_user,
+            "first_only": self.first_only,
             **self.liked.parameters,
         }
         return TEMPORAL_QUERY, {**parameters, "max_users": _limit(self.max_users)}
@@ -271,6 +276,7 @@ class GlobalTemporal:
         """Return what is done, for reports."""
         begin = f"after {_share(self.train_share)} of the events" if self.begin is None else _when(self.begin)
         cases = "" if self.max_cases_per_user is None else f" At most {self.max_cases_per_user} cases a user."
+        cases = " Only each user's first case counts." if self.first_only else cases
         return (
             f"Global temporal split: the test begins at {begin}; events before train, and each event from then on is "
             "predicted from everything that its person did before it, in the time of the test too, at the time and in "

@@ -139,7 +139,8 @@ counted AS (
     SELECT
         *,
         row_number() OVER (
-            PARTITION BY user, later AND why IS NULL ORDER BY sha256('{_CASE}:' || user || ':' || place)
+            PARTITION BY user, later AND why IS NULL
+            ORDER BY CASE WHEN $first_only THEN place END, sha256('{_CASE}:' || user || ':' || place)
         ) AS number
     FROM judged
 )

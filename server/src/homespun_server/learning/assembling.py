@@ -1,5 +1,6 @@
 """From terms to a model: compressed to the bytes that it may have, scaled, and weighed by a blend."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from homespun_server.learning.terms import Terms
 from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, Blend, context_term
 from homespun_server.training.cold import placed
 from homespun_server.training.compression import Compressed, Compressor, Uncompressed
-from homespun_server.training.model import Component, Model, Repeats
+from homespun_server.training.model import Component, ComponentName, Model, Repeats
 from homespun_server.training.scaling import (
     scaled_low_rank,
     scaled_rows,
@@ -20,7 +21,7 @@ from homespun_server.training.scaling import (
     spread_of_transitions,
 )
 from homespun_server.training.scorers import Scorer
-from homespun_server.training.size_points import SizePoint, choose
+from homespun_server.training.size_points import Measured, SizePoint, best, choose
 from homespun_server.training.sizes import low_rank_bytes
 from homespun_server.training.tables import LowRank, SparseRows
 
@@ -36,6 +37,16 @@ class Tables:
     transitions: SparseRows | None
     content: LowRank | None
 
+    @property
+    def components(self) -> tuple[tuple[ComponentName, LowRank | None, SparseRows | None], ...]:
+        """Which components there could be, and the tables that each has."""
+        return (
+            ("collaborative", self.low_rank, self.residual),
+            ("sequential", None, self.transitions),
+            ("session", None, self.transitions),
+            ("content", self.content, None),
+        )
+
 
 class Assembly:
     """Assembles models of any size and blend from the same terms."""
@@ -46,11 +57,11 @@ class Assembly:
         Args:
             terms: The terms.
             options: What a fit may vary.
-            scorer: Which of the terms' similarities; None: the default.
+            scorer: Which of the terms' similarities; None, or where it is missing: the default.
         """
         self._terms, self._options = terms, options
-        similarities = terms.similarities
-        self._pairs = similarities.get(scorer or next(iter(similarities)), None) if similarities else None
+        default = next(iter(terms.similarities.values()), None)
+        self._pairs = default if scorer is None else terms.similarities.get(scorer, default)
         transitions = {} if terms.transitions is None else {TRANSITIONS: terms.transitions}
         self._compressor = Compressor(Uncompressed(terms.size, self._pairs, transitions))
 
@@ -68,13 +79,27 @@ class Assembly:
         content = 0 if terms.content is None else low_rank_bytes(terms.size, terms.content.shape[1])
         return content + 4 * terms.size * len(terms.priors) + rows * (terms.size + 4) + GRAPH_BYTES
 
-    def chosen(self) -> SizePoint | None:
-        """Return the largest size that the options allow; None where there is nothing to compress.
+    @property
+    def budget(self) -> int:
+        """Bytes that the options leave to what is compressed."""
+        return self._options.model_bytes - self.other_bytes
+
+    def chosen(self, curve: Sequence[Measured] = ()) -> SizePoint | None:
+        """Return the size to take; None where there is nothing to compress.
+
+        Args:
+            curve: How good each size is, if that was measured, also on other data; else the largest one is taken.
 
         Raises:
             TrainingError: If none is small enough.
         """
-        return choose(self.points, self._options.model_bytes - self.other_bytes) if self.points else None
+        points = self.points
+        if not points:
+            return None
+        if len(curve) == len(points):
+            measured = [Measured(point, each.quality) for point, each in zip(points, curve, strict=True)]
+            return best(measured, self.budget).point
+        return choose(points, self.budget)
 
     def tables(self, point: SizePoint | None) -> Tables:
         """Return the tables at a size."""
@@ -98,12 +123,7 @@ class Assembly:
         terms, options = self._terms, self._options
         components = tuple(
             Component(name, low_rank, sparse, blend.kernel(name), blend.weight(name))
-            for name, low_rank, sparse in (
-                ("collaborative", tables.low_rank, tables.residual),
-                ("sequential", None, tables.transitions),
-                ("session", None, tables.transitions),
-                ("content", tables.content, None),
-            )
+            for name, low_rank, sparse in tables.components
             if not (low_rank is None and sparse is None)
         )
         if not components:
@@ -118,6 +138,7 @@ class Assembly:
             archetypes=None if terms.archetypes is None else terms.archetypes.weighted(blend.weight(ARCHETYPES)),
             repeats=repeats,
             new_items_every=options.new_items_every if terms.learned < terms.size else 0,
+            words=None if tables.content is None else terms.words,
         )
 
     def _with_cold_items(self, table: LowRank) -> LowRank:
@@ -125,7 +146,8 @@ class Assembly:
         if terms.content is None or terms.learned == terms.size:
             return table
         learned = slice(0, terms.learned)
-        own = LowRank(table.name, table.vectors[learned], table.encoder[learned], table.decoder[learned], table.spectrum)
+        encoder, decoder = table.encoder[learned], table.decoder[learned]
+        own = LowRank(table.name, table.vectors[learned], encoder, decoder, table.spectrum)
         return placed(own, terms.content)
 
     @cached_property
@@ -146,5 +168,3 @@ def _content(vectors: np.ndarray[tuple[int, int], np.dtype[np.float64]], learned
     size, dimensions = vectors.shape
     table = LowRank("content", vectors, np.ones(size), np.ones(size), np.ones(dimensions))
     return scaled_low_rank(table, 1 / spread_of_content(vectors, learned))
-
-

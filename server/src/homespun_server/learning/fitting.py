@@ -18,10 +18,10 @@ from homespun_server.learning.writing import write
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive, non_private
 from homespun_server.statistics.raw import Raw
-from homespun_server.training.blend import STANDARD_BLEND, Blend
+from homespun_server.training.blend import STANDARD_BLEND, UNORDERED_BLEND, Blend
 from homespun_server.training.model import Model
 from homespun_server.training.scorers import Scorer
-from homespun_server.training.size_points import SizePoint
+from homespun_server.training.size_points import Measured, SizePoint
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Learned:
 
 @dataclass(frozen=True)
 class Weighing:
-    """How terms are weighed, and pairs scored; None: the default."""
+    """How terms are weighed, pairs scored (None: the default), and how good each size is, if that was measured."""
 
     blend: Blend
     scorer: Scorer | None
+    curve: tuple[Measured, ...] = ()
 
 
 def learn(
@@ -85,7 +86,7 @@ def learn(
     tuned = None if validation is None else Raw(tune(data.interactions, options, validation, observer, now))
     # Again after validation, which uses the database for a split of its own.
     data = data if tuned is None else FitData(data.interactions, options, budget)
-    weighing = _weighing(options, tuned)
+    weighing = _weighing(options, tuned, ordered=data.timed and options.wants("sequential"))
     scorer = weighing.value.scorer
     trained = train(data, options, budget, observer, now, () if scorer is None else (scorer,))
     return assembled(trained.terms, trained.released, weighing, options, tuned)
@@ -126,17 +127,16 @@ def make_bundle(
     return learned, write(learned.model, data, folder, budget=budget, options=options, now=now)
 
 
-def _weighing(options: FitOptions, tuned: Raw[Tuned] | None) -> Sourced[Weighing]:
+def _weighing(options: FitOptions, tuned: Raw[Tuned] | None, *, ordered: bool) -> Sourced[Weighing]:
     if tuned is not None:
         found = tuned.for_the_operator()
-        return non_private(Raw(Weighing(found.blend, found.scorer)), "the blend that validation learned")
-    stated = options.stated(options.scorer)
-    return derive(lambda scorer: Weighing(options.blend or STANDARD_BLEND, scorer), stated)
+        chosen = Raw(Weighing(found.blend, found.scorer, found.curve))
+        return non_private(chosen, "the blend and the size that validation chose")
+    stated, standard = options.stated(options.scorer), STANDARD_BLEND if ordered else UNORDERED_BLEND
+    return derive(lambda scorer: Weighing(options.blend or standard, scorer), stated)
 
 
 def _model(terms: Terms, weighing: Weighing, options: FitOptions) -> tuple[Model, SizePoint | None]:
     assembly = Assembly(terms, options, weighing.scorer)
-    point = assembly.chosen()
+    point = assembly.chosen(weighing.curve)
     return assembly.model(assembly.tables(point), weighing.blend), point
-
-

@@ -94,7 +94,7 @@ class FitOptions:
     def _check_parts(self) -> None:
         unknown = set(self.parts or ()).difference(PARTS)
         if unknown:
-            raise MisuseError(f"{sorted(unknown)[0]!r} is no part of a model; choose from {', '.join(PARTS)}.")
+            raise MisuseError(f"{min(unknown)!r} is no part of a model; choose from {', '.join(PARTS)}.")
         if self.parts is not None and not {"collaborative", "sequential", "content"}.intersection(self.parts):
             raise MisuseError("a model needs a part that scores by the history: collaborative, sequential or content.")
         if min(self.max_sequence_items or 2, self.max_events) < 2 or self.content_dimensions < 1:  # noqa: PLR2004

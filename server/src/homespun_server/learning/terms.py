@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from homespun.protocol.content import ContentEncoder
 from homespun_server.errors import TrainingError
 from homespun_server.learning.options import FitOptions, Part
 from homespun_server.learning.releasing import Released
@@ -21,6 +22,7 @@ from homespun_server.training.archetypes import LearnedArchetypes, train_archety
 from homespun_server.training.blend import POPULARITY
 from homespun_server.training.collaborative import Hints, Trained, train_collaborative
 from homespun_server.training.content import Content, train_content
+from homespun_server.training.content_encoder import most_useful
 from homespun_server.training.content_prior import Features, features_of
 from homespun_server.training.context import LearnedContext, train_context
 from homespun_server.training.item_prior import ItemPrior
@@ -50,6 +52,7 @@ class Terms:
         directions: How many patterns of taste stood out from the noise.
         transitions: [N, N]; None without.
         content: float64 [N, c], unit rows; None without.
+        words: By which content vectors of other items are made; None without.
         priors: The terms that depend on the item alone, popularity first, each with a deviation of 1.
         contexts: Circumstances.
         archetypes: Tastes; None without.
@@ -62,6 +65,7 @@ class Terms:
     directions: int
     transitions: csr_matrix | None
     content: Floats | None
+    words: ContentEncoder | None
     priors: tuple[ItemPrior, ...]
     contexts: tuple[LearnedContext, ...] = ()
     archetypes: LearnedArchetypes | None = None
@@ -79,7 +83,8 @@ class _Trainer:
     def __init__(self, released: Released, items: Sourced[Items], options: FitOptions) -> None:
         self.released, self.items, self.options = released, items, options
         self.reasons: list[str] = []
-        self.content = self.tried(lambda: derive(_content, items, options.stated(options.content_dimensions)), "content")
+        rank = options.stated(options.content_dimensions)
+        self.content = self.tried(lambda: derive(_content, items, rank), "content")
         known = fixed(self.content is not None)
         self.chosen = derive(lambda universe: universe.items, released.universe)
         self.everything = derive(_items, self.chosen, items, known)
@@ -103,12 +108,12 @@ class _Trainer:
         if pairs is None:
             return []
         features = features_of(self.items, self.chosen)
+        people, dimensions = self.options.stated(self.options.users), self.options.stated(self.options.dimensions)
         found: list[Sourced[Trained]] = []
         for scorer in (self.options.scorer, *scorers):
             if scorer in {trained.value.scorer for trained in found}:
                 continue
-            hints = derive(_hints, features, self.options.stated(self.options.users), self.options.stated(scorer))
-            dimensions = self.options.stated(self.options.dimensions)
+            hints = derive(_hints, features, people, self.options.stated(scorer))
             trained = self.tried(
                 lambda hints=hints: train_collaborative(pairs, self.released.universe, dimensions, hints),  # type: ignore[misc]
                 "collaborative",
@@ -224,6 +229,7 @@ def _terms(
         directions=collaborative[0].directions if collaborative else 0,
         transitions=transitions,
         content=None if content is None else content.vectors[items],
+        words=None if content is None else most_useful(content.encoder),
         priors=priors,
         contexts=contexts,
         archetypes=archetypes,

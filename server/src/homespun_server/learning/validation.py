@@ -8,9 +8,10 @@ part in it.
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,16 +136,17 @@ def _tuned(
     terms: Terms, questions: Questions, options: FitOptions, validation: Validation, observer: Observer
 ) -> Tuned:
     best: Tuned | None = None
-    for scorer in list(terms.similarities) or [None]:
+    scorers: list[Scorer | None] = [*terms.similarities]
+    for scorer in scorers or [None]:
         assembly = Assembly(terms, options, scorer)
         model = assembly.model(assembly.tables(assembly.chosen()), Blend())
         step = "learn the blend" if scorer is None else f"learn the blend, pairs scored by {scorer}"
-        learned = learn_blend(model, questions, validation.depth, lambda done, total, step=step: observer(step, done, total))
+        learned = learn_blend(model, questions, validation.depth, partial(observer, step))
         if best is None or learned.after > best.learned:
             best = Tuned(learned.blend, scorer, questions.count, learned.before, learned.after, ())
     if best is None:
         raise LookupError("no similarity")
-    return best._replace(curve=_curve(terms, questions, replace(options, blend=best.blend), best, validation.depth, observer))
+    return best._replace(curve=_curve(terms, questions, options, best, validation.depth, observer))
 
 
 def _curve(

@@ -12,12 +12,12 @@ from typing import TypeVar
 import msgspec
 
 from homespun.protocol import bundle
-from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule, Manifest
+from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule, Manifest, one_line
 from homespun_server.errors import OutputError
 from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, markdown
-from homespun_server.publishing.catalogue import one_line, write_catalogue
+from homespun_server.publishing.catalogue import write_catalogue
 from homespun_server.publishing.figures import Figure, Quality
 from homespun_server.publishing.limitations import limitations
 from homespun_server.publishing.onnx_export import write_model
@@ -139,9 +139,9 @@ def check_replaceable(folder: Path) -> None:
 
 def _write_files(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
     layout = write_model(model.value, folder)
-    write_catalogue(items.value, model.value.items, folder / bundle.CATALOGUE)
+    words = write_catalogue(items.value, model.value.items, model.value.words, folder / bundle.CATALOGUE)
     found = parts(model.value, layout.sparse)
-    card = _card(model, items, description, found)
+    card = _card(model, items, description, found, words)
     (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
     manifest = Manifest(
@@ -164,7 +164,7 @@ def _write_files(model: Sourced[Model], items: Sourced[Items], description: Desc
     return manifest
 
 
-def _card(model: Sourced[Model], items: Sourced[Items], description: Description, found: Parts) -> Card:
+def _card(model: Sourced[Model], items: Sourced[Items], description: Description, found: Parts, words: int) -> Card:
     # What all of it was derived from decides what is said of it; nobody can say otherwise.
     sources = {"model": model, "catalogue": items, **description.stated}
     everything = together(*sources.values())
@@ -175,6 +175,7 @@ def _card(model: Sourced[Model], items: Sourced[Items], description: Description
         name=one_line(description.name),
         created=_timestamp(description.created),
         model=found,
+        words=words,
         history=_history(description),
         privacy=privacy,
         statistics=declarations(everything.releases),
@@ -182,7 +183,7 @@ def _card(model: Sourced[Model], items: Sourced[Items], description: Description
         people=_value(description.people),
         quality=quality,
         sources={name: sourced.origin for name, sourced in sources.items()},
-        limitations=limitations(privacy, found, quality),
+        limitations=limitations(privacy, found, quality, words),
     )
 
 

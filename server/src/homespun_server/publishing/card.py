@@ -52,6 +52,7 @@ class Card(msgspec.Struct, frozen=True):
         name: The bundle's name.
         created: ISO 8601 date and time, UTC.
         model: Items that can be recommended, and the score's additive parts.
+        words: How many words devices know, to score items that an application adds.
         history: How a history becomes the model's input.
         privacy: The privacy statement.
         statistics: The statistics used.
@@ -66,6 +67,7 @@ class Card(msgspec.Struct, frozen=True):
     name: str
     created: str
     model: Parts
+    words: int
     history: HistoryRule
     privacy: PrivacyStatement
     statistics: tuple[Declared, ...]
@@ -99,7 +101,7 @@ def _declared(release: Release) -> Declared:
 
 def markdown(card: Card) -> str:
     """Render a card for people."""
-    sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}"]
+    sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}{_words(card.words)}"]
     sections += ["## Privacy", card.privacy.statement]
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
@@ -117,6 +119,10 @@ def markdown(card: Card) -> str:
 def _items(model: Parts) -> str:
     new = model.items - model.new_items.first
     return f"{model.items:,} items can be recommended{f', {new:,} of them known by their content only' if new else ''}."
+
+
+def _words(words: int) -> str:
+    return f" Devices know {words:,} words, by which they score items that an application adds." if words else ""
 
 
 def _facts(card: Card) -> Iterator[str]:

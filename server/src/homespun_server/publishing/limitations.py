@@ -7,13 +7,22 @@ from homespun_server.publishing.figures import Quality
 from homespun_server.publishing.parts import Parts
 
 
-def limitations(privacy: PrivacyStatement, model: Parts, quality: Quality | None) -> tuple[str, ...]:
-    """Return what must be said against the model."""
-    return (*_of_items(model), *_of_terms(model), *_of_figures(privacy, quality))
+def limitations(
+    privacy: PrivacyStatement, model: Parts, quality: Quality | None, words: int = 0
+) -> tuple[str, ...]:
+    """Return what must be said against the model, of whose words devices know so many."""
+    return (*_of_items(model, words), *_of_terms(model), *_of_figures(privacy, quality))
 
 
-def _of_items(model: Parts) -> Iterator[str]:
-    yield "Items that are not in the bundle are never recommended, and a history with them alone counts as empty."
+def _of_items(model: Parts, words: int) -> Iterator[str]:
+    alone = "and a history with them alone counts as empty."
+    if words:
+        yield (
+            "Items that are not in the bundle are recommended only if the application adds them on the device, by what "
+            f"the {words:,} words say of them that devices know. Others never are, {alone}"
+        )
+    else:
+        yield f"Items that are not in the bundle are never recommended, {alone}"
     learned = model.new_items.first
     if not learned:
         yield "Nothing was learned from people: similar means similar words and tags."

@@ -23,11 +23,11 @@ from homespun_server.training.collaborative import POPULARITY_POWER
 from homespun_server.training.content_prior import explained
 from homespun_server.training.context import odds_of_rows
 from homespun_server.training.denoising import denoised, symmetric
+from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.model import Archetypes, Weights
 from homespun_server.training.placement import Placement
 from homespun_server.training.popularity import Universe
 from homespun_server.training.ratios import log_ratios
-from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.tables import Floats
 
 STEPS = 256

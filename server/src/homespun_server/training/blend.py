@@ -101,3 +101,6 @@ STANDARD_BLEND = Blend(
     kernels={"collaborative": RECENT, "sequential": FAST, "session": SESSION},
 )
 """Where nobody says otherwise; fixed a priori on public data."""
+
+UNORDERED_BLEND = replace(STANDARD_BLEND, kernels={})
+"""The same for models that do not use the order: every item of the history counts alike."""

@@ -21,7 +21,7 @@ KERNEL_WIDTH = 0.5
 """Of 1 − cosine, the distance over which the kernel falls to 1/e."""
 
 MOST_EXAMPLES = 1500
-"""Learned items, the first and so the most popular ones, that the regression is fitted to: whose taste is known best."""
+"""Learned items that the regression is fitted to: the first, so the most popular ones, whose taste is known best."""
 
 REGULARISATIONS: tuple[float, ...] = tuple(10.0 ** (step / 2) for step in range(-6, 7))
 """What is tried, from .001 to 1000."""

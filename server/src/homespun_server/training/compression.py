@@ -39,14 +39,31 @@ class Step(NamedTuple):
 LADDER = (
     Step(8, 4, 16),
     Step(16, 8, 32),
-    Step(32, 16, 48),
-    Step(32, 32, 96),
-    Step(64, 32, 128),
-    Step(64, 64, 192),
-    Step(96, 96, 256),
+    Step(16, 8, 64),
+    Step(32, 8, 64),
+    Step(32, 16, 96),
+    Step(32, 16, 128),
+    Step(64, 16, 128),
+    Step(64, 32, 192),
+    Step(64, 32, 256),
+    Step(96, 64, 320),
     Step(128, 128, 512),
 )
-"""Sizes that are worth trying, from small to large: neither rank nor entries alone."""
+"""Sizes that are worth trying, from small to large, where there are transitions: neither rank nor entries alone."""
+
+PAIRS_LADDER = (
+    Step(8, 4, 0),
+    Step(16, 8, 0),
+    Step(32, 8, 0),
+    Step(48, 16, 0),
+    Step(64, 16, 0),
+    Step(64, 32, 0),
+    Step(64, 64, 0),
+    Step(96, 64, 0),
+    Step(128, 96, 0),
+    Step(128, 192, 0),
+)
+"""The same where there are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +98,18 @@ class Compressor:
         ladder: What ``points`` tries.
     """
 
-    def __init__(self, tables: Uncompressed, ladder: tuple[Step, ...] = LADDER) -> None:
-        """Prepare the tables; ``ladder`` bounds the rank."""
+    def __init__(self, tables: Uncompressed, ladder: tuple[Step, ...] | None = None) -> None:
+        """Prepare the tables; ``ladder`` bounds the rank (None: one of the standard ones)."""
         self.tables = tables
-        self.ladder = ladder
+        self.ladder = ladder or (LADDER if tables.transitions else PAIRS_LADDER)
         self._factors: LowRank | None = None
         self._residuals: dict[int, tuple[int, csr_matrix]] = {}
         if tables.pairs is not None:
-            self._factors = factored(tables.pairs, LOW_RANK, max(step.rank for step in ladder))
+            self._factors = factored(tables.pairs, LOW_RANK, max(step.rank for step in self.ladder))
 
     def points(self, bits: Bits = 4) -> tuple[SizePoint, ...]:
-        """Return the ladder's sizes for these tables, from small to large, each once."""
-        found = {self.at(step, bits) for step in self.ladder}
-        return tuple(sorted(found, key=lambda point: (point.bytes, point)))
+        """Return the ladder's sizes for these tables, in its order, each once."""
+        return tuple(dict.fromkeys(self.at(step, bits) for step in self.ladder))
 
     def at(self, step: Step, bits: Bits) -> SizePoint:
         """Return what a step of the ladder comes to: no table has more than there is."""

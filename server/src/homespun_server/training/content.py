@@ -10,11 +10,12 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 from sklearn.utils.extmath import randomized_svd
 
+from homespun.protocol.content import ContentEncoder, normalised
 from homespun_server.errors import TrainingError
 from homespun_server.privacy.provenance import Sourced, derive, non_private, public
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.raw import Raw
-from homespun_server.training.content_encoder import ContentEncoder, normalised
+from homespun_server.training.content_encoder import PUBLISHED_WORDS, encoder_of, most_useful
 from homespun_server.training.content_fields import Vocabulary, vocabularies
 from homespun_server.training.model import LEVELS, STEADY, Component, Model, Prior
 from homespun_server.training.tables import Floats, LowRank
@@ -66,12 +67,18 @@ def train_content(items: Items, dimensions: int, max_words: int = MAX_WORDS) -> 
         )
     _, _, words = randomized_svd(features, rank, n_iter=_ITERATIONS, random_state=_SEED)
     vectors = np.ascontiguousarray(words.T)
-    return Content(normalised(features @ vectors), ContentEncoder.of(found, vectors))
+    return Content(normalised(features @ vectors), encoder_of(found, vectors))
 
 
-def content_model(items: Sourced[Items], dimensions: Sourced[int]) -> Sourced[Model]:
-    """Return a model of the content component alone; without a history it knows no order."""
-    return derive(_model, items, dimensions)
+def content_model(items: Sourced[Items], dimensions: Sourced[int], max_words: int = PUBLISHED_WORDS) -> Sourced[Model]:
+    """Return a model of the content component alone; without a history it knows no order.
+
+    Args:
+        items: The catalogue.
+        dimensions: Largest rank.
+        max_words: Most words that devices get.
+    """
+    return derive(lambda listed, rank: _model(listed, rank, max_words), items, dimensions)
 
 
 def catalogue(items: Items) -> Sourced[Items]:
@@ -81,10 +88,12 @@ def catalogue(items: Items) -> Sourced[Items]:
     return public(items, "the catalogue")
 
 
-def _model(items: Items, dimensions: int) -> Model:
+def _model(items: Items, dimensions: int, max_words: int) -> Model:
     count, steady = len(items), (1.0,) * LEVELS
-    component = Component("content", train_content(items, dimensions).table(), None, STEADY, steady)
-    return Model(np.arange(count), 0, (component,), (Prior("popularity", np.zeros(count), steady),))
+    content = train_content(items, dimensions)
+    component = Component("content", content.table(), None, STEADY, steady)
+    prior = Prior("popularity", np.zeros(count), steady)
+    return Model(np.arange(count), 0, (component,), (prior,), words=most_useful(content.encoder, max_words))
 
 
 def _joined(found: tuple[Vocabulary, ...]) -> csr_matrix:

@@ -1,66 +1,22 @@
 """What a catalogue's fields say of an item, as tokens, and how tokens are weighed: TF-IDF, one block a field.
 
-Title and text are cut into words, tags are tokens as they are, a text attribute is one token, and a number is the bin
-that it falls into: bins hold equally many items each, on two grids of which one is shifted by half a bin, so that
-numbers on two sides of an edge still share one of two tokens.
-
-Every field is a unit vector times its weight, whatever its length.
+Tokens are the words of ``homespun.protocol.content``. The bins of a number hold equally many items each, on two grids
+of which one is shifted by half a bin, so that numbers on two sides of an edge still share one of two tokens.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from homespun.protocol.content import Field, Value, interval
 from homespun_server.statistics.items import Items
 from homespun_server.training.tables import Floats
 
-FIELD_WEIGHTS: Mapping[str, float] = {"title": 0.5, "tags": 1.0, "text": 1.0, "category": 1.0, "number": 0.5}
-"""How much a field's cosine counts; titles less, because their words say little, and numbers, being coarse."""
-
 BINS = 10
 """Bins of a number on each grid, if so many items differ."""
-
-Kind = Literal["title", "tags", "text", "category", "number"]
-Value = str | float | Sequence[str] | None
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a catalogue and how its values become tokens.
-
-    Attributes:
-        kind: What it is.
-        name: The attribute's name; else the kind.
-        grids: Inner edges of the bins on each grid, ascending, for a number.
-    """
-
-    kind: Kind
-    name: str
-    grids: tuple[tuple[float, ...], ...] = ()
-
-    @property
-    def weight(self) -> float:
-        """How much its cosine counts."""
-        return FIELD_WEIGHTS[self.kind]
-
-    def tokens(self, value: Value) -> list[str]:
-        """Return a value's tokens; none if there is no value."""
-        match self.kind:
-            case "title" | "text":
-                return words(value) if isinstance(value, str) else []
-            case "tags":
-                return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-            case "category":
-                return [value.casefold()] if isinstance(value, str) and value else []
-            case "number":
-                return self._bins(value) if isinstance(value, int | float) else []
-
-    def _bins(self, value: float) -> list[str]:
-        return [f"{grid}:{np.searchsorted(edges, value, side='right')}" for grid, edges in enumerate(self.grids)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +36,6 @@ class Vocabulary:
     features: csr_matrix
 
 
-def words(text: str) -> list[str]:
-    """Return a text's words: runs of letters and digits, case folded."""
-    cleaned = "".join(character if character.isalnum() else " " for character in text.casefold())
-    return cleaned.split()
-
-
 def columns_of(items: Items) -> list[tuple[Field, Sequence[Value]]]:
     """Return the catalogue's fields with their values, one an item."""
     columns: list[tuple[Field, Sequence[Value]]] = [
@@ -94,9 +44,20 @@ def columns_of(items: Items) -> list[tuple[Field, Sequence[Value]]]:
         (Field("text", "text"), items.texts),
     ]
     for name, values in items.attributes.items():
-        numbers = [value for value in values if isinstance(value, float)]
-        columns.append((Field("number", name, grids_of(numbers)) if numbers else Field("category", name), values))
+        is_number = any(isinstance(value, float) for value in values)
+        columns.append((Field("number" if is_number else "category", name), values))
     return columns
+
+
+def tokens_of(field: Field, values: Sequence[Value]) -> list[list[str]]:
+    """Return the tokens of a field's values, one list an item: words, or the bins of two grids for a number."""
+    if field.kind != "number":
+        return [field.words(value) for value in values]
+    grids = grids_of([value for value in values if isinstance(value, float)])
+    return [
+        [interval(grid, edges, value).word for grid, edges in enumerate(grids)] if isinstance(value, float) else []
+        for value in values
+    ]
 
 
 def grids_of(numbers: Sequence[float]) -> tuple[tuple[float, ...], ...]:
@@ -113,7 +74,7 @@ def vocabularies(items: Items, most: int | None = None) -> tuple[Vocabulary, ...
         items: The catalogue.
         most: Most words of all fields together: those are kept that make up most of the features. None: all.
     """
-    documents = [(field, [field.tokens(value) for value in values]) for field, values in columns_of(items)]
+    documents = [(field, tokens_of(field, values)) for field, values in columns_of(items)]
     shared = [(field, tokens) for field, tokens in documents if _anything_shared(tokens)]
     found = [_vocabulary(field, tokens, None) for field, tokens in shared]
     if most is None or sum(len(part.words) for part in found) <= most:

@@ -8,6 +8,9 @@ from homespun_server.training.largest import largest_of_rows
 from homespun_server.training.similarity import Similarity
 from homespun_server.training.tables import Floats, LowRank
 
+_ROUNDING = 1e-7
+"""Of the largest eigenvalue."""
+
 
 def factored(pairs: Similarity, name: str, dimensions: int) -> LowRank | None:
     """Return the low-rank table of the largest positive eigenvalues; None if there is none.
@@ -35,12 +38,15 @@ def residual_of(pairs: Similarity, table: LowRank | None, count: int) -> csr_mat
         table: The table; None: nothing is taken off.
         count: How many.
     """
+    rounding = _ROUNDING * (0.0 if table is None else float(np.abs(table.spectrum).max()))
 
     def rows(first: int, last: int) -> Floats:
         core = pairs.core[first:last]
         rest = np.array(_dense(core))
         if table is not None:
             rest -= (table.vectors[first:last] * table.spectrum) @ table.vectors.T
+        # What rounding leaves of an exact factorization is nothing to be kept.
+        rest[np.abs(rest) < rounding] = 0.0
         rest *= pairs.encoder[first:last, None]
         rest *= pairs.decoder
         rest[np.arange(last - first), np.arange(first, last)] = 0.0

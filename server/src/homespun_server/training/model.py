@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.protocol.bundle import ACTIVITY_LEVELS
+from homespun.protocol.content import ContentEncoder
 from homespun_server.training.tables import Floats, LowRank, SparseRows, check, check_finite, check_name
 
 __all__ = [
@@ -200,6 +201,7 @@ class Model:
         archetypes: Tastes that people fall into; None if there are none.
         repeats: What earlier events of the same item add; None: nothing.
         new_items_every: Every so-manieth place of a list is for an item that is known by its content only; 0: none.
+        words: By which devices score items that an application adds; None: they cannot.
 
     Raises:
         MisuseError: On construction, if the parts are not about the same items or two have one name.
@@ -213,6 +215,7 @@ class Model:
     archetypes: Archetypes | None = None
     repeats: Repeats | None = None
     new_items_every: int = 0
+    words: ContentEncoder | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""
@@ -224,6 +227,7 @@ class Model:
         check(self.learned < size or not self.new_items_every, "places are reserved for new items, and there are none")
         check(bool(self.components) and bool(self.priors), "the model has no component or no prior")
         check(all(found == size for found in self._sizes()), f"not every part of the model is about {size} items")
+        check(self.words is None or self._knows(self.words), "the words are not those of the content component")
         for names in self._names():
             check(len(set(names)) == len(names), f"the model has a name twice: {', '.join(names)}")
 
@@ -236,6 +240,15 @@ class Model:
     def sparse(self) -> tuple[SparseRows, ...]:
         """The sparse tables, each once, in the order of the components."""
         return _distinct(part.sparse for part in self.components)
+
+    def _knows(self, words: ContentEncoder) -> bool:
+        """Return whether an item's vector by these words can stand beside the rows of the content component."""
+        table = next((part.low_rank for part in self.components if part.name == "content"), None)
+        if table is None or words.vectors.shape[1] != table.dimensions:
+            return False
+        # Rounding stretches columns where the spectrum is not even, and then a row would not be an item's vector.
+        is_even = bool(np.ptp(np.abs(table.spectrum)) == 0)
+        return is_even and bool((table.encoder == 1).all() and (table.decoder == 1).all())
 
     def _sizes(self) -> Iterator[int]:
         yield from (table.size for table in self.low_rank)

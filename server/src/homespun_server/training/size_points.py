@@ -39,12 +39,12 @@ def curve(points: Iterable[SizePoint], quality: Callable[[SizePoint], float]) ->
 
 
 def choose(points: Iterable[SizePoint], budget: int) -> SizePoint:
-    """Return the largest size within a budget of bytes.
+    """Return the last size within a budget of bytes, of sizes from the least to the greatest effort.
 
     Raises:
         TrainingError: If none is.
     """
-    return best([Measured(point, point.bytes) for point in points], budget).point
+    return best([Measured(point, place) for place, point in enumerate(points)], budget).point
 
 
 def best(measured: Iterable[Measured], budget: int) -> Measured:

@@ -26,7 +26,7 @@ KERNELS: Mapping[str, Sequence[Kernel]] = {
 }
 """What is tried for each component."""
 
-START = {"collaborative": 0.3, "sequential": 0.5, "session": 1.0, "content": 0.1, POPULARITY: 0.1}
+START = {"collaborative": 0.25, "sequential": 0.3, "session": 1.0, "content": 0.05, POPULARITY: 0.05}
 """Where the search for weights begins; other terms begin at 0."""
 
 
@@ -136,7 +136,7 @@ def _together(
 
 def _standard(model: Model, questions: Questions, features: Features) -> Features:
     """Return the features with the kernels of the standard blend."""
-    own = {
+    own: dict[str, Floats] = {
         component.name: component_feature(component, questions, STANDARD_BLEND.kernel(component.name))
         for component in model.components
     }

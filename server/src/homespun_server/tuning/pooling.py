@@ -45,10 +45,9 @@ class Pools:
         self._items, self._again = items, again
         self._rows = np.arange(questions.count)[:, None]
         self._bars = np.where(again, _BARRED, bars[self._rows, items])
-        places = np.array(
-            [np.searchsorted(items[row], item) for row, item in zip(questions.target_rows, questions.target_columns, strict=True)],
-            np.int64,
-        )
+        # Rows one after the other are one ascending list.
+        rows, columns, size = questions.target_rows, questions.target_columns, questions.items
+        places = np.searchsorted((items + size * self._rows).ravel(), columns + size * rows) - items.shape[1] * rows
         self.questions = replace(questions, items=items.shape[1], target_columns=places)
 
     @property

@@ -101,8 +101,9 @@ def ask(
     asked = list(islice(answerable, most))
     histories = [_history(case.events, known, rule) for case in asked]
     chosen = [times_in_favour(case.events, known, rule) for case in asked]
-    seen = [[] if repeats else sorted({known[event.item] for event in case.events if event.item in known})
-            for case in asked]
+    seen = [
+        [] if repeats else sorted({known[event.item] for event in case.events if event.item in known}) for case in asked
+    ]
     targets = [sorted(known[item] for item in case.relevant if item in known) for case in asked]
     columns, ages, gaps, timed = (
         np.concatenate([np.zeros(0), *(history[part] for history in histories)]) for part in range(4)
@@ -126,7 +127,9 @@ def ask(
     )
 
 
-def _history(events: Sequence[Event], known: Mapping[str, int], rule: HistoryRule) -> tuple[Integers, Reals, Reals, Reals]:
+def _history(
+    events: Sequence[Event], known: Mapping[str, int], rule: HistoryRule
+) -> tuple[Integers, Reals, Reals, Reals]:
     """Return the liked items of a history: their positions, ages, gaps, and whether their times are known."""
     used = [event for event in likes(events, rule) if event.item in known][-rule.max_items :]
     times = np.array([np.nan if event.time is None else event.time for event in used], np.float64)

@@ -6,6 +6,8 @@ well every item is reconstructed from the target's others, leaving each item's o
 
     g_k = Σ_{i≠j∈S} encoder[i, k] · decoder[j, k] / |S|.
 
+A table of single entries is one more direction, with its entries in place of the products.
+
 Whoever was summed up in the model has bent its directions towards themselves a little, the weak ones most. So g_k is
 freed of what the size of a history and the popularity of its items explain (least squares over all targets),
 standardised, and added up over the directions with equal weights.
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from homespun.errors import MisuseError
 
@@ -48,11 +51,13 @@ class Tables:
         encoder: float64 [N, d], the components side by side.
         decoder: float64 [N, d].
         bias: float64 [N], which orders items by popularity.
+        entries: Tables of single entries: float64 [N, N] in compressed rows, whose diagonals do not matter.
     """
 
     encoder: Reals
     decoder: Reals
     bias: Reals
+    entries: tuple[csr_matrix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,8 +143,15 @@ def _gains(tables: Tables, items: Integers) -> Reals:
     encoder, decoder = tables.encoder[items], tables.decoder[items]
     together = encoder.sum(axis=0) * decoder.sum(axis=0)
     selves = (encoder * decoder).sum(axis=0)
-    gains: Reals = (together - selves) / items.size
+    directions = (together - selves) / items.size
+    entries = [_apart_from_selves(table, items) / items.size for table in tables.entries]
+    gains: Reals = np.concatenate([directions, entries])
     return gains
+
+
+def _apart_from_selves(table: csr_matrix, items: Integers) -> float:
+    own = table[items][:, items]
+    return float(own.sum() - own.diagonal().sum())
 
 
 def _features(popularity: Reals) -> tuple[float, ...]:

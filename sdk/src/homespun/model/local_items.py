@@ -1,0 +1,104 @@
+"""What an application says of items on the device, as one unchanging whole: new items, and the bundle's own.
+
+New items have positions behind the bundle's, in the order in which they were first given. Those without any word
+that the bundle knows have no score and no position.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.model.new_item import NewItem
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalItems:
+    """The items.
+
+    Attributes:
+        first: The first position behind the bundle's.
+        ids: The new ones' ids, in the order of their positions.
+        vectors: float32 [L, d], their content vectors, of norm 1.
+        unscored: Ids of the new ones that have no position.
+        titles: Titles by position, of new ones and of the bundle's that got another one.
+        tags: Tags likewise.
+        limited: int64 [w], ascending: positions of those that cannot always be had.
+        since: float64 [w], from when on they can, seconds since 1970.
+        until: float64 [w], until when.
+    """
+
+    first: int
+    ids: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    unscored: frozenset[str]
+    titles: Mapping[int, str]
+    tags: Mapping[int, tuple[str, ...]]
+    limited: Positions
+    since: NDArray[np.float64]
+    until: NDArray[np.float64]
+
+    def unavailable(self, now: float) -> Positions:
+        """Return the positions of what cannot be had at a time (int64, ascending)."""
+        # Not the other way round, for a time that is no number.
+        found: Positions = self.limited[~((self.since <= now) & (now < self.until))]
+        return found
+
+
+_ALWAYS = NewItem(id="-").window
+
+Entry = tuple[NewItem, NDArray[np.float32] | None]
+"""An item, and its vector; None if it has none, or is the bundle's."""
+
+
+def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int, dimensions: int) -> LocalItems:
+    """Put items together.
+
+    Args:
+        entries: The items with their vectors, float32 [d], each id once.
+        known: Positions of those that the bundle has.
+        first: The first position behind the bundle's.
+        dimensions: d.
+    """
+    given = list(entries)
+    new = [(item, vector) for item, vector in given if item.id not in known]
+    scored = [(item, vector) for item, vector in new if vector is not None]
+    positions = {item.id: first + place for place, (item, _) in enumerate(scored)}
+    placed = {positions.get(item.id, known.get(item.id, -1)): item for item, _ in given}
+    placed.pop(-1, None)
+    windows = sorted((position, *item.window) for position, item in placed.items() if item.window != _ALWAYS)
+    limits = np.array(windows, np.float64).reshape(len(windows), 3)
+    return LocalItems(
+        first=first,
+        ids=tuple(positions),
+        vectors=np.array([vector for _, vector in scored], np.float32).reshape(len(scored), dimensions),
+        unscored=frozenset(item.id for item, vector in new if vector is None),
+        titles=_titles(placed, first),
+        tags={at: tuple(item.tags or ()) for at, item in placed.items() if at >= first or item.tags is not None},
+        limited=limits[:, 0].astype(np.int64),
+        since=limits[:, 1],
+        until=limits[:, 2],
+    )
+
+
+def _titles(placed: Mapping[int, NewItem], first: int) -> dict[int, str]:
+    titles = {}
+    for position, item in placed.items():
+        if item.title is not None:
+            titles[position] = item.title
+        elif position >= first:
+            titles[position] = item.id
+    return titles
+
+
+def carriers(tags: Mapping[int, tuple[str, ...]]) -> dict[str, list[int]]:
+    """Return the positions that carry each tag, ascending."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for position in sorted(tags):
+        for tag in dict.fromkeys(tags[position]):
+            found[tag].append(position)
+    return dict(found)

@@ -1,0 +1,100 @@
+"""The rows of items that are in no table: what the content component says of what an application adds.
+
+Such an item with the vector u has the decoder row u and the encoder row u·s, with the content table's spectrum s, and
+nothing else: no priors, no entries, no row of another table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.model.session import Floats, ModelSession, Positions
+
+_STAND_INS = 512
+"""Items, evenly spread over the catalogue, that stand for what is not in it; or as many as there are."""
+
+_LEAST_SHARE = 1e-4
+"""Directions that these items hardly have, against the one that they have most, are left alone."""
+
+
+class StandIns:
+    """Items of the bundle whose weighted sum stands for any content vector of a history, for proposing.
+
+    The proposing graph takes a history by positions. What it needs of the content table is Σ_i w_i · encoder_i, which
+    items outside the table add to. Least squares gives the weights with which items in it add the same.
+    """
+
+    def __init__(self, session: ModelSession, table: str) -> None:
+        """Choose items for a table of ``session``'s model."""
+        self._session = session
+        self._table = table
+        items = session.layout.items
+        self.positions: Positions = np.linspace(0, items - 1, min(items, _STAND_INS)).astype(np.int64)
+
+    def weights(self, wanted: NDArray[np.float64]) -> Floats:
+        """Return float32 [m], by which the items have to be weighed for a sum of encoder rows, float64 [d]."""
+        weights: Floats = (wanted @ self._inverse).astype(np.float32)
+        return weights
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64]:
+        rows = self._session.own(self.positions, {}).encoder[self._table].astype(np.float64)
+        inverse: NDArray[np.float64] = np.linalg.pinv(rows, rcond=_LEAST_SHARE)
+        return inverse
+
+
+@dataclass(frozen=True, eq=False)
+class OwnRows:
+    """The rows of L items.
+
+    Attributes:
+        table: The content table.
+        part: The content component's place among the components.
+        encoder: float32 [L, d].
+        decoder: float32 [L, d].
+        stand_ins: What stands for them in proposing.
+        first: The first of their positions.
+    """
+
+    table: str
+    part: int
+    encoder: Floats
+    decoder: Floats
+    stand_ins: StandIns
+    first: int
+
+    @property
+    def size(self) -> int:
+        """L."""
+        return int(self.decoder.shape[0])
+
+    def beside(
+        self,
+        rows: Mapping[str, Floats],
+        positions: Positions,
+        known: NDArray[np.bool_],
+        own: Floats | None = None,
+    ) -> dict[str, Floats]:
+        """Return the model's rows (float32 [k, d] by table) with these items' among them; float32 [p, d] by table.
+
+        Args:
+            rows: Of the k items that are known.
+            positions: int64 [p], of all.
+            known: Truth values [p], which ones the model has.
+            own: Which rows of these items; the encoder's, if None.
+        """
+        if known.all():
+            return dict(rows)
+        found = {table: scattered(part, known) for table, part in rows.items()}
+        found[self.table][~known] = (self.encoder if own is None else own)[positions[~known] - self.first]
+        return found
+
+
+def scattered(rows: Floats, places: NDArray[np.bool_]) -> Floats:
+    """Return rows (float32 [k, d]) at the places that are true, and zeros elsewhere; float32 [p, d]."""
+    found = np.zeros((places.size, rows.shape[1]), np.float32)
+    found[places] = rows
+    return found
