@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +34,7 @@ from homespun.protocol.bundle import (
     ROWS,
     SCHEMA_VERSION,
     WEIGHTS,
+    WORDS_SCHEMA,
     Archetypes,
     Component,
     Context,
@@ -67,6 +68,8 @@ TYPES = {
     "int64": TensorProto.INT64,
 }
 Arrays = dict[str, NDArray[Any]]
+Word = tuple[object, object, object, object, object]
+"""Field, word, weight, scale and vector."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,10 @@ def write(
     min_weight: float | None = 3.0,
     max_items: int = 1000,
     catalogue: Items | None = None,
+    words: Sequence[Word] | None = None,
     change: Callable[[Arrays], object] | None = None,
 ) -> Path:
-    """Write a model; ``change`` may forge its tables."""
+    """Write a model; ``change`` may forge its tables. Without ``words`` the catalogue has no such table."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = arrays_of(model)
     if change is not None:
@@ -105,7 +109,7 @@ def write(
     external = write_weights(layout, arrays, folder / WEIGHTS)
     for name, spec in ((PROPOSE, graphs.propose(layout)), (ROWS, graphs.rows(layout))):
         (folder / name).write_bytes(graph_of(spec, external).SerializeToString())
-    write_catalogue(catalogue or catalogue_of(model.size), folder / CATALOGUE)
+    write_catalogue(catalogue or catalogue_of(model.size), folder / CATALOGUE, words)
     (folder / CARD_DATA).write_bytes(b"{}")
     (folder / CARD_TEXT).write_bytes(b"A random bundle.")
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
@@ -239,13 +243,34 @@ def graph_of(spec: GraphSpec, external: dict[str, onnx.TensorProto]) -> onnx.Mod
     return model
 
 
-def write_catalogue(items: Items, path: Path) -> None:
+def write_catalogue(items: Items, path: Path, words: Sequence[Word] | None = None) -> None:
     rows = zip(items.ids, items.titles, map(json.dumps, items.tags), strict=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(CATALOGUE_SCHEMA)
+        if words is not None:
+            connection.execute(WORDS_SCHEMA)
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?)", [(n, *row) for n, row in enumerate(rows)])
+        if words is not None:
+            connection.executemany("INSERT INTO words VALUES (?, ?, ?, ?, ?)", words)
         connection.execute("COMMIT")
+
+
+def random_words(dimensions: int, *, seed: int = 0) -> list[Word]:
+    """Some words of every kind of field: ``w0`` to ``w19`` in titles and texts, the catalogue's tags, attributes."""
+    draw = np.random.default_rng(seed)
+    known = [(field, f"w{number}") for field in ("title", "text") for number in range(20)]
+    known += [("tags", "tag-0"), ("tags", "tag-1"), ("tags", "новый"), ("category:colour", "red")]
+    known += [("number:price", "0:-inf:10.0"), ("number:price", "0:10.0:inf"), ("number:price", "1:5.0:20.0")]
+    return [
+        (
+            *word,
+            float(draw.uniform(1, 4)),
+            float(draw.lognormal() / 127),
+            draw.integers(-127, 128, dimensions).astype(np.int8).tobytes(),
+        )
+        for word in sorted(known)
+    ]
 
 
 def copy(bundle: Path, tmp_path: Path) -> Path:

@@ -183,9 +183,9 @@ class Personalizer:
     ) -> bool:
         """Record that the person did something with an item.
 
-        An item that neither the bundle nor ``items`` knows is kept, and counts as soon as a later bundle knows it. What was
-        recorded survives the death of the process when this returns; with ``Settings.batch_events`` above 1 up to
-        so many of the latest events may be lost by it.
+        What is done with an item that neither the bundle nor ``items`` knows is kept, and counts as soon as one of
+        them does. What was recorded survives the death of the process when this returns; with
+        ``Settings.batch_events`` above 1 up to so many of the latest events may be lost by it.
 
         Args:
             item: The item's id.

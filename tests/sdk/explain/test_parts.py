@@ -14,7 +14,7 @@ from homespun.explain.explanation import Attribution
 from homespun.explain.rendering import popularity
 from homespun.model.bundle import Bundle
 from homespun.protocol.controls import Steering
-from homespun.protocol.events import Event
+from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.records import SCHEMA_VERSION, ExplanationRecord
 from homespun.ranking.decision import Decision, decide, decide_one
 from tests.sdk import bundles
@@ -227,7 +227,7 @@ def test_a_new_item_at_a_reserved_place_does_not_say_so_or_its_neighbours_do_not
 
 def test_attributes_are_used_without_permission_or_not_called_personal(full: tuple[Bundle, Model]) -> None:
     bundle, _ = full
-    attributes = {"device": "tv", "unknown": 3}
+    attributes: dict[str, ContextValue] = {"device": "tv", "unknown": 3}
 
     def made(events: list[Event] | None, **more: Any) -> Decision:
         return decide(bundle, events, k=20, now=0.0, attributes=attributes, **more)

@@ -15,6 +15,8 @@ from homespun.model.verify import MAX_MANIFEST_BYTES
 from homespun.protocol.bundle import CATALOGUE, MANIFEST, NEGATIVE_KINDS, ROWS
 
 Change = Callable[[dict[str, Any]], object]
+WEIGHTS = ["1"] * 6
+CONTEXT: dict[str, Any] = {"feature": "device", "values": ["tv"], "weights": WEIGHTS}
 
 
 @pytest.fixture
@@ -214,8 +216,6 @@ def test_a_value_is_out_of_all_bounds(manifest: dict[str, Any], change: Change, 
         parse(manifest)
 
 
-WEIGHTS = ["1"] * 6
-CONTEXT = {"feature": "device", "values": ["tv"], "weights": WEIGHTS}
 RELEASE = {
     "statistic": "item-counts",
     "mechanism": "discrete-gaussian",

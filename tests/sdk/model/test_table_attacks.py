@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -22,9 +23,9 @@ def forged(tmp_path: Path, change: Change) -> Path:
     return bundles.write(tmp_path / "bundle", bundles.full_model(40, density=0.3), change=change)
 
 
-def put(name: str, place: object, value: float) -> Change:
+def put(name: str, place: Any, value: float) -> Change:
     def change(arrays: Arrays) -> None:
-        arrays[name][place] = value  # type: ignore[index]
+        arrays[name][place] = value
 
     return change
 
@@ -103,9 +104,9 @@ def test_a_table_is_exchanged_after_it_was_verified_and_leads_astray(tmp_path: P
 def test_the_weights_become_shorter_while_they_are_read(full: Path) -> None:
     size = (full / WEIGHTS).stat().st_size
 
-    def cut(*_: object) -> dict:
+    def cut(*given: Any) -> dict:
         (full / WEIGHTS).write_bytes(b"\0" * (size // 2))
-        return found(*_)
+        return found(*given)
 
     from homespun.model import verify
 

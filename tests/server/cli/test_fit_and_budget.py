@@ -53,8 +53,7 @@ def test_a_fit_on_a_budget_is_not_seen_in_it(run: Run, place: tuple, fit: tuple,
     report = shown(run, place)
     (period,) = report["periods"]
     assert [(spend["statistic"], spend["users"]) for spend in period["spends"]] == [
-        ("item-counts", "training, 90%"),
-        ("item-pairs", "training, 90%"),
+        *((statistic, "training, 90%") for statistic in RELEASES),
         ("metric-sums", "kept aside, 10%"),
     ]
     assert all(spend["released"] and spend["purpose"] == "fit interactions" for spend in period["spends"])

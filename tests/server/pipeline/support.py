@@ -7,6 +7,10 @@ from homespun_server.accounts import BUDGET_FILE, DATA_SET
 from homespun_server.privacy.ledger import BudgetState
 
 
+RELEASES = ["item-counts", "item-trend", "transitions", "item-pairs"]
+"""What a fit of a table with times releases, in this order, where nobody says otherwise."""
+
+
 def account_beside(out: Path) -> Account:
     """Return the ledger that a fit keeps beside its results."""
     return Account(out / BUDGET_FILE, DATA_SET)

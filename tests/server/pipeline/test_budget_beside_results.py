@@ -13,7 +13,7 @@ from homespun_server.accounts import BUDGET_FILE, DATA_SET
 from homespun_server.cli import main
 from homespun_server.privacy.zcdp import epsilon_of
 from homespun_server.statistics.cohort import Cohort
-from tests.server.pipeline.support import account_beside, state_of
+from tests.server.pipeline.support import RELEASES, account_beside, state_of
 from tests.server.publishing.support import contents
 
 ALL = FitOptions(test_share=0.0, dimensions=4)
@@ -41,7 +41,7 @@ def test_the_first_fit_is_limited_or_not_counted(refit: Fit, tmp_path: Path) -> 
     assert (state.policy.epsilon, state.policy.lifetime, state.policy.delta) == (None, None, 1e-6)
     assert state.left() is None
     assert state.held == ()
-    assert [each.spend.statistic for each in state.spends] == ["item-counts", "item-pairs"]
+    assert [each.spend.statistic for each in state.spends] == RELEASES
     assert all(each.released and each.purpose == "fit homespun bundle" for each in state.spends)
     assert math.isclose(epsilon_of(float(state.spent), 1e-6), 1.0, rel_tol=1e-3)
     assert report.budget is not None
@@ -55,7 +55,7 @@ def test_a_second_fit_about_the_same_people_is_not_added(refit: Fit, tmp_path: P
     alone = first.report.privacy.epsilon
     second = refit(1.0)
     state = state_of(account_beside(tmp_path))
-    assert len(state.spends) == 4
+    assert [each.spend.statistic for each in state.spends] == 2 * RELEASES
     both = epsilon_of(float(state.lifetime_spent), 1e-6)
     assert math.isclose(both, 1.4517, rel_tol=1e-3)
     assert second.report.budget is not None
@@ -97,7 +97,7 @@ def test_an_earlier_delta_is_kept_or_makes_an_earlier_loss_smaller(refit: Fit, t
     state = state_of(account_beside(tmp_path))
     assert state.policy.delta == 1e-9
     assert float(report.privacy.delta or 0) == 1e-9
-    assert state.lifetime_spent == once + sum(each.spend.rho for each in state.spends[2:])
+    assert state.lifetime_spent == once + sum(each.spend.rho for each in state.spends[len(RELEASES) :])
     assert report.budget is not None
     found = re.search(r"lifetime so far ε = ([\d.]+) \(δ = 1e-09\)", report.budget.statement)
     assert found is not None

@@ -18,6 +18,7 @@ from homespun_server.publishing.figures import number_of_users, released_quality
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.content import catalogue as stated_catalogue
 from homespun_server.training.model import Model
+from tests.server.pipeline.support import RELEASES
 from tests.server.publishing.support import NOON, model_of
 from tests.server.support import catalogue, exact, noisy
 
@@ -52,7 +53,7 @@ def test_a_fit_without_privacy(fleet: Path, tmp_path: Path) -> None:
     fitted = fit(fleet, out=tmp_path, non_private=True, options=FitOptions(test_share=0.0))
     sources = check_marked(fitted.bundle, "item-counts", "item-pairs", "collected from what people used")
     marked = {name for name, origin in sources.items() if origin.startswith(MARK)}
-    assert marked == {"model", "catalogue", "people", "parameter: dimensions"}
+    assert marked == {"model", "catalogue", "people", "parameter: ranks"}
     assert "the number of training users" in sources["people"]
     check_marked_report(tmp_path)
     card = json.loads((fitted.bundle / CARD_DATA).read_bytes())
@@ -79,7 +80,7 @@ def test_a_release_that_options_were_chosen_by_is_left_out_of_the_statement(
     measured = noisy([900, 200, 100], METRICS, rho=0.125)
     options = FitOptions(test_share=0.0, chosen_by=(released(measured),))
     privacy = fit(fleet, items=fleet_catalogue, out=tmp_path, epsilon=1.0, options=options).report.privacy
-    assert sorted(entry.statistic for entry in privacy.releases) == ["item-counts", "item-pairs", "metric-sums"]
+    assert sorted(entry.statistic for entry in privacy.releases) == sorted([*RELEASES, "metric-sums"])
     assert privacy.epsilon is not None
     assert privacy.epsilon > 1
 
@@ -165,7 +166,7 @@ def test_a_private_bundle_is_marked_too_or_has_no_figures(tmp_path: Path) -> Non
     bundle = written(tmp_path / "bundle", MODEL, quality=quality, people=people)
     card = json.loads((bundle / CARD_DATA).read_bytes())
     text = (bundle / CARD_TEXT).read_text(encoding="utf-8")
-    assert card["schema"] == 2
+    assert card["schema"] == 3
     assert card["privacy"]["kind"] == "differential_privacy"
     assert [entry["statistic"] for entry in card["privacy"]["releases"]] == ["item-counts", "metric-sums"]
     assert MARK not in text

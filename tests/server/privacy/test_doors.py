@@ -9,8 +9,11 @@ OPENED = {
     ("cli/evaluate.py", "_evaluate"),  # the operator's evaluation
     ("cli/split.py", "_split"),  # shown to the operator, whose folder has the tables too
     ("evaluation/released.py", "release_figures"),  # become a sum, which is released
-    ("learning.py", "release_metrics"),  # becomes a sum, which is released
+    ("learning/fitting.py", "_weighing"),  # marked: the blend that validation learned
+    ("learning/validation.py", "tune"),  # makes the blend, which stays raw until it is marked
+    ("learning/writing.py", "release_metrics"),  # becomes a sum, which is released
     ("pipeline.py", "_report"),  # the operator's report
+    ("pipeline.py", "_sizes"),  # the operator's report
     ("pipeline.py", "_warnings"),  # the operator's report
     ("privacy/provenance.py", "non_private"),  # marks what it lets through
     ("training/advice.py", "advice"),  # wraps its texts again
@@ -18,13 +21,17 @@ OPENED = {
 """Where a raw figure is opened: nothing but the operator's report is made there, or it stays raw or is marked."""
 
 LET_THROUGH = {
-    ("learning.py", "_people"),  # on the card of a bundle without privacy
+    ("cli/model_options.py", "_blend"),  # a blend of unknown origin
+    ("learning/fitting.py", "_weighing"),  # what validation learned
+    ("learning/moments.py", "moment"),  # the time of the last event, in a fit without privacy
+    ("learning/writing.py", "_people"),  # on the card of a bundle without privacy
     ("training/content.py", "catalogue"),  # collected from what people used
 }
 """Where an exact figure is let through and marked."""
 
 DECLARED_PUBLIC = {
-    ("learning.py", "_people"),  # the number of users, by the operator
+    ("cli/model_options.py", "_blend"),  # a blend that the operator declares public
+    ("learning/writing.py", "_people"),  # the number of users, by the operator
     ("training/content.py", "catalogue"),  # the catalogue, by the operator
 }
 """Where something is declared public."""

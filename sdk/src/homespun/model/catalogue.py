@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
 from homespun.model.verify import open_file
 from homespun.model.words import SELECT_WORDS, encoder_of
-from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS, WORDS_SCHEMA
+from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS, MAX_WORDS, WORDS_SCHEMA
 from homespun.protocol.content import ContentEncoder
 from homespun.protocol.events import check_item
 
@@ -114,7 +114,7 @@ class Catalogue:
             ModelContractError: If one is not as the contract says.
             ClosedError: If the catalogue was closed.
         """
-        return encoder_of(self._rows(SELECT_WORDS) if self._has_words else [], self._dimensions)
+        return encoder_of(self._rows(SELECT_WORDS, MAX_WORDS + 1) if self._has_words else [], self._dimensions)
 
     def close(self) -> None:
         """Close the file; titles and tags cannot be read any more. Closing twice does nothing."""
@@ -145,7 +145,7 @@ class Catalogue:
         ends = np.cumsum(np.bincount(np.frombuffer(carried, np.int64), minlength=len(numbers)))
         return dict(zip(numbers, np.split(positions, ends[:-1]), strict=True)) if numbers else {}
 
-    def _rows(self, query: str, *given: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *given: str | int) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
             if self._connection is None:
                 raise ClosedError("the bundle was closed; open it again to use it.")

@@ -55,14 +55,13 @@ Entry = tuple[NewItem, NDArray[np.float32] | None]
 """An item, and its vector; None if it has none, or is the bundle's."""
 
 
-def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int, dimensions: int) -> LocalItems:
+def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int) -> LocalItems:
     """Put items together.
 
     Args:
         entries: The items with their vectors, float32 [d], each id once.
         known: Positions of those that the bundle has.
         first: The first position behind the bundle's.
-        dimensions: d.
     """
     given = list(entries)
     new = [(item, vector) for item, vector in given if item.id not in known]
@@ -75,7 +74,7 @@ def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int, 
     return LocalItems(
         first=first,
         ids=tuple(positions),
-        vectors=np.array([vector for _, vector in scored], np.float32).reshape(len(scored), dimensions),
+        vectors=np.array([vector for _, vector in scored], np.float32).reshape(len(scored), -1 if scored else 0),
         unscored=frozenset(item.id for item, vector in new if vector is None),
         titles=_titles(placed, first),
         tags={at: tuple(item.tags or ()) for at, item in placed.items() if at >= first or item.tags is not None},

@@ -138,18 +138,22 @@ def _number(name: str, value: float | None, most: float) -> float | None:
         return None
     number = _real(name, value)
     if not 0 <= number <= most:
-        raise MisuseError(f"{name} is {number:g}; it must not be negative{'' if most == math.inf else ', nor so large'}.")
+        raise MisuseError(
+            f"{name} is {number:g}; it must not be negative{'' if most == math.inf else ', nor so large'}."
+        )
     return value if isinstance(value, int) else number
 
 
 def _real(name: str, value: object) -> float:
-    is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not is_number or not abs(value) < math.inf:  # type: ignore[operator]
-        raise MisuseError(f"{name} is of type {type(value).__name__}, or not finite; use a finite number.")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise MisuseError(f"{name} is of type {type(value).__name__}; use a number.")
     try:
-        return float(value)  # type: ignore[arg-type]
-    except OverflowError as error:
-        raise MisuseError(f"{name} is too large; use a number that a float can hold.") from error
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise MisuseError(f"{name} is not finite, or too large for a float; use a finite number.")
+    return number
 
 
 def _title(name: str, text: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from homespun.model.session import Floats, ModelSession, Positions
 
-_STAND_INS = 512
+_STAND_INS = 256
 """Items, evenly spread over the catalogue, that stand for what is not in it; or as many as there are."""
 
 _LEAST_SHARE = 1e-4
@@ -42,8 +42,7 @@ class StandIns:
     @cached_property
     def _inverse(self) -> NDArray[np.float64]:
         rows = self._session.own(self.positions, {}).encoder[self._table].astype(np.float64)
-        inverse: NDArray[np.float64] = np.linalg.pinv(rows, rcond=_LEAST_SHARE)
-        return inverse
+        return np.linalg.pinv(rows, rcond=_LEAST_SHARE).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +69,11 @@ class OwnRows:
     def size(self) -> int:
         """L."""
         return int(self.decoder.shape[0])
+
+    @cached_property
+    def reals(self) -> NDArray[np.float64]:
+        """The decoder's rows, float64 [L, d], which every list multiplies."""
+        return self.decoder.astype(np.float64)
 
     def beside(
         self,

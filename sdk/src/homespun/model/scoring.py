@@ -189,7 +189,7 @@ class Query:
         if self._added is None:
             return np.zeros(0)
         wanted = self._wanted[self._added.part]
-        scores = np.zeros(self._added.size) if wanted is None else _times(self._added.decoder, wanted)
+        scores = np.zeros(self._added.size) if wanted is None else _times(self._added.reals, wanted)
         first = int(self._repeated.searchsorted(self.layout.items))
         scores[self._repeated[first:] - self.layout.items] += self._repeats[first:]
         return scores
@@ -321,10 +321,10 @@ def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:
     )
 
 
-def _times(rows: Floats, weights: Reals) -> Reals:
-    """Return float32 [n, m] times float64 [m]; float64 [n]."""
+def _times(rows: Floats | Reals, weights: Reals) -> Reals:
+    """Return float32 or float64 [n, m] times float64 [m]; float64 [n]."""
     # Not ``@``: BLAS may spread so little over threads, which takes longer than all the rest on a busy machine.
-    product: Reals = np.einsum("nm,m->n", rows.astype(np.float64), weights)
+    product: Reals = np.einsum("nm,m->n", rows.astype(np.float64, copy=False), weights)
     return product
 
 

@@ -10,7 +10,7 @@ from homespun.errors import ModelContractError
 from homespun.protocol.bundle import CONTROL_CHARACTERS, MAX_WORD_LENGTH, MAX_WORD_NUMBER, MAX_WORDS
 from homespun.protocol.content import ContentEncoder, Field, Interval
 
-SELECT_WORDS = f"SELECT field, word, weight, scale, vector FROM words ORDER BY field, word LIMIT {MAX_WORDS + 1}"
+SELECT_WORDS = "SELECT field, word, weight, scale, vector FROM words ORDER BY field, word LIMIT ?"
 
 _LEAST_WEIGHT = 1e-6
 

@@ -31,7 +31,7 @@ class Items:
         self._most = most
         self._lock = threading.Lock()
         self._items: dict[str, NewItem] = {}
-        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._vectors: dict[str, NDArray[np.float32] | None] = {}
         self._view: Bundle | None = bundle
 
     def update(self, items: Iterable[NewItem | Mapping[str, Any]]) -> dict[str, bool]:
@@ -64,13 +64,11 @@ class Items:
                     f"{len(together):,} items would be held on the device, and the limit is {self._most:,}; nothing "
                     "was changed. Remove some, or raise Settings.local_items."
                 )
-            vectors = {name: self._vector(item) for name, item in later.items() if name not in self._bundle}
-            for name in vectors:
-                self._vectors.pop(name, None)
-            self._vectors.update({name: vector for name, vector in vectors.items() if vector is not None})
-            self._items = together
-            self._view = None
-            return {name: name in self._bundle or name in self._vectors for name in later}
+            # All of them first, so that nothing is changed where one fails.
+            vectors = {name: self._vector(item) for name, item in later.items() if self._is_other(item)}
+            self._vectors.update(vectors)
+            self._items, self._view = together, None
+            return {name: name in self._bundle or self._vectors[name] is not None for name in later}
 
     def remove(self, ids: Iterable[str]) -> int:
         """Forget what was said of items: new ones are gone, and the bundle's are as the bundle says.
@@ -117,22 +115,27 @@ class Items:
             return self._view
 
     def _made(self) -> Bundle:
-        bundle, encoder = self._bundle, self._bundle.encoder
+        bundle = self._bundle
         known = {name: bundle.position(name) for name in self._items if name in bundle}
         entries = [(item, self._vectors.get(name)) for name, item in self._items.items()]
-        dimensions = 0 if encoder is None else encoder.vectors.shape[1]
-        return bundle.with_items(local_items(entries, known, bundle.size, dimensions))
+        return bundle.with_items(local_items(entries, known, bundle.size))
+
+    def _is_other(self, item: NewItem) -> bool:
+        """Return whether a new item has another vector than before."""
+        before = self._items.get(item.id)
+        return item.id not in self._bundle and (before is None or _content(before) != _content(item))
 
     def _vector(self, item: NewItem) -> NDArray[np.float32] | None:
         """Return the content vector of a new item, float32 [d] of norm 1; None if it has no known word."""
         encoder = self._bundle.encoder
         if encoder is None:
             return None
-        price = {} if item.price is None else {"price": item.price}
-        vector = encoder.encode(
-            title=item.title or item.id,
-            tags=tuple(item.tags or ()),
-            text=item.text or "",
-            attributes={**price, **(item.attributes or {})},
-        )
+        title, tags, text, attributes = _content(item)
+        vector = encoder.encode(title=title, tags=tags, text=text, attributes=attributes)
         return vector.astype(np.float32) if vector.any() else None
+
+
+def _content(item: NewItem) -> tuple[str, tuple[str, ...], str, dict[str, str | float]]:
+    """Return an item's title, tags, text and attributes, as far as its vector is made from them."""
+    price = {} if item.price is None else {"price": item.price}
+    return item.title or item.id, tuple(item.tags or ()), item.text or "", {**price, **(item.attributes or {})}

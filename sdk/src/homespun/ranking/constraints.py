@@ -1,4 +1,4 @@
-"""What controls, and what cannot be had, keep out of a list. Constraints change no score; they are reported beside it."""
+"""What is kept out of a list: by a control, or as it cannot be had. It changes no score; it is told beside it."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -43,9 +43,7 @@ def capped_items(bundle: Bundle, steering: Steering, shown: Mapping[str, int] | 
     return {item: times for item, times in sorted(shown.items()) if times >= cap.times and item in bundle}
 
 
-def bars_of(
-    bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, int], now: float
-) -> tuple[Bar, ...]:
+def bars_of(bundle: Bundle, steering: Steering, item: str, capped: Mapping[str, int], now: float) -> tuple[Bar, ...]:
     """Return everything that keeps an item of the bundle out of lists.
 
     Args:

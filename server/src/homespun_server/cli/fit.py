@@ -122,7 +122,7 @@ def configure(command: argparse.ArgumentParser) -> None:
         "--max-items", type=int, metavar="M", default=_DEFAULTS.max_items, help="most items in the model (3000)"
     )
     command.add_argument(
-        "--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="of the model: its largest rank (64)"
+        "--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="of the model: its largest rank (96)"
     )
     add_model_options(command)
     add_table_options(command)

@@ -17,7 +17,7 @@ Part = Literal["collaborative", "sequential", "content", "trend"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 _DAY = 86_400
-_LEAST_BYTES = 10_000
+_LEAST_BYTES = 30_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FitOptions:
     max_items: int = 3000
     max_sequence_items: int | None = None
     max_events: int = 200
-    dimensions: int = 64
+    dimensions: int = 96
     content_dimensions: int = 32
     parts: tuple[Part, ...] | None = None
     model_bytes: int = 2_500_000

@@ -114,6 +114,11 @@ def release_all(
         raise TrainingError(
             f"the catalogue has {len(items.value)} item, and a model needs at least two. Nothing was released."
         )
+    if not data.timed and (options.demands("sequential") or options.demands("trend")):
+        raise TrainingError(
+            "the table has no times, so neither order nor trends can be learned, and one of them was asked for. "
+            "Nothing was released; name the column of times, or leave these parts out."
+        )
     counted = item_counts(universe_of(items.value.ids), data.rule)
     (count_sum,) = sum_over_people([counted], data.population, data.training, observer=observer)
     counts = released_sum(count_sum, COUNTS_SHARE, budget, observer)

@@ -40,6 +40,14 @@ T = TypeVar("T")
 
 Integers = NDArray[np.int64]
 
+LARGEST_SHARE_OF_ITEMS = 0.5
+"""Share of the model's bytes that the content of all items may take at most, with what each of them costs besides."""
+
+LEAST_BYTES_AN_ITEM = 32
+"""What an item takes besides content and priors at the smallest size: its row among tastes, scales, starts of rows."""
+
+NO_TIMES = "The table says of no event when it was, so nothing was learned of order or of what is popular lately."
+
 
 @dataclass(frozen=True, eq=False)
 class Terms:
@@ -77,18 +85,48 @@ class Terms:
         return self.items.size
 
 
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """What is known before any release.
+
+    Attributes:
+        items: The catalogue.
+        content: What it says of its items; None without.
+        left_out: Why there is no content, if it was wanted.
+    """
+
+    items: Sourced[Items]
+    content: Sourced[Content] | None
+    left_out: tuple[str, ...]
+
+
 class _Trainer:
     """Trains what the data allow, and collects why they do not allow the rest."""
 
-    def __init__(self, released: Released, items: Sourced[Items], options: FitOptions) -> None:
-        self.released, self.items, self.options = released, items, options
-        self.reasons: list[str] = []
-        rank = options.stated(options.content_dimensions)
-        self.content = self.tried(lambda: derive(_content, items, rank), "content")
-        known = fixed(self.content is not None)
+    def __init__(self, released: Released, catalogue: Catalogue, options: FitOptions) -> None:
+        self.released, self.items, self.options = released, catalogue.items, options
+        self.content = catalogue.content
+        self.reasons = list(catalogue.left_out)
         self.chosen = derive(lambda universe: universe.items, released.universe)
-        self.everything = derive(_items, self.chosen, items, known)
+        self.everything = derive(_items, self.chosen, self.items, fixed(self.most_items()))
         self.place = placement(self.chosen, self.everything)
+
+    def most_items(self) -> int:
+        """Return from how many items on the catalogue's others are left out, and say so if they are."""
+        if self.content is None:
+            return 0
+        options, size = self.options, len(self.items.value)
+        dimensions: int = self.content.value.vectors.shape[1]
+        priors = 2 + len(options.half_lives)
+        rows = options.archetypes + sum(len(values) for _, values in options.contexts)
+        an_item = dimensions + rows + 4 * priors + LEAST_BYTES_AN_ITEM
+        most = int(options.model_bytes * LARGEST_SHARE_OF_ITEMS) // an_item
+        if size > max(most, self.chosen.value.size):
+            self.reasons.append(
+                f"The catalogue has {size:,} items, and a model of {options.model_bytes:,} bytes has room for the "
+                f"content of {most:,}, so items that were not learned from people are not in it. Allow more bytes."
+            )
+        return most
 
     def tried(self, train: Callable[[], Sourced[T]], part: Part | None = None) -> Sourced[T] | None:
         """Return what training gives, or None if the data do not allow it and it was not asked for by name."""
@@ -101,6 +139,17 @@ class _Trainer:
                 raise
             self.reasons.append(str(error))
             return None
+
+    def missed(self, part: Part) -> None:
+        """Say that nothing was released for a part.
+
+        Raises:
+            TrainingError: If it was asked for by name.
+        """
+        if self.options.demands(part):
+            raise TrainingError(NO_TIMES)
+        if self.options.wants(part) and NO_TIMES not in self.reasons:
+            self.reasons.append(NO_TIMES)
 
     def collaborative(self, scorers: tuple[Scorer, ...]) -> list[Sourced[Trained]]:
         """Return the pairs scored in the default way, and in the others that are named."""
@@ -125,6 +174,7 @@ class _Trainer:
         """Return the table of transitions."""
         ordered = self.released.by_name.get("transitions")
         if ordered is None:
+            self.missed("sequential")
             return None
         place = placement(self.released.sequence, self.everything)
         trained = self.tried(lambda: train_transitions(ordered, place, standard_recipe()), "sequential")
@@ -134,7 +184,9 @@ class _Trainer:
         """Return popularity, trends, and which items are chosen again."""
         found = [derive(_popularity, self.released.universe, self.place)]
         trend = self.released.by_name.get("item-trend")
-        if trend is not None and as_of is not None:
+        if trend is None or as_of is None:
+            self.missed("trend")
+        else:
             lately = self.tried(lambda: trends(trend, self.place, as_of, self.options), "trend")
             found += [] if lately is None else [lately]
         again = self.released.by_name.get("repeats")
@@ -154,9 +206,25 @@ class _Trainer:
         return None if tastes is None else self.tried(lambda: train_archetypes(tastes, self.place))
 
 
+def read_catalogue(items: Sourced[Items], options: FitOptions) -> Catalogue:
+    """Return what the catalogue says by itself; before any release, because it costs nothing.
+
+    Raises:
+        TrainingError: If content was asked for by name and there is none.
+    """
+    if not options.wants("content"):
+        return Catalogue(items, None, ())
+    try:
+        return Catalogue(items, derive(_content, items, options.stated(options.content_dimensions)), ())
+    except TrainingError as error:
+        if options.demands("content"):
+            raise
+        return Catalogue(items, None, (str(error),))
+
+
 def train_terms(
     released: Released,
-    items: Sourced[Items],
+    catalogue: Catalogue,
     options: FitOptions,
     *,
     as_of: Sourced[int] | None,
@@ -166,7 +234,7 @@ def train_terms(
 
     Args:
         released: The releases.
-        items: The catalogue.
+        catalogue: The catalogue.
         options: What a fit may vary.
         as_of: When it is for trends; None where there are none.
         scorers: Ways to score pairs beside the one that the options or the rule choose.
@@ -174,7 +242,7 @@ def train_terms(
     Raises:
         TrainingError: If what was asked for by name cannot be made, or nothing that scores by the history.
     """
-    trainer = _Trainer(released, items, options)
+    trainer = _Trainer(released, catalogue, options)
     parts: dict[str, Sourced[Any] | None] = {
         "items": trainer.everything,
         "universe": released.universe,
@@ -246,8 +314,8 @@ def _content(items: Items, dimensions: int) -> Content:
     return train_content(items, dimensions)
 
 
-def _items(chosen: Integers, items: Items, known: bool) -> Integers:  # noqa: FBT001 - derived
-    if not known:
+def _items(chosen: Integers, items: Items, most: int) -> Integers:
+    if len(items) > most:
         return chosen
     others = np.ones(len(items), np.bool_)
     others[chosen] = False

@@ -8,7 +8,7 @@ from homespun_server.learning.data import FitData
 from homespun_server.learning.moments import moment, stretches
 from homespun_server.learning.options import FitOptions
 from homespun_server.learning.releasing import Released, release_all
-from homespun_server.learning.terms import Terms, train_terms
+from homespun_server.learning.terms import Terms, read_catalogue, train_terms
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced
 from homespun_server.training.content import catalogue
@@ -32,10 +32,11 @@ def train(
 ) -> Trained:
     """Release the sums that the options want, and train all terms from them; see ``releasing`` and ``terms``."""
     items = catalogue(data.interactions.items)
+    known = read_catalogue(items, options)
     as_of = moment(data, options, now, private=budget is not None)
     edges = () if as_of is None else stretches(as_of.value, options.half_lives)
     released = release_all(data, items, options, budget=budget, edges=edges, observer=observer)
     observer("train", 0, 1)
-    terms = train_terms(released, items, options, as_of=as_of, scorers=scorers)
+    terms = train_terms(released, known, options, as_of=as_of, scorers=scorers)
     observer("train", 1, 1)
     return Trained(terms, released)

@@ -7,9 +7,7 @@ from homespun_server.publishing.figures import Quality
 from homespun_server.publishing.parts import Parts
 
 
-def limitations(
-    privacy: PrivacyStatement, model: Parts, quality: Quality | None, words: int = 0
-) -> tuple[str, ...]:
+def limitations(privacy: PrivacyStatement, model: Parts, quality: Quality | None, words: int = 0) -> tuple[str, ...]:
     """Return what must be said against the model, of whose words devices know so many."""
     return (*_of_items(model, words), *_of_terms(model), *_of_figures(privacy, quality))
 

@@ -17,7 +17,7 @@ _SMALL = 500
 _PART = 6
 """So are larger ones if more than a sixth of all eigenpairs are wanted."""
 
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-5
 """Of an eigenvalue, relative to it: far below what 8 bits can tell."""
 
 _FIRST = 32
