@@ -1,6 +1,7 @@
 """Runs benchmarks: ``python -m benchmarks [NAME ...]`` (``make bench`` prepares an environment for it)."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import footprint, latency, membership, planning, privacy, profile, quality, release, statistics
+from benchmarks.models.datasets import FOLDER_VARIABLE
+from benchmarks.models.parts import PARTS
 from benchmarks.result import Section, as_table, machine, write_result
 from benchmarks.workspace import ROOT, Workspace, make_cache
 from homespun_server.display import progress
@@ -30,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Workspace], Sequence[Section]]] = {
     "planning": planning.run,
     "profile": profile.run,
     "statistics": statistics.run,
+    **PARTS,
 }
 
 
@@ -41,21 +45,26 @@ def main() -> int:
         console = Console(width=LEAST_WIDTH)
     if arguments.list:
         for name, benchmark in BENCHMARKS.items():
-            console.print(f"{name:<10} {benchmark.__doc__}")
+            console.print(f"{name:<{max(map(len, BENCHMARKS))}} {benchmark.__doc__}")
         return 0
     for name in arguments.names or BENCHMARKS:
-        _run(name, arguments.out, console)
+        _run(name, arguments, console)
     return 0
 
 
-def _run(name: str, out: Path, console: Console) -> None:
+def _run(name: str, arguments: argparse.Namespace, console: Console) -> None:
     make_cache(CACHE)
     start = time.perf_counter()
     with progress(console) as observer:
-        sections = BENCHMARKS[name](Workspace(CACHE, time.perf_counter, lambda: datetime.now(UTC), observer))
+        workspace = Workspace(
+            CACHE, time.perf_counter, lambda: datetime.now(UTC), observer, arguments.data, arguments.sample
+        )
+        sections = BENCHMARKS[name](workspace)
     for section in sections:
         console.print(as_table(section))
-    path = write_result(name, sections, datetime.now(UTC), out, measured_on=machine())
+    path = write_result(
+        name, sections, datetime.now(UTC), arguments.out, measured_on=machine(), sample=arguments.sample
+    )
     console.print(f"{name}: {time.perf_counter() - start:.0f} s, written to {path}")
 
 
@@ -64,11 +73,28 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; all if none is named")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--out", type=Path, default=CACHE, metavar="DIR", help="folder for the JSON results")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get(FOLDER_VARIABLE),
+        metavar="DIR",
+        help=f"folder of data sets that may not be passed on ({FOLDER_VARIABLE})",
+    )
+    parser.add_argument(
+        "--sample", type=_share, metavar="S", help="look at a share of the people only, to try things out (models-…)"
+    )
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(BENCHMARKS)}")
     return arguments
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 1")
+    return share
 
 
 if __name__ == "__main__":

@@ -57,13 +57,15 @@ def write_result(
     folder: Path,
     *,
     measured_on: Mapping[str, str | int | None],
+    sample: float | None = None,
 ) -> Path:
-    """Write ``<benchmark>.json`` into ``folder`` and return its path."""
+    """Write ``<benchmark>.json`` into ``folder`` and return its path; with a sample, say of what share of people."""
     content = {
         "schema": SCHEMA_VERSION,
         "benchmark": benchmark,
         "made": made.isoformat(timespec="seconds"),
         "machine": measured_on,
+        **({} if sample is None else {"sample": sample}),
         "sections": [as_data(section) for section in sections],
     }
     folder.mkdir(parents=True, exist_ok=True)

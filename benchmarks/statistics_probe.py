@@ -18,8 +18,8 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import psutil
 
+from benchmarks.peak import peak_memory
 from homespun.protocol.statistics.declaration import LikeRule, Statistic, universe_of
 from homespun.protocol.statistics.standard import item_counts, item_pairs, transitions
 from homespun_server.privacy.mechanisms import add_discrete_gaussian
@@ -79,7 +79,7 @@ def engine(interactions: Path, items: Path, memory: str) -> dict[str, object]:
             sums = sum_over_people(statistics, population, Cohort.everybody(), selections=selections)
         with watch.step("noise"):
             drawn = counts.values.size + sum(_noised(total).size for total in sums)
-        return {"seconds": watch.seconds, "peak": _peak(), "people": counts.contributors, "drawn": drawn}
+        return {"seconds": watch.seconds, "peak": peak_memory(), "people": counts.contributors, "drawn": drawn}
 
 
 def duckdb_alone(query: str, interactions: Path, memory: str) -> dict[str, object]:
@@ -91,7 +91,7 @@ def duckdb_alone(query: str, interactions: Path, memory: str) -> dict[str, objec
         table = f"read_parquet({literal(interactions.as_posix())})"
         for _ in connection.sql(QUERIES[query].format(table=table)).to_arrow_reader(1 << 17):
             pass
-    return {"seconds": watch.seconds, "peak": _peak()}
+    return {"seconds": watch.seconds, "peak": peak_memory()}
 
 
 def _over(ids: list[str]) -> tuple[Statistic, Statistic]:
@@ -102,16 +102,6 @@ def _over(ids: list[str]) -> tuple[Statistic, Statistic]:
 def _noised(total: UserSum) -> np.ndarray:
     rho = Fraction(rho_for(EPSILON, DEFAULT_DELTA)) / 3
     return add_discrete_gaussian(total.values, sigma_for(total.statistic.l2_bound, rho))
-
-
-def _peak() -> int:
-    """Return the most memory that this process ever had resident, in bytes."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # noqa: PLC0415 - not on Windows
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 def main() -> None:

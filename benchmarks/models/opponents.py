@@ -99,7 +99,7 @@ def events_of(interactions: Interactions, liked: Liked) -> pa.Table:
     """Return the events that speak for their items, as peers learn from them."""
     cursor = interactions.connection.cursor()
     try:
-        return cursor.execute(_EVENTS, liked.parameters).to_arrow_table().cast(EVENTS)
+        return cursor.sql(_EVENTS, params=liked.parameters).to_arrow_table().cast(EVENTS)
     finally:
         cursor.close()
 

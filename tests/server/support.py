@@ -49,6 +49,12 @@ def catalogue(size: int) -> Items:
     return Items(ids, [f"Title {number}" for number in range(size)], [()] * size, [""] * size)
 
 
+def unlike(size: int) -> Items:
+    """Return a catalogue of whose items nothing is known that two of them share."""
+    ids = [f"item-{number}" for number in range(size)]
+    return Items(ids, [f"t{number}" for number in range(size)], [()] * size, [""] * size)
+
+
 def write_table(path: Path, rows: Iterable[Row]) -> Path:
     """Write a table; it has a column of kinds only if a row has one."""
     rows = list(rows)

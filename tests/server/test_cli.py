@@ -26,12 +26,14 @@ def test_a_private_bundle_is_not_made(
     options = ("--test-share", 0.2, "--dimensions", 4, "--max-items", 20, "--name", "shop")
     assert command("fit", fleet, "--items", fleet_catalogue, "--out", tmp_path, "--epsilon", 8, *options) == 0
     report = report_in(tmp_path)
-    assert report.universe_items == 20
+    assert report.universe_items == 24
     assert report.privacy.epsilon is not None
     assert 7.9 < report.privacy.epsilon <= 8
     with_bundle = Bundle.open(tmp_path / "bundle")
     with_bundle.close()
     assert with_bundle.manifest.name == "shop"
+    # The others of the catalogue stand behind those that were learned from people.
+    assert (with_bundle.manifest.items, with_bundle.manifest.new_items.first) == (24, 20)
     assert with_bundle.manifest.components[0].dimensions <= 4
     shown = capsys.readouterr().out
     for text in ("item-counts", "item-pairs", "popularity", "EASE", "To publish", "To keep to yourself"):

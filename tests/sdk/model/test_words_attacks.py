@@ -1,4 +1,4 @@
-"""The words of a catalogue are plain text and finite numbers, as many as the contract allows; anything else is refused."""
+"""The words of a catalogue are plain text and finite numbers, no more than the contract allows; else it is refused."""
 
 import sqlite3
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def test_a_vector_has_another_length_than_the_content_component(tmp_path: Path, 
     refused(write(tmp_path / CATALOGUE, [changed(4, vector)]), "vector of 3 bytes|cannot be read")
 
 
-@pytest.mark.parametrize("number", [float("inf"), float("-inf"), -1.0, 1e7, 1e308, "1.5", None, b"\0", 1])
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), -1.0, 1e7, 1e308, "1.5", None, b"\0"])
 @pytest.mark.parametrize("column", [2, 3])
 def test_a_number_of_a_word_is_not_sensible(tmp_path: Path, column: int, number: object) -> None:
     refused(write(tmp_path / CATALOGUE, [changed(column, number)]), "no sensible number")

@@ -10,6 +10,7 @@ import pytest
 
 from homespun_server.cli import main
 from homespun_server.privacy.zcdp import epsilon_of
+from tests.server.pipeline.support import RELEASES
 
 Run = Callable[..., tuple[int, str]]
 

@@ -6,9 +6,8 @@ from homespun_server import Account, open_ledger
 from homespun_server.accounts import BUDGET_FILE, DATA_SET
 from homespun_server.privacy.ledger import BudgetState
 
-
-RELEASES = ["item-counts", "item-trend", "transitions", "item-pairs"]
-"""What a fit of a table with times releases, in this order, where nobody says otherwise."""
+RELEASES = ["item-counts", "item-pairs"]
+"""What a fit releases, in this order, where nobody says otherwise."""
 
 
 def account_beside(out: Path) -> Account:

@@ -56,7 +56,7 @@ def test_a_private_fit_of_films_promises_more_than_it_keeps(films: tuple[Path, P
     assert [entry.values for entry in privacy.releases] == [600, 150 * 149 // 2]
     assert "users are few for ε = 4" in fitted.report.warnings[0]
     with closing(Bundle.open(fitted.bundle)) as bundle:
-        assert bundle.manifest.items == 150
+        assert (bundle.manifest.items, bundle.manifest.new_items.first) == (600, 150)
         first = bundle.items[0]
         assert first not in [scored.item for scored in bundle.rank([Event(first, weight=9.0)], k=20)]
 

@@ -193,7 +193,9 @@ def test_a_fit_that_ends_early_keeps_what_it_did_not_spend(
     assert (state.left() == state.policy.ceiling) == (released == 0)
 
 
-def test_a_stop_between_two_releases_costs_all_of_them(charged: Fit, shop: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_between_two_releases_costs_all_of_them(
+    charged: Fit, shop: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = shop(epsilon=1.0)
 
     def stop(step: str, done: int, total: int) -> None:

@@ -45,7 +45,7 @@ def explain(decision: Decision, item: str) -> Explanation:
         item=item,
         title=bundle.title(item),
         score=score,
-        reason=reasons_of(decision, _totals(parts, local), parts.priors)[0],
+        reason=reasons_of(decision, ranked.positions, _totals(parts, local), parts.priors)[0],
         attributions=tuple(sorted(attributions, key=lambda part: -abs(part.value))),
         residual=score - sum(part.value for part in attributions),
         personalized=decision.personalized,
@@ -59,7 +59,7 @@ def reasons(decision: Decision) -> list[str]:
     """Return the main reason for every item of a decision's list, in its order."""
     local = tag_parts(decision.bundle, decision.terms, decision.ranked.positions)
     parts = parts_of(decision.history, decision.ranked, decision.bundle.layout)
-    return reasons_of(decision, _totals(parts, local), parts.priors)
+    return reasons_of(decision, decision.ranked.positions, _totals(parts, local), parts.priors)
 
 
 def _totals(parts: Parts, local: Reals) -> Reals:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from homespun.explain.rendering import because, popularity, verb
-from homespun.model.history import Reals
+from homespun.model.bundle import Bundle
+from homespun.model.history import Positions, Reals
 from homespun.protocol.controls import Refusal
 from homespun.ranking.decision import Decision
 
@@ -20,15 +21,16 @@ _REFUSED: dict[Refusal | None, str] = {
 }
 
 
-def reasons_of(decision: Decision, totals: Reals, priors: Reals) -> list[str]:
-    """Word the main reason of every listed item.
+def reasons_of(decision: Decision, positions: Positions, totals: Reals, priors: Reals) -> list[str]:
+    """Word the main reason of listed items.
 
     Args:
         decision: The decision.
+        positions: int64 [p], the items.
         totals: float64 [h + t + 1, p], what each history item, each edited interest, then repeating adds to each item.
         priors: float64 [T, p], what each prior adds.
     """
-    general = _general(decision, priors)
+    general = _general(decision.bundle, positions, priors)
     if not decision.allowed:
         return [f"{words}; not personalized, because {_REFUSED[decision.refusal]}" for words in general]
     if not decision.personalized:
@@ -71,11 +73,10 @@ def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, 
     return phrases
 
 
-def _general(decision: Decision, priors: Reals) -> list[str]:
+def _general(bundle: Bundle, positions: Positions, priors: Reals) -> list[str]:
     """Return what speaks for each item apart from the person: the prior that adds most (float64 [T, p])."""
-    bundle = decision.bundle
     if all(part.name == "content" for part in bundle.manifest.components):
         return ["from the catalogue"] * priors.shape[1]
     words = [popularity(prior.name) for prior in bundle.manifest.priors]
-    places = zip(decision.ranked.positions.tolist(), priors.argmax(axis=0).tolist(), strict=True)
+    places = zip(positions.tolist(), priors.argmax(axis=0).tolist(), strict=True)
     return [words[place] if position < bundle.manifest.items else "new here" for position, place in places]

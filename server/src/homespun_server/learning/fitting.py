@@ -1,6 +1,6 @@
 """Learns a model: terms from releases, a blend, and both put together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -83,6 +83,7 @@ def learn(
         BudgetError: If the budget does not allow a release.
         TrainingError: If the data allow no model; before any release, if the catalogue allows none.
     """
+    options = replace(options, learns_blend=validation is not None)
     tuned = None if validation is None else Raw(tune(data.interactions, options, validation, observer, now))
     # Again after validation, which uses the database for a split of its own.
     data = data if tuned is None else FitData(data.interactions, options, budget)

@@ -16,6 +16,10 @@ Part = Literal["collaborative", "sequential", "content", "trend"]
 
 PARTS: tuple[Part, ...] = get_args(Part)
 
+STANDARD_PARTS: tuple[Part, ...] = ("collaborative", "content")
+"""What a model is made of where nobody says otherwise and no blend says how much order and time matter: that differs
+so much from one data set to the next that a guess would be wrong for most, and each part costs budget."""
+
 _DAY = 86_400
 _LEAST_BYTES = 30_000
 
@@ -34,7 +38,8 @@ class FitOptions:
         max_events: Latest events of a person in which transitions are sought.
         dimensions: Largest rank of a component that scores by people's tastes.
         content_dimensions: Largest rank of the component that scores by words, tags and attributes.
-        parts: What the model is made of; None: whatever the table and the catalogue allow.
+        parts: What the model is made of; None: collaborative and content, or, with a blend that was given or is
+            learned, whatever the table and the catalogue allow.
         model_bytes: Most bytes of the model files.
         half_lives: Of trends, in seconds.
         as_of: When it is for trends, seconds since 1970; None: the time of the fit, or (non-private) of the last event.
@@ -44,6 +49,7 @@ class FitOptions:
         new_items_every: Of a list every so-manieth place is for an item that nobody was counted with; 0: none.
         scorer: How pairs are scored; None: by the rule of ``scorers.choose_scorer``.
         blend: How terms weigh; None: the standard blend.
+        learns_blend: Whether validation learns the blend; a fit that is given one sets it.
         kinds: The kinds of events that devices may record, declared and never taken from the table; None: any.
         users: The number of users, if the operator declares it public; it then stands on the card.
         chosen_by: What options were chosen by, if not fixed a priori: releases, or figures derived from them.
@@ -70,6 +76,7 @@ class FitOptions:
     new_items_every: int = 10
     scorer: Scorer | None = None
     blend: Blend | None = None
+    learns_blend: bool = False
     kinds: tuple[str, ...] | None = None
     users: int | None = None
     chosen_by: tuple[Sourced[object], ...] = ()
@@ -109,7 +116,9 @@ class FitOptions:
 
     def wants(self, part: Part) -> bool:
         """Return whether a part is wanted, if the data allow it."""
-        return self.parts is None or part in self.parts
+        if self.parts is not None:
+            return part in self.parts
+        return part in STANDARD_PARTS or self.blend is not None or self.learns_blend
 
     def demands(self, part: Part) -> bool:
         """Return whether a part was asked for by name, so that it is an error if the data do not allow it."""

@@ -8,7 +8,7 @@ part in it.
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
+from homespun_server.errors import TrainingError
 from homespun_server.evaluation.cases import Case
 from homespun_server.evaluation.comparison import Observer
 from homespun_server.evaluation.dividing import HELD_OUT_FILE, TRAINING_FILE, divide, target_condition
 from homespun_server.evaluation.held_out import Cases, HeldOut
-from homespun_server.evaluation.protocols import EvaluationProtocol
+from homespun_server.evaluation.protocols import ColdItems, EvaluationProtocol, LeaveLastOut, StrongGeneralization
 from homespun_server.learning.assembling import Assembly
 from homespun_server.learning.data import FitData
 from homespun_server.learning.options import FitOptions
@@ -35,7 +36,7 @@ from homespun_server.training.size_points import Measured
 from homespun_server.tuning.blending import learn_blend, quality
 from homespun_server.tuning.questions import Questions, ask
 
-MOST_CASES = 2000
+MOST_CASES = 4000
 MOST_CELLS = 1 << 24
 """Cases times items: what every term says of them is held at once, 64 MB a term."""
 
@@ -89,11 +90,12 @@ def tune(
 
     Raises:
         DataError: If the protocol finds nothing to predict.
-        TrainingError: If the training part allows no model.
+        TrainingError: If the training part allows no model, or nothing of what is to be predicted is known to it.
     """
     with tempfile.TemporaryDirectory(prefix="homespun-validation-") as temporary:
         folder = Path(temporary)
-        split = divide(interactions, validation.protocol, folder).for_the_operator()
+        protocol = beyond(validation.protocol, options.test_share)
+        split = divide(interactions, protocol, folder).for_the_operator()
         columns = split.interaction_columns(held_out=False)
         with Interactions.read(folder / TRAINING_FILE, columns, items=interactions.items) as part:
             data = FitData(part, options, None)
@@ -102,7 +104,26 @@ def tune(
         with Interactions.read(folder / HELD_OUT_FILE, aside, items=interactions.items) as held_out:
             cases = Cases(HeldOut(held_out, target_condition(held_out)), rolling=split.rolling)
             questions = _questions(cases, terms, interactions.items.ids, options, repeats=split.repeats)
+    if not questions.count:
+        raise TrainingError(
+            "nobody who may be asked chose an item that the model knows, so no blend can be learned. Give a blend, use "
+            "the standard one, or validate by another protocol."
+        )
     return _tuned(terms, questions, options, validation, observer)
+
+
+def beyond(protocol: EvaluationProtocol, kept_aside: float) -> EvaluationProtocol:
+    """Return a protocol that tests its share of the users whom a fit does not keep aside.
+
+    Both choose users by one hash, so those whom the fit keeps aside come first, and have to be counted in; they are
+    no cases.
+    """
+    match protocol:
+        case StrongGeneralization(test_share=share) | ColdItems(test_share=share):
+            return replace(protocol, test_share=kept_aside + (1 - kept_aside) * share)
+        case LeaveLastOut(test_share=float(share)):
+            return replace(protocol, test_share=kept_aside + (1 - kept_aside) * share)
+    return protocol
 
 
 def _questions(

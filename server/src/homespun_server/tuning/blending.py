@@ -1,4 +1,4 @@
-"""Learns a blend by validation: kernels from a short list each, then weights, then weights of each activity level."""
+"""Learns a blend by validation: weights, and kernels from a short list each, then weights of each activity level."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from homespun_server.training.blend import POPULARITY, STANDARD_BLEND, Blend
-from homespun_server.training.model import Component, Kernel, Model, Weights
+from homespun_server.training.model import LEVELS, Component, Kernel, Model, Weights
 from homespun_server.tuning.features import component_feature, other_features
 from homespun_server.tuning.pooling import Pools
 from homespun_server.tuning.questions import Questions
@@ -26,8 +26,12 @@ KERNELS: Mapping[str, Sequence[Kernel]] = {
 }
 """What is tried for each component."""
 
-START = {"collaborative": 0.25, "sequential": 0.3, "session": 1.0, "content": 0.05, POPULARITY: 0.05}
+START = {"collaborative": 0.05, "sequential": 0.5, "session": 1.0, "content": 0.05, POPULARITY: 0.05}
 """Where the search for weights begins; other terms begin at 0."""
+
+
+_ROUNDS = 2
+"""How often kernels are tried again, with the weights that were found meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,23 @@ def learn_blend(model: Model, questions: Questions, depth: int, progress: Callab
     """
     whole = Judge(questions, depth)
     bars = whole.barred()
-    steps = _Steps(progress, 2 * len(model.components) + 8)
+    steps = _Steps(progress, (1 + _ROUNDS) * len(model.components) + LEVELS)
     features: dict[str, Floats] = other_features(model, questions)
     kernels: dict[str, Kernel] = {}
     for component in model.components:
-        kernels[component.name], features[component.name] = _alone(whole, bars, component)
+        kernels[component.name] = STANDARD_BLEND.kernel(component.name)
+        features[component.name] = component_feature(component, questions, kernels[component.name])
         steps.done()
-    before = whole.gains(_total(questions, _standard(model, questions, features), STANDARD_BLEND.weight, bars)).mean()
+    before = whole.gains(_total(questions, features, STANDARD_BLEND.weight, bars)).mean()
     pools = Pools(questions, features, bars)
     judge = Judge(pools.questions, depth)
     pooled = {term: pools.of(values) for term, values in features.items()}
     found = ascend(judge, pooled, {term: START.get(term, 0.0) for term in features}, pools.bars)
-    for component in model.components:
-        kernels[component.name] = _together(judge, pools, component, questions, pooled, found.weights, kernels)
-        steps.done()
-    found = ascend(judge, pooled, found.weights, pools.bars)
+    for _ in range(_ROUNDS):
+        for component in model.components:
+            kernels[component.name] = _together(judge, pools, component, questions, pooled, found.weights, kernels)
+            steps.done()
+        found = ascend(judge, pooled, found.weights, pools.bars)
     weights = by_level(judge, pooled, found.weights, pools.bars, steps.done)
     blend = Blend({term: tuple(values) for term, values in weights.items()}, kernels)
     return Learned(blend, float(before), quality(model, questions, blend, depth))
@@ -95,19 +101,6 @@ class _Steps:
         self._progress(self._done, self._total)
 
 
-def _alone(judge: Judge, bars: Floats, component: Component) -> tuple[Kernel, Floats]:
-    """Return the kernel that ranks best alone, and what the component says with it."""
-    best = None
-    for kernel in KERNELS[component.name]:
-        feature = component_feature(component, judge.questions, kernel)
-        gain = judge.gains(bars + feature).mean()
-        if best is None or gain > best[0]:
-            best = (gain, kernel, feature)
-    if best is None:
-        raise LookupError(component.name)
-    return best[1], best[2]
-
-
 def _together(
     judge: Judge,
     pools: Pools,
@@ -118,12 +111,11 @@ def _together(
     kernels: Mapping[str, Kernel],
 ) -> Kernel:
     """Return the kernel that ranks best with all others as they are, and put what it says among the features."""
-    weight, present = weights[component.name], kernels[component.name]
-    if not weight:
-        return present
-    total = weighted(features, weights, pools.bars)
-    rest = total - np.float32(weight) * features[component.name]
-    best, chosen = judge.gains(total).mean(), present
+    present = kernels[component.name]
+    # A component that weighs nothing so far may do so for want of the right kernel.
+    weight = weights[component.name] or START[component.name]
+    rest = weighted({term: values for term, values in features.items() if term != component.name}, weights, pools.bars)
+    best, chosen = judge.gains(rest + np.float32(weight) * features[component.name]).mean(), present
     for kernel in KERNELS[component.name]:
         if kernel == present:
             continue
@@ -132,15 +124,6 @@ def _together(
         if gain > best:
             best, chosen, features[component.name] = gain, kernel, feature
     return chosen
-
-
-def _standard(model: Model, questions: Questions, features: Features) -> Features:
-    """Return the features with the kernels of the standard blend."""
-    own: dict[str, Floats] = {
-        component.name: component_feature(component, questions, STANDARD_BLEND.kernel(component.name))
-        for component in model.components
-    }
-    return {**features, **own}
 
 
 def _total(questions: Questions, features: Features, weight: Callable[[str], Weights], bars: Floats) -> Floats:

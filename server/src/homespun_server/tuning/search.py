@@ -1,7 +1,10 @@
 """Coordinate ascent on NDCG: one weight at a time, first for everybody, then for each level of activity.
 
-Few numbers are learned, each from a short list of factors, and a level gets its own only where it is better beyond
-chance: by more than one standard error of the paired differences. Likelihood is not used: it rewards what nobody sees.
+Few numbers are learned, each from a short list of factors, and a level gets its own only where that is better beyond
+chance: learned on half of its cases and judged on the other half, and the other way round, by more than one standard
+error of the paired differences. Judged on the very cases that they were learned from, half of all levels would get
+weights of their own where there is nothing to learn, and lose by them. Likelihood is not used: it rewards what nobody
+sees.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +28,9 @@ BEGINNINGS = (0.05, 0.2, 0.5)
 ROUNDS = 3
 LEAST_GAIN = 1e-4
 """A round that gains less in mean NDCG is the last one."""
+
+BEYOND_CHANCE = 1.0
+"""Standard errors by which a level's own weights must be better than everybody's."""
 
 LEAST_CASES = 100
 """Cases of a level with fewer do not get weights of their own."""
@@ -130,16 +136,43 @@ def by_level(
     for level in range(LEVELS):
         chosen = np.flatnonzero(judge.questions.levels == level)
         if chosen.size >= LEAST_CASES:
-            level_judge = Judge(subset(judge.questions, chosen), judge.depth)
-            own = {term: np.ascontiguousarray(values[chosen]) for term, values in features.items()}
-            start = level_judge.gains(weighted(own, pooled, bars[chosen]))
-            found = ascend(level_judge, own, pooled, bars[chosen])
-            difference = found.gains - start
-            if difference.mean() > difference.std() / np.sqrt(chosen.size):
+            own = _Level(judge, features, bars, chosen)
+            gained = np.concatenate([own.gained(pooled, half, 1 - half) for half in (0, 1)])
+            if gained.mean() > BEYOND_CHANCE * gained.std() / np.sqrt(gained.size):
+                found = own.part(slice(None)).ascended(pooled)
                 for term in features:
-                    weights[term][level] = found.weights[term]
+                    weights[term][level] = found[term]
         progress()
     return weights
+
+
+class _Level:
+    """Some of the cases, apart from all others."""
+
+    def __init__(self, judge: Judge, features: Features, bars: Floats, chosen: NDArray[np.int64]) -> None:
+        self._whole = judge, features, bars, chosen
+        self._judge = Judge(subset(judge.questions, chosen), judge.depth)
+        self._features = {term: np.ascontiguousarray(values[chosen]) for term, values in features.items()}
+        self._bars = bars[chosen]
+
+    def part(self, which: slice) -> "_Level":
+        """Return some of them."""
+        judge, features, bars, chosen = self._whole
+        return _Level(judge, features, bars, chosen[which])
+
+    def ascended(self, start: Mapping[str, float]) -> dict[str, float]:
+        """Return the best weights for them that are found from these on."""
+        return ascend(self._judge, self._features, start, self._bars).weights
+
+    def gains(self, weights: Mapping[str, float]) -> Reals:
+        """Return what weights give in each case."""
+        return self._judge.gains(weighted(self._features, weights, self._bars))
+
+    def gained(self, start: Mapping[str, float], learned: int, judged: int) -> Reals:
+        """Return what weights that are learned on every other case gain in the cases between."""
+        own = self.part(slice(learned, None, 2)).ascended(start)
+        other = self.part(slice(judged, None, 2))
+        return other.gains(own) - other.gains(start)
 
 
 def weighted(features: Features, weights: Mapping[str, float], bars: Floats) -> Floats:

@@ -1,0 +1,57 @@
+"""How much of the exact ranking devices get to rank: proposals of bundles of every data set, with and without noise.
+
+Proposals are made by 8-bit products; the final order by float32 rows of the items that were proposed.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+
+from benchmarks.models.bundles import PROPOSED, bytes_of, fit, made_of, proposals
+from benchmarks.models.datasets import FRAPPE, RETAIL, SETS, MissingDataError, locate, title_of
+from benchmarks.models.dividing import divided
+from benchmarks.models.sections import PROPOSAL_AIM, reached
+from benchmarks.result import Cell, Section
+from benchmarks.workspace import Workspace
+from homespun_server.evaluation.protocols import LeaveLastOut
+from homespun_server.evaluation.recommenders import BundleRecommender
+from homespun_server.learning import FitOptions
+
+EPSILONS = (None, 1.0)
+USERS = 1000
+"""Users of each data set, by a published hash."""
+
+OPTIONS = FitOptions(max_items=4000)
+REPEATED = frozenset({RETAIL, FRAPPE})
+
+
+def run(workspace: Workspace) -> Sequence[Section]:
+    """Share of the exact first 20 that devices get to rank, for bundles of every data set, at ε = 1 and without noise."""
+    rows: list[tuple[Cell, ...]] = []
+    for name in SETS:
+        try:
+            rows += _rows(name, workspace)
+        except MissingDataError as error:
+            rows.append((title_of(name), None, None, None, None, None, f"missing: {error.reason}"))
+    columns = ("data", "ε", "items", "made of", "model files, bytes", f"proposal recall@{PROPOSED}", "verdict")
+    note = (
+        f"Bundles with all parts that the data allow, at most {OPTIONS.max_items:,} items learned from people, fixed "
+        f"blend; the last event of at most {USERS:,} people each. What it claims: {PROPOSAL_AIM:.1%} of the exact first "
+        f"{PROPOSED} by float scores of the whole catalogue are among what a device ranks."
+    )
+    return [Section("Proposals", columns, tuple(rows), note)]
+
+
+def _rows(name: str, workspace: Workspace) -> list[tuple[Cell, ...]]:
+    repeats = name in REPEATED
+    rows: list[tuple[Cell, ...]] = []
+    protocol = LeaveLastOut(repeats=repeats, max_users=USERS)
+    with divided(locate(name, workspace), protocol, f"proposals-{name}", workspace) as split:
+        for epsilon in EPSILONS:
+            told = "none" if epsilon is None else f"{epsilon:g}"
+            fitted = fit(f"epsilon {told}", split, replace(OPTIONS, repeats=repeats), workspace, epsilon=epsilon)
+            with closing(BundleRecommender(fitted.folder)) as model:
+                kept = proposals(model.bundle, split.cases, repeats=repeats)
+                items, parts = model.bundle.manifest.items, made_of(model.bundle)
+            rows.append((title_of(name), told, items, parts, bytes_of(fitted.folder), kept, reached(kept, PROPOSAL_AIM)))
+    return rows

@@ -1,0 +1,110 @@
+"""A bundle a day: the terms and their weights stay, and what is popular lately is summed again over all events before.
+
+As an operator would do it: devices rank with the bundle of the day, so nothing that a request could not know is used.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from math import floor
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.models.bundles import Fitted, bytes_of, slug, told
+from benchmarks.models.dividing import Divided
+from benchmarks.models.ranked import Ranked, rank
+from benchmarks.workspace import BenchmarkError, Workspace
+from homespun_server.evaluation.cases import Case
+from homespun_server.evaluation.recommenders import RefreshedRecommender
+from homespun_server.learning import FitData, Learned, write
+from homespun_server.learning.fitting import Weighing
+from homespun_server.learning.moments import stretches
+from homespun_server.learning.releasing import trend_release
+from homespun_server.learning.terms import Terms, with_trend
+from homespun_server.privacy.provenance import derive, non_private
+from homespun_server.statistics.cohort import Cohort, Window
+from homespun_server.statistics.interactions import Interactions
+from homespun_server.statistics.raw import Raw
+from homespun_server.training.content import catalogue
+from homespun_server.training.model import Model
+from homespun_server.training.popularity import Universe
+
+DAY = 86_400
+
+
+def refreshed(name: str, fitted: Fitted, split: Divided, depth: int, workspace: Workspace) -> Ranked:
+    """Ask a bundle that is refreshed at the beginning of every day for all cases.
+
+    Args:
+        name: What to call it.
+        fitted: The bundle as it was when the test began; without noise.
+        split: The split, with times.
+        depth: Length of the lists.
+        workspace: Its clock and observer are used.
+
+    Raises:
+        BenchmarkError: If it cannot be refreshed.
+    """
+    published = publish(fitted, split, workspace)
+    with closing(RefreshedRecommender(published, repeats=split.split.repeats)) as model:
+        size = max(bytes_of(folder) for _, folder in published)
+        note = f"{told(fitted)}; {len(published)} bundles, one a day"
+        return rank(name, model, split.cases, depth, workspace.observer, model_bytes=size, note=note)
+
+
+def publish(fitted: Fitted, split: Divided, workspace: Workspace) -> list[tuple[float, Path]]:
+    """Write a bundle for every day on which somebody asks, and return when each was published."""
+    learned, begin = fitted.learned, split.split.begin
+    if learned is None or begin is None or split.training.report.columns.get("time") is None:
+        raise BenchmarkError(f"{fitted.name} cannot be refreshed: its split has no time, or it was not learned.")
+    published = [(float("-inf"), fitted.folder)]
+    days = days_of(split.cases, begin)
+    with Interactions.read(split.data.interactions, split.data.columns, items=split.items) as everything:
+        data = FitData(everything, fitted.options, None)
+        refresher = _Refresher(fitted, learned, data, workspace)
+        for done, day in enumerate(days, start=1):
+            folder = split.folder / "bundles" / f"{slug(fitted.name)}-{day}"
+            refresher.write(day, folder)
+            published.append((float(day), folder))
+            workspace.observer(f"refresh {fitted.name}", done, len(days))
+    return published
+
+
+def days_of(cases: Iterable[Case], begin: float) -> Sequence[int]:
+    """Return the beginnings of the days on which cases are, in UTC, from the first one after ``begin`` on."""
+    found = {floor(case.now / DAY) * DAY for case in cases if case.now is not None}
+    return sorted(day for day in found if day > begin)
+
+
+class _Refresher:
+    """Everything that stays from day to day."""
+
+    def __init__(self, fitted: Fitted, learned: Learned, data: FitData, workspace: Workspace) -> None:
+        self._options, self._learned, self._data, self._workspace = fitted.options, learned, data, workspace
+        self._items = catalogue(data.interactions.items)
+        self._universe = derive(lambda terms: Universe(terms.items, np.ones(terms.items.size)), learned.terms)
+        self._model = learned.model
+        self._weighing = learned.weighing
+
+    def write(self, day: int, folder: Path) -> None:
+        """Write the bundle of a day."""
+        edges = stretches(day, self._options.half_lives)
+        trend = trend_release(
+            self._data,
+            self._items,
+            self._universe,
+            budget=None,
+            edges=edges,
+            cohort=Cohort.everybody().within(Window("refresh", 0, 1, 0, day)),
+            observer=lambda _step, _done, _of: None,
+        )
+        now = non_private(Raw(day), "a day on which somebody asked")
+        terms = with_trend(self._learned.terms, trend, self._universe, now, self._options)
+        model = derive(self._with_priors, self._model, terms, self._weighing)
+        write(model, self._data, folder, budget=None, options=self._options, now=self._workspace.now())
+
+    def _with_priors(self, model: Model, terms: Terms, how: Weighing) -> Model:
+        # The tables do not change, so they need not be compressed again.
+        return replace(model, priors=tuple(prior.weighted(how.blend.weight(prior.name)) for prior in terms.priors))
+
