@@ -1,6 +1,7 @@
 """Runs benchmarks: ``python -m benchmarks [NAME ...]`` (``make bench`` prepares an environment for it)."""
 
 import argparse
+import importlib
 import os
 import sys
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import footprint, latency, membership, planning, privacy, profile, quality, release, statistics
 from benchmarks.models.datasets import FOLDER_VARIABLE
 from benchmarks.models.parts import PARTS
 from benchmarks.result import Section, as_table, machine, write_result
@@ -23,18 +23,28 @@ CACHE = ROOT / ".benchmarks"
 LEAST_WIDTH = 130
 """Columns of a table where the output is no terminal."""
 
-BENCHMARKS: dict[str, Callable[[Workspace], Sequence[Section]]] = {
-    "quality": quality.run,
-    "privacy": privacy.run,
-    "footprint": footprint.run,
-    "latency": latency.run,
-    "release": release.run,
-    "membership": membership.run,
-    "planning": planning.run,
-    "profile": profile.run,
-    "statistics": statistics.run,
-    **PARTS,
-}
+RUNS_ITSELF = (
+    "quality",
+    "privacy",
+    "footprint",
+    "latency",
+    "release",
+    "membership",
+    "planning",
+    "profile",
+    "statistics",
+)
+"""Modules whose ``run`` is a benchmark of their name."""
+
+NAMES = (*RUNS_ITSELF, *PARTS)
+
+
+def benchmark(name: str) -> Callable[[Workspace], Sequence[Section]]:
+    """Return a benchmark; its module is imported now, because not all need the same packages."""
+    if name in PARTS:
+        return PARTS[name]
+    found: Callable[[Workspace], Sequence[Section]] = importlib.import_module(f"benchmarks.{name}").run
+    return found
 
 
 def main() -> int:
@@ -44,26 +54,32 @@ def main() -> int:
     if not console.is_terminal:
         console = Console(width=LEAST_WIDTH)
     if arguments.list:
-        for name, benchmark in BENCHMARKS.items():
-            console.print(f"{name:<{max(map(len, BENCHMARKS))}} {benchmark.__doc__}")
+        for name in NAMES:
+            console.print(f"{name:<{max(map(len, NAMES))}} {benchmark(name).__doc__}")
         return 0
-    for name in arguments.names or BENCHMARKS:
+    for name in arguments.names or NAMES:
         _run(name, arguments, console)
     return 0
 
 
 def _run(name: str, arguments: argparse.Namespace, console: Console) -> None:
     make_cache(CACHE)
-    start = time.perf_counter()
+    measure, start = benchmark(name), time.perf_counter()
     with progress(console) as observer:
         workspace = Workspace(
             CACHE, time.perf_counter, lambda: datetime.now(UTC), observer, arguments.data, arguments.sample
         )
-        sections = BENCHMARKS[name](workspace)
+        sections = measure(workspace)
     for section in sections:
         console.print(as_table(section))
     path = write_result(
-        name, sections, datetime.now(UTC), arguments.out, measured_on=machine(), sample=arguments.sample
+        name,
+        sections,
+        datetime.now(UTC),
+        arguments.out,
+        measured_on=machine(),
+        about=measure.__doc__ or "",
+        sample=arguments.sample,
     )
     console.print(f"{name}: {time.perf_counter() - start:.0f} s, written to {path}")
 
@@ -76,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data",
         type=Path,
-        default=os.environ.get(FOLDER_VARIABLE),
+        default=os.environ.get(FOLDER_VARIABLE) or None,
         metavar="DIR",
         help=f"folder of data sets that may not be passed on ({FOLDER_VARIABLE})",
     )
@@ -84,9 +100,9 @@ def _arguments() -> argparse.Namespace:
         "--sample", type=_share, metavar="S", help="look at a share of the people only, to try things out (models-…)"
     )
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in BENCHMARKS]
+    unknown = [name for name in arguments.names if name not in NAMES]
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(BENCHMARKS)}")
+        parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(NAMES)}")
     return arguments
 
 

@@ -8,6 +8,7 @@ promises nothing, can be repeated, and takes a thousandth of the time. Half an h
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
 from fractions import Fraction
 from unittest.mock import patch
 
@@ -21,12 +22,12 @@ from benchmarks.planning_transitions import Sequences, popularity_quality, read_
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.events import Event
-from homespun_server import learning
 from homespun_server.evaluation.cases import Case
 from homespun_server.evaluation.evaluation import DEPTH
 from homespun_server.evaluation.metrics import ndcg
 from homespun_server.evaluation.references import ExactSums, PopularityReference
-from homespun_server.learning import COUNTS_SHARE, FitData, FitOptions, learn
+from homespun_server.learning import FitData, FitOptions, learn, releasing
+from homespun_server.learning.releasing import COUNTS_SHARE
 from homespun_server.planning.curve import CURVES, Curve
 from homespun_server.planning.measured import Point
 from homespun_server.privacy import release
@@ -141,8 +142,8 @@ def fitted(part: Judged, epsilon: float | None, *, counts: float | None = None, 
     with ExitStack() as stack:
         stack.enter_context(seeded_noise(SEED + seed + int(1000 * (epsilon or 0))))
         if counts is not None:
-            stack.enter_context(patch.object(learning, "COUNTS_SHARE", Fraction(counts)))
-        return learn(part.data, part.options, budget, _silent).model.value
+            stack.enter_context(patch.object(releasing, "COUNTS_SHARE", Fraction(counts)))
+        return learn(part.data, part.options, budget, _silent, datetime.now(UTC)).model.value
 
 
 def model_quality(model: Model, part: Judged) -> float:

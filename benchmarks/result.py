@@ -5,8 +5,9 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from rich import box
@@ -18,6 +19,8 @@ from homespun_server.evaluation.intervals import Interval
 SCHEMA_VERSION = 1
 
 PACKAGES = ("homespun", "homespun-server", "implicit", "numpy", "onnxruntime", "opendp", "scipy")
+
+Plot = Literal["bars", "ratios", "curves"]
 
 Cell = str | int | float | Spread | Interval | None
 
@@ -31,12 +34,14 @@ class Section:
         columns: Headings, units included; also the keys in JSON.
         rows: One cell a column.
         note: How to read it.
+        plot: How the page shows its intervals beside the table; None: not at all.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    plot: Plot | None = None
 
 
 def machine(packages: Iterable[str] = PACKAGES) -> dict[str, str | int | None]:
@@ -46,8 +51,15 @@ def machine(packages: Iterable[str] = PACKAGES) -> dict[str, str | int | None]:
         "architecture": platform.machine(),
         "processors": os.cpu_count(),
         "python": platform.python_version(),
-        **{name: version(name) for name in packages},
+        **{name: _version(name) for name in packages},
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # not every benchmark needs every package
+        return None
 
 
 def write_result(
@@ -57,12 +69,24 @@ def write_result(
     folder: Path,
     *,
     measured_on: Mapping[str, str | int | None],
+    about: str = "",
     sample: float | None = None,
 ) -> Path:
-    """Write ``<benchmark>.json`` into ``folder`` and return its path; with a sample, say of what share of people."""
+    """Write ``<benchmark>.json`` into ``folder`` and return its path.
+
+    Args:
+        benchmark: Its name.
+        sections: What was measured.
+        made: When.
+        folder: Made if it is not there.
+        measured_on: What the figures depend on.
+        about: What the benchmark measures, in a sentence.
+        sample: The share of people that was looked at, if not all.
+    """
     content = {
         "schema": SCHEMA_VERSION,
         "benchmark": benchmark,
+        "about": about,
         "made": made.isoformat(timespec="seconds"),
         "machine": measured_on,
         **({} if sample is None else {"sample": sample}),
@@ -81,7 +105,8 @@ def as_data(section: Section) -> dict[str, object]:
         ValueError: If a row does not have one cell a column.
     """
     rows = [dict(zip(section.columns, row, strict=True)) for row in section.rows]
-    return {"title": section.title, "note": section.note, "rows": rows}
+    plot = {} if section.plot is None else {"plot": section.plot}
+    return {"title": section.title, "note": section.note, **plot, "rows": rows}
 
 
 def as_table(section: Section) -> Table:

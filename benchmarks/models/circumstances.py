@@ -46,7 +46,9 @@ def _measured(split: Divided, workspace: Workspace) -> list[Section]:
     options = replace(OPTIONS, repeats=repeats)
     measured = []
     for name, contexts in (("homespun", ()), ("homespun, with circumstances", contexts_of(split))):
-        fitted = fit(name, split, replace(options, contexts=contexts), workspace, validation=Validation(inner, depth=10))
+        fitted = fit(
+            name, split, replace(options, contexts=contexts), workspace, validation=Validation(inner, depth=10)
+        )
         measured.append(measure(fitted, split, DEPTH, workspace))
     peers = ask_peers(PEERS, split, inner, DEPTH, workspace)
     judged = Judged.all(split.cases).where(lambda case: (case.relevant <= case.seen) == repeats)

@@ -49,7 +49,17 @@ def run(workspace: Workspace) -> Sequence[Section]:
         (f"{size:,} made-up interactions", made_up.interactions, made_up.items),
     )
     rows = [row for title, *paths in tables for row in _rows(title, paths, workspace)]
-    columns = ("data", "model", "all, s", "reading, s", "noise, s", "values drawn", "peak, MB", "model, MB", "time × ALS")
+    columns = (
+        "data",
+        "model",
+        "all, s",
+        "reading, s",
+        "noise, s",
+        "values drawn",
+        "peak, MB",
+        "model, MB",
+        "time × ALS",
+    )
     note = (
         f"From files to a bundle on disk at ε = {EPSILON:g}, nobody kept aside; ALS with {FACTORS} factors and "
         f"{ITERATIONS} sweeps from the same table to factors in memory. One process each, one run each. Made up: "
@@ -66,7 +76,9 @@ def _rows(title: str, paths: Sequence[Path], workspace: Workspace) -> Iterator[t
     for done, (name, parts) in enumerate(PARTS.items(), start=2):
         folder = workspace.cache / "models" / "costs" / name.replace(" ", "-")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fit = probe((sys.executable, "-m", "benchmarks.models.costs_probe", interactions, items, folder, f"{EPSILON}", parts))
+        fit = probe(
+            (sys.executable, "-m", "benchmarks.models.costs_probe", interactions, items, folder, f"{EPSILON}", parts)
+        )
         workspace.observer(f"costs of {title}", done, 1 + len(PARTS))
         yield _row(title, f"homespun, {name}", fit, answer)
     if isinstance(peer, Missing):

@@ -46,7 +46,10 @@ def fit(
     budget = one_off_budget(epsilon, DEFAULT_DELTA)
     options = FitOptions(name="costs", test_share=0.0, parts=parts)
     start = time.perf_counter()
-    with Interactions.read(interactions, items=Items.read(items)) as read, watched_drawing(time.perf_counter) as drawing:
+    with (
+        Interactions.read(interactions, items=Items.read(items)) as read,
+        watched_drawing(time.perf_counter) as drawing,
+    ):
         read_seconds = time.perf_counter() - start
         make_bundle(
             FitData(read, options, budget),

@@ -4,7 +4,7 @@ They divide by queries of the same form (see ``homespun_server.evaluation.protoc
 and an evaluation take them like any other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from homespun_server.evaluation.cold import KNOWN
 from homespun_server.evaluation.protocols import Liked
@@ -74,7 +74,7 @@ class HashedOrder:
 
     train_share: float = 0.8
     repeats: bool = False
-    liked: Liked = Liked()
+    liked: Liked = field(default_factory=Liked)
     name = "hashed-order"
     rolling = True
     begin = None
@@ -106,7 +106,7 @@ class NewPeople:
     """
 
     test_share: float = 0.2
-    liked: Liked = Liked()
+    liked: Liked = field(default_factory=Liked)
     name = "new-people"
     rolling = True
     repeats = False
@@ -129,7 +129,7 @@ class NewPeople:
         """Return what is done, for reports."""
         known = ", ".join(map(str, KNOWN))
         return (
-            f"{self.test_share:.3g} of the users, chosen by a published hash of their id, take no part in training. Of "
+            f"{100 * self.test_share:.3g}% of the users, chosen by a published hash of their id, take no part in training. Of "
             f"those who like at least {KNOWN[-1] + 1} items, the next like is predicted when {known} of their first "
             "likes are known, in a full ranking without these."
         )

@@ -13,6 +13,7 @@ from benchmarks.models.ranked import NDCG_10, Judged, rank
 from benchmarks.models.sections import INTERVALS, Claim, bundles, quality, ratios
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
+from homespun_server.evaluation.cases import Recommender
 from homespun_server.evaluation.cold import cold_cases, cold_curve
 from homespun_server.evaluation.protocols import ColdItems, Liked, StrongGeneralization, is_hidden
 from homespun_server.evaluation.recommenders import BundleRecommender
@@ -100,7 +101,7 @@ def curve_section(split: Divided, liked: Liked, fitted: Fitted, content: Fitted)
     sums = ExactSums(Likes(split.training, min_weight=liked.min_weight, test_share=0.0))
     cases = list(cold_cases(split.people, liked, repeats=False))
     with closing(BundleRecommender(fitted.folder)) as own, closing(BundleRecommender(content.folder)) as alone:
-        others = {"popularity": PopularityReference.of_likes(sums), CONTENT: alone}
+        others: dict[str, Recommender] = {"popularity": PopularityReference.of_likes(sums), CONTENT: alone}
         return lay_out_curve(split, cold_curve(fitted.name, own, others, cases))
 
 
@@ -112,7 +113,7 @@ def lay_out_curve(split: Divided, curve: ColdCurve) -> Section:
         rows.append((str(point.events), *figures, point.against, point.lead, "holds" if point.holds else "falls short"))
     columns = ("likes known", "popularity", CONTENT, curve.model, "the better of both", "lead over it", "verdict")
     note = (
-        f"{split.split.text} The same {curve.people:,} people at every number. What it claims: a bundle is at no number "
-        f"below the better of both, within the interval. {INTERVALS}"
+        f"{split.split.text} The same {curve.people:,} people at every number. What it claims: a bundle is nowhere below "
+        f"the better of both, within the interval. {INTERVALS}"
     )
-    return Section(f"{split.data.title}, new people: NDCG@10", columns, tuple(rows), note)
+    return Section(f"{split.data.title}, new people: NDCG@10", columns, tuple(rows), note, plot="curves")

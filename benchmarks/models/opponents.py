@@ -104,9 +104,7 @@ def events_of(interactions: Interactions, liked: Liked) -> pa.Table:
         cursor.close()
 
 
-def peer_cases(
-    cases: Sequence[Case], depth: int, liked: Liked, *, repeats: bool, told: bool
-) -> Iterator[PeerCase]:
+def peer_cases(cases: Sequence[Case], depth: int, liked: Liked, *, repeats: bool, told: bool) -> Iterator[PeerCase]:
     """Yield cases as peers read them, with what came next only if they may be told."""
     for number, case in enumerate(cases):
         events = [event for event in case.events if _speaks_for(event.kind, event.weight, liked)]

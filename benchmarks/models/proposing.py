@@ -26,7 +26,7 @@ REPEATED = frozenset({RETAIL, FRAPPE})
 
 
 def run(workspace: Workspace) -> Sequence[Section]:
-    """Share of the exact first 20 that devices get to rank, for bundles of every data set, at ε = 1 and without noise."""
+    """Share of the exact first 20 that devices get to rank: bundles of every data set, without noise and at ε = 1."""
     rows: list[tuple[Cell, ...]] = []
     for name in SETS:
         try:
@@ -36,8 +36,8 @@ def run(workspace: Workspace) -> Sequence[Section]:
     columns = ("data", "ε", "items", "made of", "model files, bytes", f"proposal recall@{PROPOSED}", "verdict")
     note = (
         f"Bundles with all parts that the data allow, at most {OPTIONS.max_items:,} items learned from people, fixed "
-        f"blend; the last event of at most {USERS:,} people each. What it claims: {PROPOSAL_AIM:.1%} of the exact first "
-        f"{PROPOSED} by float scores of the whole catalogue are among what a device ranks."
+        f"blend; the last event of at most {USERS:,} people each. What it claims: {PROPOSAL_AIM:.1%} of the exact "
+        f"first {PROPOSED} by float scores of the whole catalogue are among what a device ranks."
     )
     return [Section("Proposals", columns, tuple(rows), note)]
 
@@ -53,5 +53,7 @@ def _rows(name: str, workspace: Workspace) -> list[tuple[Cell, ...]]:
             with closing(BundleRecommender(fitted.folder)) as model:
                 kept = proposals(model.bundle, split.cases, repeats=repeats)
                 items, parts = model.bundle.manifest.items, made_of(model.bundle)
-            rows.append((title_of(name), told, items, parts, bytes_of(fitted.folder), kept, reached(kept, PROPOSAL_AIM)))
+            rows.append(
+                (title_of(name), told, items, parts, bytes_of(fitted.folder), kept, reached(kept, PROPOSAL_AIM))
+            )
     return rows

@@ -107,4 +107,3 @@ class _Refresher:
     def _with_priors(self, model: Model, terms: Terms, how: Weighing) -> Model:
         # The tables do not change, so they need not be compressed again.
         return replace(model, priors=tuple(prior.weighted(how.blend.weight(prior.name)) for prior in terms.priors))
-

@@ -53,7 +53,7 @@ def quality(
     columns = ("model", *map(str, metrics), "model, MB", "how")
     users = len(set(judged.users.tolist()))
     asked = f"{judged.count:,} lists for {users:,} people. {INTERVALS}"
-    return Section(title, columns, tuple(rows), f"{note} {asked}")
+    return Section(title, columns, tuple(rows), f"{note} {asked}", plot="bars")
 
 
 def ratios(title: str, judged: Judged, claims: Sequence[Claim], metric: Metric, note: str) -> Section:
@@ -63,7 +63,7 @@ def ratios(title: str, judged: Judged, claims: Sequence[Claim], metric: Metric, 
         found = judged.ratio(claim.own, claim.other, metric)
         rows.append((claim.own.name, claim.other.name, found, claim.aim, verdict(found, claim.aim)))
     columns = ("model", "beside", f"ratio of {metric}", "aim", "verdict")
-    return Section(title, columns, tuple(rows), f"{note} {INTERVALS}")
+    return Section(title, columns, tuple(rows), f"{note} {INTERVALS}", plot="ratios")
 
 
 def verdict(found: Interval | None, aim: float | None) -> str | None:

@@ -115,4 +115,3 @@ def _sections(
 
 def _megabytes(size: int) -> str:
     return f"homespun, {size / 1e6:g} MB"
-

@@ -137,7 +137,8 @@ def test_adding_items_changes_the_scores_of_the_others(added: Items, base: Bundl
 
 
 def listed(decision: Decision) -> list[int]:
-    return decision.ranked.positions.tolist()
+    positions: list[int] = decision.ranked.positions.tolist()
+    return positions
 
 
 @pytest.mark.parametrize("k", [1, 10, 100])

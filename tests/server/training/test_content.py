@@ -11,7 +11,7 @@ from homespun_server.errors import TrainingError
 from homespun_server.privacy.provenance import fixed
 from homespun_server.statistics.items import Items
 from homespun_server.training.content import catalogue, content_model, train_content
-from homespun_server.training.content_encoder import most_useful, quantized
+from homespun_server.training.content_encoder import quantized
 
 
 def items_of(
