@@ -19,7 +19,15 @@ from homespun_server.pipeline import BUNDLE_FOLDER, fit
 
 EPSILON = 8.0
 SAMPLE = Path("sdk/src/homespun/sample")
-OPTIONS = FitOptions(name="Films (sample)", min_weight=7.0, test_share=0.0)
+OPTIONS = FitOptions(
+    name="Films (sample)",
+    min_weight=7.0,
+    test_share=0.0,
+    max_items=1500,
+    dimensions=32,
+    content_dimensions=16,
+    model_bytes=900_000,
+)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ judged AS (
     FROM placed
 )
 SELECT
-    judged.* EXCLUDE (place, events, later, seen) REPLACE (place AS row),
+    judged.* EXCLUDE (place, events, later, seen) REPLACE (place AS row, NULL::DOUBLE AS time),
     NOT later AS train,
     TRUE AS shown,
     later AND ($repeats OR NOT seen) AS target,
@@ -64,7 +64,8 @@ FROM interactions LEFT JOIN kept USING (row)
 class HashedOrder:
     """Each person's events in the order of a hash: the first ones train, each later one is predicted from all before.
 
-    For tables without a clock. Contexts stay with their events.
+    For tables without a clock; where there is one, times are left out, for they would tell another order. Contexts stay
+    with their events.
 
     Attributes:
         train_share: Share of each person's events that trains, in (0, 1).
@@ -129,9 +130,9 @@ class NewPeople:
         """Return what is done, for reports."""
         known = ", ".join(map(str, KNOWN))
         return (
-            f"{100 * self.test_share:.3g}% of the users, chosen by a published hash of their id, take no part in training. Of "
-            f"those who like at least {KNOWN[-1] + 1} items, the next like is predicted when {known} of their first "
-            "likes are known, in a full ranking without these."
+            f"{100 * self.test_share:.3g}% of the users, chosen by a published hash of their id, take no part in "
+            f"training. Of those who like at least {KNOWN[-1] + 1} items, the next like is predicted when {known} of "
+            "their first likes are known, in a full ranking without these."
         )
 
 

@@ -113,7 +113,7 @@ def lay_out_curve(split: Divided, curve: ColdCurve) -> Section:
         rows.append((str(point.events), *figures, point.against, point.lead, "holds" if point.holds else "falls short"))
     columns = ("likes known", "popularity", CONTENT, curve.model, "the better of both", "lead over it", "verdict")
     note = (
-        f"{split.split.text} The same {curve.people:,} people at every number. What it claims: a bundle is nowhere below "
-        f"the better of both, within the interval. {INTERVALS}"
+        f"{split.split.text} The same {curve.people:,} people at every number. What it claims: a bundle is nowhere "
+        f"below the better of both, within the interval. {INTERVALS}"
     )
     return Section(f"{split.data.title}, new people: NDCG@10", columns, tuple(rows), note, plot="curves")

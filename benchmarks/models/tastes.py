@@ -61,7 +61,7 @@ def ml1m(workspace: Workspace) -> Sequence[Section]:
 
 @says_what_is_missing
 def apps_private(workspace: Workspace) -> Sequence[Section]:
-    """Apps for Android, 80,000 people, at ε = 1 and 8 and without noise, beside popularity and EASE without noise."""
+    """Apps for Android at ε = 1 and 8 and without noise, beside popularity and EASE, which are exact."""
     with divided(locate(APPS, workspace), StrongGeneralization(TEST_SHARE), "apps-private", workspace) as split:
         return _private("Apps for Android", split, APPS_PRIVATE, (None, 8.0, 1.0), workspace)
 

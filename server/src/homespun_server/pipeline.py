@@ -289,9 +289,7 @@ def _check_validation(validation: Validation | None, options: FitOptions, *, pri
 
 
 def _sizes(learned: Learned) -> tuple[Size, ...]:
-    tuned = None if learned.tuned is None else learned.tuned.for_the_operator()
-    curve = () if tuned is None else tuned.curve
-    return tuple(Size(each.point.bytes, each.quality, each.point == learned.point) for each in curve)
+    return tuple(Size(each.point.bytes, each.quality, each.point == learned.point) for each in learned.sizes.value)
 
 
 def _purpose(name: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from homespun_server.evaluation.intervals import Interval, bootstrap, clustered
+from homespun_server.evaluation.intervals import Interval, bootstrap, clustered, ratio
 
 
 def test_an_interval_misses_its_mean_or_changes_between_runs() -> None:
@@ -65,3 +65,25 @@ def test_figures_see_other_people() -> None:
     first, second, difference = clustered(np.column_stack([values, values, values - values]), np.arange(50))
     assert first == second
     assert difference == Interval(0.0, 0.0, 0.0)
+
+
+def test_a_ratio_is_of_other_people_than_its_sides() -> None:
+    draw = np.random.default_rng(3)
+    other = draw.random(300) + 0.1
+    exact = ratio(1.25 * other, other, np.arange(300))
+    assert exact is not None
+    assert (exact.low, exact.mean, exact.high) == pytest.approx((1.25, 1.25, 1.25))  # paired: nothing is left to chance
+    noisy = ratio(draw.permutation(other), other, np.arange(300))
+    assert noisy is not None
+    assert noisy.mean == pytest.approx(1.0)
+    assert noisy.low < 1 < noisy.high
+
+
+def test_a_ratio_is_a_mean_of_ratios() -> None:
+    found = ratio(np.array([1.0, 0.0, 3.0]), np.array([2.0, 0.0, 2.0]), np.array([4, 4, 7]))
+    assert found is not None
+    assert found.mean == 1.0
+
+
+def test_a_ratio_to_nothing_is_a_number() -> None:
+    assert ratio(np.ones(3), np.zeros(3), np.arange(3)) is None

@@ -37,6 +37,7 @@ PROTOCOLS = (
     LeaveLastOut(test_share=0.5),
     GlobalTemporal(train_share=0.6, repeats=True),
     GlobalTemporal(begin=20.0),
+    GlobalTemporal(begin=20.0, first_only=True),
     ColdItems(test_share=0.5, hidden_share=0.4),
 )
 
@@ -212,6 +213,14 @@ def test_somebody_has_more_cases_than_allowed(tmp_path: Path) -> None:
         assert all(case in everything for case in cases)
 
 
+def test_a_later_case_than_somebodys_first_counts(tmp_path: Path) -> None:
+    rows = [Row("ada", f"item-{item}", float(time), 5.0, "view") for time, item in enumerate((0, 1, 0, 2, 3), start=8)]
+    with divided(tmp_path, rows, GlobalTemporal(begin=10.0, first_only=True)) as (split, _, cases):
+        assert [(case.relevant, case.now) for case in cases] == [({"item-2"}, 11.0)]  # item-0 was seen before
+        assert [event.item for event in cases[0].events] == ["item-0", "item-1", "item-0"]
+        assert "first case" in split.text
+
+
 def test_circumstances_are_lost(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text('user,item,time,odd "name"\na,item-1,1,tv\na,item-2,2,\na,item-3,3,phone\n', encoding="utf-8")
@@ -283,6 +292,7 @@ def test_nothing_is_predicted(tmp_path: Path) -> None:
         lambda: LeaveLastOut(least_events=1),
         lambda: GlobalTemporal(train_share=1.0),
         lambda: GlobalTemporal(max_cases_per_user=0),
+        lambda: GlobalTemporal(max_cases_per_user=2, first_only=True),
         lambda: GlobalTemporal().query(),
         lambda: LeaveLastOut(max_users=0).query(),
         lambda: StrongGeneralization(test_share=0.0).query(),

@@ -13,7 +13,6 @@ OPENED = {
     ("learning/validation.py", "tune"),  # makes the blend, which stays raw until it is marked
     ("learning/writing.py", "release_metrics"),  # becomes a sum, which is released
     ("pipeline.py", "_report"),  # the operator's report
-    ("pipeline.py", "_sizes"),  # the operator's report
     ("pipeline.py", "_warnings"),  # the operator's report
     ("privacy/provenance.py", "non_private"),  # marks what it lets through
     ("training/advice.py", "advice"),  # wraps its texts again

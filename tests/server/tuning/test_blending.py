@@ -155,10 +155,10 @@ def test_two_searches_find_two_blends() -> None:
 
 def test_order_counts_where_there_is_none() -> None:
     model, found = ring(), walks(1000, shuffled=True)
-    fresh = quality(model, found, Blend(), DEPTH)
     learned = learn_blend(model, found, DEPTH, nothing)
-    # Nothing but chance is there: what is gained on the cases at hand is no more than chance gives.
-    assert learned.after - fresh < 0.08
+    # Any order of the 36 items or so that are left reaches this on average.
+    by_chance = sum(1 / np.log2(place + 2) for place in range(DEPTH)) / 36
+    assert learned.after < by_chance + 0.03
 
 
 def test_a_component_is_called_by_kernels_that_no_device_has() -> None:

@@ -30,7 +30,12 @@ _DEEP = 100
 def add_model_options(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = command.add_argument_group("the model")
-    group.add_argument("--parts", nargs="+", choices=PARTS, help="what it is made of (collaborative content; with a blend all that the tables allow)")
+    group.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        help="what it is made of (collaborative content; with a blend all that the tables allow)",
+    )
     group.add_argument(
         "--model-bytes", type=int, metavar="B", default=_DEFAULTS.model_bytes, help="most bytes of its files (2500000)"
     )

@@ -11,7 +11,7 @@ from homespun_server.learning.options import FitOptions
 from homespun_server.learning.terms import Terms
 from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, Blend, context_term
 from homespun_server.training.cold import placed
-from homespun_server.training.compression import Compressed, Compressor, Uncompressed
+from homespun_server.training.compression import LADDER, PAIRS_LADDER, Compressed, Compressor, Uncompressed
 from homespun_server.training.model import Component, ComponentName, Model, Repeats
 from homespun_server.training.scaling import (
     scaled_low_rank,
@@ -63,7 +63,9 @@ class Assembly:
         default = next(iter(terms.similarities.values()), None)
         self._pairs = default if scorer is None else terms.similarities.get(scorer, default)
         transitions = {} if terms.transitions is None else {TRANSITIONS: terms.transitions}
-        self._compressor = Compressor(Uncompressed(terms.size, self._pairs, transitions))
+        ladder = LADDER if transitions else PAIRS_LADDER
+        bounded = tuple(step._replace(rank=min(step.rank, options.dimensions)) for step in ladder)
+        self._compressor = Compressor(Uncompressed(terms.size, self._pairs, transitions), bounded)
 
     @property
     def points(self) -> tuple[SizePoint, ...]:
@@ -84,6 +86,13 @@ class Assembly:
         """Bytes that the options leave to what is compressed."""
         return self._options.model_bytes - self.other_bytes
 
+    def measured(self, curve: Sequence[Measured]) -> tuple[Measured, ...]:
+        """Return how good each size of these tables is, by what was measured on other data; empty if it is unknown."""
+        points = self.points
+        if len(curve) != len(points):
+            return ()
+        return tuple(Measured(point, each.quality) for point, each in zip(points, curve, strict=True))
+
     def chosen(self, curve: Sequence[Measured] = ()) -> SizePoint | None:
         """Return the size to take; None where there is nothing to compress.
 
@@ -96,10 +105,8 @@ class Assembly:
         points = self.points
         if not points:
             return None
-        if len(curve) == len(points):
-            measured = [Measured(point, each.quality) for point, each in zip(points, curve, strict=True)]
-            return best(measured, self.budget).point
-        return choose(points, self.budget)
+        measured = self.measured(curve)
+        return best(measured, self.budget).point if measured else choose(points, self.budget)
 
     def tables(self, point: SizePoint | None) -> Tables:
         """Return the tables at a size."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from homespun.protocol.bundle import PrivacyStatement
 from homespun_server.evaluation.comparison import Observer
@@ -34,6 +35,7 @@ class Learned:
         released: What these were trained from.
         weighing: How they are weighed.
         point: The size that was chosen; None where there was nothing to compress.
+        sizes: All sizes that there were, if their quality was measured.
         tuned: What validation found; None if the blend was given or standard.
         bounding: What bounding did on the way.
     """
@@ -43,6 +45,7 @@ class Learned:
     released: Released
     weighing: "Sourced[Weighing]"
     point: SizePoint | None
+    sizes: Sourced[tuple[Measured, ...]]
     tuned: Raw[Tuned] | None
     bounding: Raw[tuple[Bounding, ...]] = field(repr=False)
 
@@ -59,6 +62,12 @@ class Weighing:
     blend: Blend
     scorer: Scorer | None
     curve: tuple[Measured, ...] = ()
+
+
+class _Made(NamedTuple):
+    model: Model
+    point: SizePoint | None
+    sizes: tuple[Measured, ...]
 
 
 def learn(
@@ -103,11 +112,12 @@ def assembled(
     """Put terms and their weights together."""
     made = derive(lambda found, how: _model(found, how, options), terms, weighing)
     return Learned(
-        model=derive(lambda pair: pair[0], made),
+        model=derive(lambda each: each.model, made),
         terms=terms,
         released=released,
         weighing=weighing,
-        point=made.value[1],
+        point=made.value.point,
+        sizes=derive(lambda each: each.sizes, made),
         tuned=tuned,
         bounding=Raw(released.bounding),
     )
@@ -137,7 +147,8 @@ def _weighing(options: FitOptions, tuned: Raw[Tuned] | None, *, ordered: bool) -
     return derive(lambda scorer: Weighing(options.blend or standard, scorer), stated)
 
 
-def _model(terms: Terms, weighing: Weighing, options: FitOptions) -> tuple[Model, SizePoint | None]:
+def _model(terms: Terms, weighing: Weighing, options: FitOptions) -> _Made:
     assembly = Assembly(terms, options, weighing.scorer)
     point = assembly.chosen(weighing.curve)
-    return assembly.model(assembly.tables(point), weighing.blend), point
+    model = assembly.model(assembly.tables(point), weighing.blend)
+    return _Made(model, point, assembly.measured(weighing.curve) if point is not None else ())

@@ -1,0 +1,176 @@
+"""A term is missing and nobody is told, or a refresh changes what it should leave alone."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from homespun_server import FitOptions, Interactions
+from homespun_server.learning import FitData
+from homespun_server.learning.fitting import assembled
+from homespun_server.learning.moments import moment, stretches
+from homespun_server.learning.releasing import trend_release
+from homespun_server.learning.terms import Terms, with_trend
+from homespun_server.privacy.provenance import fixed
+from homespun_server.training.content import catalogue as stated
+from tests.server.learning.support import (
+    EVERYTHING,
+    ITEMS,
+    NOON,
+    START,
+    in_contexts,
+    learned_from,
+    silent,
+    table_of,
+    walkers,
+)
+from tests.server.support import Row, catalogue, unlike
+
+DAY = 86_400
+TRENDS = ("trend-2d", "trend-14d", "trend-60d")
+
+
+def test_a_part_that_the_data_allow_is_missing(tmp_path: Path) -> None:
+    path = in_contexts(tmp_path / "rows.csv", walkers(200))
+    with table_of(tmp_path, path, context=("daytime",)) as interactions:
+        learned = learned_from(interactions, FitOptions(**EVERYTHING))
+    model, terms = learned.model.value, learned.terms.value
+    assert [part.name for part in model.components] == ["collaborative", "sequential", "session", "content"]
+    assert [prior.name for prior in model.priors] == ["popularity", *TRENDS, "repeats"][: len(model.priors)]
+    assert [prior.name for prior in model.priors][:4] == ["popularity", *TRENDS]
+    assert [context.feature for context in model.contexts] == ["daytime"]
+    assert model.archetypes is not None
+    assert model.repeats is not None
+    assert model.words is not None
+    # What is not there was told.
+    assert len(terms.left_out) == (0 if len(model.priors) == 5 else 1)
+    odds = model.contexts[0].log_odds
+    even = np.array([int(interactions.items.ids[item].removeprefix("item-")) % 2 == 0 for item in model.items])
+    assert odds[0][even].mean() > 0 > odds[0][~even].mean()
+
+
+def test_what_is_not_there_is_not_told(tmp_path: Path) -> None:
+    rows = [Row(f"u{n}", f"item-{n % 6}", float(START + n)) for n in range(50)]
+    options = FitOptions(
+        test_share=0.0, archetypes=2, repeats=True, contexts=(("daytime", ("day", "dusk")),), learns_blend=True
+    )
+    path = in_contexts(tmp_path / "rows.csv", rows)
+    with table_of(tmp_path, path, catalogue(12), context=("daytime",)) as interactions:
+        told = learned_from(interactions, options).terms.value.left_out
+    wanted = ("nobody likes two items", "follow each other", "chosen again", "no two values of daytime")
+    for reason in wanted:
+        assert sum(reason in each for each in told) == 1, reason
+
+
+def test_items_are_in_another_order_than_that_of_popularity(tmp_path: Path) -> None:
+    with table_of(tmp_path, walkers(200), catalogue(ITEMS + 5)) as interactions:
+        learned = learned_from(interactions, FitOptions(test_share=0.0, max_items=10))
+    terms, model = learned.terms.value, learned.model.value
+    assert (terms.learned, terms.size) == (10, ITEMS + 5)
+    assert sorted(terms.items.tolist()) == list(range(ITEMS + 5))
+    popularity = terms.priors[0].values
+    assert (np.diff(popularity[:10]) <= 0).all()
+    # Of those that were not learned none comes before one that was.
+    assert popularity[10:].max() <= popularity[:10].min()
+    assert model.new_items_every == 10
+    assert popularity[:10].std() == pytest.approx(1)
+
+
+def test_a_catalogue_without_words_hides_what_is_not_learned(tmp_path: Path) -> None:
+    with table_of(tmp_path, walkers(200), unlike(ITEMS + 5)) as interactions:
+        learned = learned_from(interactions, FitOptions(test_share=0.0, max_items=10))
+    assert learned.model.value.items.size == 10
+    assert learned.model.value.new_items_every == 0
+
+
+def test_scores_of_new_items_are_those_of_nothing(tmp_path: Path) -> None:
+    """A new item stands among tastes where its words put it."""
+    with table_of(tmp_path, walkers(200), catalogue(ITEMS)) as interactions:
+        learned = learned_from(interactions, FitOptions(test_share=0.0, max_items=20))
+    (pairs,) = [part.low_rank for part in learned.model.value.components if part.name == "collaborative"]
+    assert pairs is not None
+    assert pairs.size == ITEMS
+    assert np.isfinite(pairs.vectors).all()
+
+
+@pytest.fixture
+def rising() -> list[Row]:
+    """Item 1 long ago, item 2 lately, by the same number of people."""
+    long_ago = [Row(f"u{n}", "item-1", float(START + n)) for n in range(60)]
+    lately = [Row(f"u{n}", "item-2", float(START + 25 * DAY + n)) for n in range(60)]
+    return [*long_ago, *lately, *walkers(40)]
+
+
+def trend_of(terms: Terms, name: str, item: int) -> float:
+    (prior,) = [prior for prior in terms.priors if prior.name == name]
+    return float(prior.values[terms.items.tolist().index(item)])
+
+
+def test_a_trend_is_of_another_moment(rising: list[Row], tmp_path: Path) -> None:
+    options = FitOptions(parts=("collaborative", "trend"), test_share=0.0, half_lives=(2 * DAY,))
+    with table_of(tmp_path, rising) as interactions:
+        late = learned_from(interactions, replace(options, as_of=START + 26 * DAY)).terms.value
+        early = learned_from(interactions, replace(options, as_of=START + DAY)).terms.value
+        data = FitData(interactions, options, None)
+        last = moment(data, options, NOON, private=False)
+        told = moment(data, replace(options, as_of=7), NOON, private=False)
+        private = moment(data, options, NOON, private=True)
+    assert trend_of(late, "trend-2d", 2) > trend_of(late, "trend-2d", 1)
+    assert trend_of(early, "trend-2d", 1) > trend_of(early, "trend-2d", 2)
+    assert last is not None
+    assert last.value == int(max(row.time or 0 for row in rising)) + 1
+    assert last.kind == "non_private"
+    assert told is not None
+    assert (told.value, told.kind) == (7, "fixed")
+    # Nothing is read off the table where that would tell of people.
+    assert private is not None
+    assert (private.value, private.kind) == (int(NOON.timestamp()), "fixed")
+
+
+def refreshed(interactions: Interactions, options: FitOptions, as_of: int, rows_before: int) -> tuple[Terms, Terms]:
+    learned = learned_from(interactions, replace(options, as_of=rows_before))
+    data = FitData(interactions, options, None)
+    trend = trend_release(
+        data,
+        stated(interactions.items),
+        learned.released.universe,
+        budget=None,
+        edges=stretches(as_of, options.half_lives),
+        cohort=data.training,
+        observer=silent,
+    )
+    again = with_trend(learned.terms, trend, learned.released.universe, fixed(as_of), options)
+    assert again.kind == "non_private"
+    assert set(learned.terms.people) < set(again.people)
+    model = assembled(again, learned.released, learned.weighing, options).model.value
+    before = learned.model.value
+    assert [part.name for part in model.components] == [part.name for part in before.components]
+    for one, other in zip(before.components, model.components, strict=True):
+        assert (one.weights, one.kernel) == (other.weights, other.kernel)
+        assert one.low_rank is None or np.array_equal(one.low_rank.vectors, other.low_rank.vectors)  # type: ignore[union-attr]
+        assert one.sparse is None or (one.sparse.matrix != other.sparse.matrix).nnz == 0  # type: ignore[union-attr]
+    return learned.terms.value, again.value
+
+
+def test_a_refresh_changes_more_than_trends(rising: list[Row], tmp_path: Path) -> None:
+    options = FitOptions(parts=("collaborative", "sequential", "content", "trend"), test_share=0.0)
+    with table_of(tmp_path, rising) as interactions:
+        before, after = refreshed(interactions, options, START + 26 * DAY, START + DAY)
+    for field in fields(Terms):
+        if field.name != "priors":
+            assert getattr(after, field.name) is getattr(before, field.name), field.name
+    assert [prior.name for prior in after.priors] == [prior.name for prior in before.priors] == ["popularity", *TRENDS]
+    assert np.array_equal(after.priors[0].values, before.priors[0].values)
+    for name in TRENDS:
+        gained = trend_of(after, name, 2) - trend_of(before, name, 2)
+        assert gained > trend_of(after, name, 1) - trend_of(before, name, 1), name
+
+
+def test_a_scorer_that_was_asked_for_is_not_the_one_that_scores(tmp_path: Path) -> None:
+    with table_of(tmp_path, walkers(200)) as interactions:
+        for scorer in ("spectral", "inverse"):
+            options = FitOptions(test_share=0.0, scorer=scorer, dimensions=5)  # type: ignore[arg-type]
+            learned = learned_from(interactions, options)
+            assert list(learned.terms.value.similarities) == [scorer]
+            assert all(table.dimensions <= 5 for table in learned.model.value.low_rank if table.name != "content")
