@@ -14,9 +14,9 @@ from homespun_server.privacy.provenance import fixed, public
 from homespun_server.privacy.release import Release
 from homespun_server.training.collaborative import Hints, Trained, collaborative_model, train_collaborative
 from homespun_server.training.denoising import denoised, denoised_transitions, edge, symmetric
+from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.popularity import Universe
 from homespun_server.training.scorers import Scorer
-from homespun_server.training.eigen import leading_eigenpairs
 from tests.server.support import Integers, exact, noisy, paired, pairs_sum, two_groups
 
 Floats = NDArray[np.float64]

@@ -71,6 +71,7 @@ class Released:
         by_name: The releases but item counts, by the name of the statistic.
         contexts: Those of circumstances, in the order of the options.
         bounding: What bounding did to each sum: raw.
+        left_out: Why tastes were not released, if they were wanted.
     """
 
     universe: Sourced[Chosen]
@@ -78,6 +79,7 @@ class Released:
     by_name: dict[str, Release]
     contexts: tuple[Release, ...]
     bounding: tuple[Bounding, ...]
+    left_out: tuple[str, ...] = ()
 
 
 class _Wanted(NamedTuple):
@@ -137,13 +139,19 @@ def release_all(
         left = [name for name in (*names, tastes) if name is not None and name not in by_name]
         by_name[total.statistic.name] = released_sum(total, _share(total.statistic.name, left), budget, observer)
     bounding = [count_sum, *sums]
+    left_out: tuple[str, ...] = ()
     if tastes:
-        tasted = _taste_sum(data, items.value, universe, by_name["item-pairs"], options, observer)
-        by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
-        bounding.append(tasted)
+        try:
+            tasted = _taste_sum(data, items.value, universe, by_name["item-pairs"], options, observer)
+        except TrainingError as error:
+            # Their share stays unspent; a model without tastes is better than none, after all that was spent.
+            left_out = (str(error),)
+        else:
+            by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
+            bounding.append(tasted)
     contexts = tuple(by_name.pop(_context_name(place)) for place in range(len(options.contexts)))
     told = tuple(Bounding(total.statistic.name, total.contributors, total.kept) for total in bounding)
-    return Released(universe, sequence, by_name, contexts, told)
+    return Released(universe, sequence, by_name, contexts, told, left_out)
 
 
 def trend_release(

@@ -106,7 +106,7 @@ class _Trainer:
     def __init__(self, released: Released, catalogue: Catalogue, options: FitOptions) -> None:
         self.released, self.items, self.options = released, catalogue.items, options
         self.content = catalogue.content
-        self.reasons = list(catalogue.left_out)
+        self.reasons = [*catalogue.left_out, *released.left_out]
         self.chosen = derive(lambda universe: universe.items, released.universe)
         self.everything = derive(_items, self.chosen, self.items, fixed(self.most_items()))
         self.place = placement(self.chosen, self.everything)
