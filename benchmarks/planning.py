@@ -21,6 +21,7 @@ from benchmarks.planning_data import TEST_SHARE, Part, Source, sources, write_pa
 from benchmarks.planning_transitions import Sequences, popularity_quality, read_sequences, transition_quality
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
+from homespun.protocol.bundle import activity_level
 from homespun.protocol.events import Event
 from homespun_server.evaluation.cases import Case
 from homespun_server.evaluation.evaluation import DEPTH
@@ -115,7 +116,7 @@ def run(workspace: Workspace) -> list[Section]:
 def judged(source: Source, part: Part, workspace: Workspace, *, ordered: bool) -> Iterator[Judged]:
     """Read a part of a data set."""
     tables = write_part(source, part, workspace.cache / "planning" / source.name)
-    options = FitOptions(test_share=TEST_SHARE, max_items=part.max_items)
+    options = FitOptions(test_share=TEST_SHARE, max_items=part.max_items, dimensions=64, parts=("collaborative",))
     with Interactions.read(tables.interactions, items=Items.read(tables.items)) as interactions:
         data = FitData(interactions, options, None)
         users = list(data.likes.test_users())[:MOST_JUDGED]
@@ -148,13 +149,16 @@ def fitted(part: Judged, epsilon: float | None, *, counts: float | None = None, 
 
 def model_quality(model: Model, part: Judged) -> float:
     """Return mean NDCG@100 of a model in float, without the 8 bits of a bundle."""
-    (component,) = model.components
+    table, component = model.low_rank[0], model.components[0]
+    left, right = table.vectors * table.spectrum * table.encoder[:, None], table.vectors * table.decoder[:, None]
     names = [part.likes.ids[item] for item in model.items]
     place = {name: position for position, name in enumerate(names)}
     gains = []
     for user in part.users:
         seen = [place[item] for item in user.fold_in if item in place]
-        scores = component.encoder[seen].sum(axis=0) @ component.decoder.T + model.bias
+        level = activity_level(len(seen))
+        scores = component.weights[level] * (left[seen].sum(axis=0) @ right.T)
+        scores += sum(prior.weights[level] * prior.values for prior in model.priors)
         scores[seen] = -np.inf
         best = np.argsort(-scores, kind="stable")[:DEPTH]
         gains.append(ndcg([names[item] for item in best if np.isfinite(scores[item])], user.held_out, DEPTH))

@@ -22,7 +22,7 @@ from benchmarks.models.ranked import HR_10, NDCG_10, Judged, Ranked, rank
 from benchmarks.models.refreshing import DAY, days_of
 from benchmarks.models.sections import Claim, bundles, quality, ratios, verdict
 from benchmarks.peers.running import Missing
-from benchmarks.result import Section, as_data
+from benchmarks.result import Section
 from benchmarks.workspace import Workspace
 from homespun.protocol.events import Event
 from homespun_server.data import DemoTables
@@ -217,7 +217,7 @@ def test_a_claim_is_said_to_be_met_that_is_not(found: Interval | None, said: str
 
 def test_a_peer_that_could_not_run_is_not_in_the_table() -> None:
     section = quality("drinks", Judged.all(CASES), [ALL], (NDCG_10,), "Why.", [Missing("sasrec", "no torch")])
-    assert [row["model"] for row in as_data(section)["rows"]] == ["all", "sasrec"]
+    assert [row[0] for row in section.rows] == ["all", "sasrec"]
     assert section.rows[1][-1] == "missing: no torch"
     assert "3 lists for 2 people" in section.note
     assert Opponents((ALL,), ()).of("sasrec") is None

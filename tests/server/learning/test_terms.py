@@ -14,6 +14,7 @@ from homespun_server.learning.moments import moment, stretches
 from homespun_server.learning.releasing import trend_release
 from homespun_server.learning.terms import Terms, with_trend
 from homespun_server.privacy.provenance import fixed
+from homespun_server.training.blend import STANDARD_BLEND
 from homespun_server.training.content import catalogue as stated
 from homespun_server.training.scorers import Scorer
 from tests.server.learning.support import (
@@ -54,9 +55,8 @@ def test_a_part_that_the_data_allow_is_missing(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_not_told(tmp_path: Path) -> None:
     rows = [Row(f"u{n}", f"item-{n % 6}", float(START + n)) for n in range(50)]
-    options = FitOptions(
-        test_share=0.0, archetypes=2, repeats=True, contexts=(("daytime", ("day", "dusk")),), learns_blend=True
-    )
+    contexts = (("daytime", ("day", "dusk")),)
+    options = FitOptions(test_share=0.0, archetypes=2, repeats=True, contexts=contexts, blend=STANDARD_BLEND)
     path = in_contexts(tmp_path / "rows.csv", rows)
     with table_of(tmp_path, path, catalogue(12), context=("daytime",)) as interactions:
         told = learned_from(interactions, options).terms.value.left_out
