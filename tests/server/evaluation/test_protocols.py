@@ -216,9 +216,8 @@ def test_somebody_has_more_cases_than_allowed(tmp_path: Path) -> None:
 def test_a_later_case_than_somebodys_first_counts(tmp_path: Path) -> None:
     rows = [Row("ada", f"item-{item}", float(time), 5.0, "view") for time, item in enumerate((0, 1, 0, 2, 3), start=8)]
     with divided(tmp_path, rows, GlobalTemporal(begin=10.0, first_only=True)) as (split, _, cases):
-        assert [(case.relevant, case.now) for case in cases] == [
-            (frozenset({"item-2"}), 11.0)
-        ]  # item-0 was seen before
+        # item-0 was seen before.
+        assert [(case.relevant, case.now) for case in cases] == [(frozenset({"item-2"}), 11.0)]
         assert [event.item for event in cases[0].events] == ["item-0", "item-1", "item-0"]
         assert "first case" in split.text
 

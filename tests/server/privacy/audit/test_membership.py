@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from homespun.errors import MisuseError
 from homespun_server.privacy.audit.membership import (
@@ -51,6 +52,20 @@ def test_an_attack_does_not_find_the_members_of_an_exact_model() -> None:
     assert (found.members, found.others) == (400, 400)
     assert found.auc.low > 0.6
     assert found.advantage.low > 3 * found.chance
+
+
+def test_single_entries_hide_their_members_or_count_what_an_item_says_of_itself() -> None:
+    members, others = people(400, seed=1), people(400, seed=2)
+    matrix = np.zeros((ITEMS, ITEMS))
+    for items in members:
+        matrix[np.ix_(items, items)] += 1 / items.size
+    nothing, bias = np.zeros((ITEMS, 0)), matrix.diagonal().copy()
+    found = [
+        attack(Tables(nothing, nothing, bias, (csr_matrix(matrix + np.diag(diagonal)),)), members, others)
+        for diagonal in (np.zeros(ITEMS), np.random.default_rng(0).normal(size=ITEMS) * 100)
+    ]
+    assert found[0].auc.low > 0.5
+    assert found[1].auc.value == pytest.approx(found[0].auc.value, abs=1e-3)
 
 
 def test_an_attack_finds_members_where_nobody_is_one() -> None:
