@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 from benchmarks.models.bundles import bytes_of
 from benchmarks.peak import peak_memory
 from benchmarks.release import watched_drawing
 from homespun_server.learning import FitData, FitOptions, make_bundle
-from homespun_server.learning.options import Part
+from homespun_server.learning.options import PARTS, Part
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.statistics.interactions import Interactions
@@ -30,18 +30,16 @@ def main() -> None:
     print(json.dumps(fit(Path(interactions), Path(items), Path(folder), float(epsilon), parts_of(parts))), flush=True)
 
 
-def parts_of(text: str) -> tuple[Part, ...] | None:
-    """Read the names of parts; None for all that the data allow."""
+def parts_of(text: str) -> tuple[Part, ...]:
+    """Read the names of parts."""
     names = text.split(",")
-    unknown = set(names).difference(get_args(Part), ("all",))
+    unknown = set(names).difference(PARTS, ("all",))
     if unknown:
         raise SystemExit(f"no part of a model: {', '.join(sorted(unknown))}")
-    return None if text == "all" else cast("tuple[Part, ...]", tuple(names))
+    return PARTS if text == "all" else cast("tuple[Part, ...]", tuple(names))
 
 
-def fit(
-    interactions: Path, items: Path, folder: Path, epsilon: float, parts: tuple[Part, ...] | None
-) -> Mapping[str, float]:
+def fit(interactions: Path, items: Path, folder: Path, epsilon: float, parts: tuple[Part, ...]) -> Mapping[str, float]:
     """Fit, and return seconds, bytes and numbers."""
     budget = one_off_budget(epsilon, DEFAULT_DELTA)
     options = FitOptions(name="costs", test_share=0.0, parts=parts)

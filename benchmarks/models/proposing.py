@@ -16,6 +16,7 @@ from benchmarks.workspace import Workspace
 from homespun_server.evaluation.protocols import LeaveLastOut
 from homespun_server.evaluation.recommenders import BundleRecommender
 from homespun_server.learning import FitOptions
+from homespun_server.training.blend import STANDARD_BLEND
 
 EPSILONS = (None, 1.0)
 USERS = 1000
@@ -49,7 +50,10 @@ def _rows(name: str, workspace: Workspace) -> list[tuple[Cell, ...]]:
     with divided(locate(name, workspace), protocol, f"proposals-{name}", workspace) as split:
         for epsilon in EPSILONS:
             told = "none" if epsilon is None else f"{epsilon:g}"
-            fitted = fit(f"epsilon {told}", split, replace(OPTIONS, repeats=repeats), workspace, epsilon=epsilon)
+            # With a blend that weighs the order, a fit makes all parts that the data allow.
+            blend = STANDARD_BLEND if "time" in split.split.columns else None
+            options = replace(OPTIONS, repeats=repeats, blend=blend)
+            fitted = fit(f"epsilon {told}", split, options, workspace, epsilon=epsilon)
             with closing(BundleRecommender(fitted.folder)) as model:
                 kept = proposals(model.bundle, split.cases, repeats=repeats)
                 items, parts = model.bundle.manifest.items, made_of(model.bundle)

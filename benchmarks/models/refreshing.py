@@ -56,7 +56,7 @@ def refreshed(name: str, fitted: Fitted, split: Divided, depth: int, workspace: 
 def publish(fitted: Fitted, split: Divided, workspace: Workspace) -> list[tuple[float, Path]]:
     """Write a bundle for every day on which somebody asks, and return when each was published."""
     learned, begin = fitted.learned, split.split.begin
-    if learned is None or begin is None or split.training.report.columns.get("time") is None:
+    if learned is None or begin is None or "time" not in split.split.columns:
         raise BenchmarkError(f"{fitted.name} cannot be refreshed: its split has no time, or it was not learned.")
     published = [(float("-inf"), fitted.folder)]
     days = days_of(split.cases, begin)

@@ -1,6 +1,7 @@
 """Tastes of people whom training never saw (strong generalization): MovieLens-1M at two sizes, and what noise costs.
 
-Without privacy the blend is learned within what trains; with it, the blend is fixed a priori.
+Beside peers the blend is learned within what trains, without privacy; beside noise it is the one that is fixed a
+priori for models without an order.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,6 @@ from benchmarks.workspace import Workspace
 from homespun_server.evaluation.protocols import Liked, StrongGeneralization
 from homespun_server.learning import FitOptions, Validation
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
-from homespun_server.training.blend import STANDARD_BLEND
-from homespun_server.training.model import STEADY
 
 DEPTH = 100
 TEST_SHARE = 0.2
@@ -33,12 +32,9 @@ SIZES = ((600_000, 1.0), (1_000_000, 1.01))
 STRONG_PEERS = ("popularity", "als", "item-item", "ease")
 PRIVATE_PEERS = ("popularity", "ease")
 
-TASTE_BLEND = STANDARD_BLEND.forgetting("collaborative", STEADY)
-"""Likes that are drawn from all of somebody's past count alike, however old. Fixed a priori."""
-
 STRONG = FitOptions(parts=("collaborative",), max_items=4000, dimensions=128, min_weight=4.0)
-APPS_PRIVATE = FitOptions(parts=("collaborative",), max_items=4000, dimensions=128, blend=TASTE_BLEND)
-ML1M_PRIVATE = replace(STRONG, parts=("collaborative", "content"), blend=TASTE_BLEND)
+APPS_PRIVATE = FitOptions(parts=("collaborative",), max_items=4000, dimensions=128)
+ML1M_PRIVATE = replace(STRONG, parts=("collaborative", "content"))
 
 CLAIM = "What it claims: a bundle of so few bytes ranks no worse than EASE's dense float32 matrix."
 
