@@ -47,6 +47,13 @@ def benchmark(name: str) -> Callable[[Workspace], Sequence[Section]]:
     return found
 
 
+def _about(name: str) -> str:
+    try:
+        return benchmark(name).__doc__ or ""
+    except ModuleNotFoundError as error:
+        return f"needs {error.name}, which is not installed here: make bench"
+
+
 def main() -> int:
     """Run the named benchmarks, or all."""
     arguments = _arguments()
@@ -55,7 +62,7 @@ def main() -> int:
         console = Console(width=LEAST_WIDTH)
     if arguments.list:
         for name in NAMES:
-            console.print(f"{name:<{max(map(len, NAMES))}} {benchmark(name).__doc__}")
+            console.print(f"{name:<{max(map(len, NAMES))}} {_about(name)}")
         return 0
     for name in arguments.names or NAMES:
         _run(name, arguments, console)

@@ -35,7 +35,7 @@ def test_what_is_wrong_stays_or_stands_elsewhere(machine: Machine) -> None:
         assert me.events() == [others[0], right, others[1], right]
         # What was derived from it goes, and is derived anew.
         assert me._home.kept(LEARNING) == {}
-        assert "item-3" not in str(exported(me, machine.root / "export.zip"))
+        assert "'item-3'" not in str(exported(me, machine.root / "export.zip"))
         me.recommend(3)
     with machine.open() as again:
         assert again.events() == [others[0], right, others[1], right]

@@ -14,7 +14,7 @@ from homespun.protocol.statistics.declaration import Statistic, universe_of
 from homespun.protocol.statistics.encoding import Encoder
 from homespun.protocol.statistics.histories import Histories
 from homespun.protocol.statistics.standard import item_counts, item_pairs
-from homespun_server import FitOptions, Interactions, fit, learning
+from homespun_server import FitOptions, Interactions, fit
 from homespun_server.privacy import release as release_module
 from homespun_server.privacy.ledger import BudgetLedger, Charge, Reservation, one_off_budget
 from homespun_server.privacy.provenance import released
@@ -112,7 +112,7 @@ def test_the_steps_of_a_release_come_in_another_order(
 
     watch(BudgetLedger, "reserve", "reserve")
     watch(Interactions, "read", "read")
-    watch(learning, "sum_over_people", "sum")
+    watch(releasing, "sum_over_people", "sum")
     watch(Reservation, "spend", "charge")
     watch(Charge, "claim", "claim")
     watch(release_module, "add_discrete_gaussian", "noise")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from homespun.errors import ModelContractError
 from homespun.model.runtime import load_onnxruntime
 from homespun.protocol import graphs
-from homespun.protocol.contract import Layout, Part, Value
+from homespun.protocol.contract import Layout, ScoredPart, Value
 from homespun.protocol.graphs import decoder_rows, encoder_rows
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class ModelSession:
         return found
 
 
-def _entries(part: Part, entries: Entries) -> dict[str, NDArray[Any]]:
+def _entries(part: ScoredPart, entries: Entries) -> dict[str, NDArray[Any]]:
     places, updates = entries if entries.indices.size else (np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32))
     return {f"{part.name}.places": places.reshape(1, -1), f"{part.name}.updates": updates.reshape(1, -1)}
 

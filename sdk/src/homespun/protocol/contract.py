@@ -134,7 +134,7 @@ class GraphSpec(NamedTuple):
     constants: dict[str, Constant]
 
 
-class Part(NamedTuple):
+class ScoredPart(NamedTuple):
     """A component's name and tables."""
 
     name: str
@@ -164,7 +164,7 @@ class Layout:
     """
 
     items: int
-    parts: tuple[Part, ...]
+    parts: tuple[ScoredPart, ...]
     low_rank: Mapping[str, int]
     sparse: Mapping[str, Blocks]
     priors: int
@@ -177,7 +177,7 @@ def layout_of(manifest: Manifest) -> Layout:
     components, new = manifest.components, manifest.new_items
     return Layout(
         items=manifest.items,
-        parts=tuple(Part(each.name, each.low_rank, each.sparse) for each in components),
+        parts=tuple(ScoredPart(each.name, each.low_rank, each.sparse) for each in components),
         low_rank={each.low_rank: each.dimensions for each in components if each.low_rank is not None},
         sparse={
             each.sparse: Blocks(each.blocks, each.bits)

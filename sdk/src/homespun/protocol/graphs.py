@@ -17,7 +17,7 @@ from homespun.protocol.contract import (
     GraphSpec,
     Layout,
     Node,
-    Part,
+    ScoredPart,
     Value,
     tables,
 )
@@ -156,7 +156,7 @@ def _zeros() -> list[Node]:
     ]
 
 
-def _component(part: Part) -> list[Node]:
+def _component(part: ScoredPart) -> list[Node]:
     """One component's scores, float32 [1, N]: sparse entries are added onto the low-rank product, or onto zeros."""
     name, scores, ground = part.name, f"{part.name}.scores", "zeros"
     nodes: list[Node] = []
@@ -274,7 +274,7 @@ def _context_rows() -> list[Node]:
 
 
 def _operators() -> frozenset[str]:
-    layout = Layout(1, (Part("c", "v", "s"),), {"v": 1}, {"s": Blocks(1, 4)}, 1, 1, 0)
+    layout = Layout(1, (ScoredPart("c", "v", "s"),), {"v": 1}, {"s": Blocks(1, 4)}, 1, 1, 0)
     return frozenset(node.operator for spec in (propose(layout), rows(layout)) for node in spec.nodes)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from homespun.protocol import bundle, contract, graphs
-from homespun.protocol.contract import Blocks, Constant, GraphSpec, Layout, Node, Part, Value
+from homespun.protocol.contract import Blocks, Constant, GraphSpec, Layout, Node, ScoredPart, Value
 from homespun_server._version import __version__
 from homespun_server.publishing.quantization import quantize, quantize_rows
 from homespun_server.publishing.sparse import encode
@@ -72,9 +72,11 @@ def layout_of(model: Model, arrays: Mapping[str, NDArray[np.generic]]) -> Layout
     )
 
 
-def _part(component: Component) -> Part:
+def _part(component: Component) -> ScoredPart:
     low_rank, sparse = component.low_rank, component.sparse
-    return Part(component.name, None if low_rank is None else low_rank.name, None if sparse is None else sparse.name)
+    return ScoredPart(
+        component.name, None if low_rank is None else low_rank.name, None if sparse is None else sparse.name
+    )
 
 
 def _context(model: Model) -> Arrays:
