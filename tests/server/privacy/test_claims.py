@@ -15,6 +15,7 @@ from homespun.protocol.statistics.encoding import Encoder
 from homespun.protocol.statistics.histories import Histories
 from homespun.protocol.statistics.standard import item_counts, item_pairs
 from homespun_server import FitOptions, Interactions, fit
+from homespun_server.learning import releasing
 from homespun_server.privacy import release as release_module
 from homespun_server.privacy.ledger import BudgetLedger, Charge, Reservation, one_off_budget
 from homespun_server.privacy.provenance import released
