@@ -27,8 +27,10 @@ from homespun_server.statistics.cohort import Cohort, Window
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.content import catalogue
+from homespun_server.training.item_prior import ItemPrior
 from homespun_server.training.model import Model
 from homespun_server.training.popularity import Universe
+from homespun_server.training.scaling import scaled_values
 
 DAY = 86_400
 
@@ -105,5 +107,7 @@ class _Refresher:
         write(model, self._data, folder, budget=None, options=self._options, now=self._workspace.now())
 
     def _with_priors(self, model: Model, terms: Terms, how: Weighing) -> Model:
-        # The tables do not change, so they need not be compressed again.
-        return replace(model, priors=tuple(prior.weighted(how.blend.weight(prior.name)) for prior in terms.priors))
+        # The tables do not change, so they need not be compressed again. A trend of all items is scaled by those that
+        # were learned, as the blend's weights were: new ones then stand out and do not shift the others.
+        scaled = (ItemPrior(prior.name, scaled_values(prior.values, terms.learned)) for prior in terms.priors)
+        return replace(model, priors=tuple(prior.weighted(how.blend.weight(prior.name)) for prior in scaled))
