@@ -115,5 +115,6 @@ UNORDERED_BLEND = Blend(
 )
 """The same of models that do not: every item of the history counts alike, and popularity for more.
 
-On MovieTweetings at ε = 4 that gave an NDCG@100 of about .22 (popularity .20), where less of it and more content gave .19.
+On MovieTweetings at ε = 4 such weights gave an NDCG@100 of about .22 (popularity .20), where less popularity and more
+content gave .19.
 """
