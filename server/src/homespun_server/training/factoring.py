@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
-from homespun_server.training.eigen import leading_eigenpairs
 from homespun_server.training.largest import largest_of_rows
 from homespun_server.training.similarity import Similarity
 from homespun_server.training.tables import Floats, LowRank
@@ -20,7 +19,7 @@ def factored(pairs: Similarity, name: str, dimensions: int) -> LowRank | None:
         name: The table's name.
         dimensions: Largest rank.
     """
-    values, vectors = leading_eigenpairs(pairs.core, dimensions)
+    values, vectors = pairs.eigenpairs(dimensions)
     return LowRank(name, vectors, pairs.encoder, pairs.decoder, values) if values.size else None
 
 

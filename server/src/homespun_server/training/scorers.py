@@ -96,12 +96,12 @@ def score_by(scorer: Scorer, pairs: WeightedPairs, dimensions: int) -> Similarit
     Args:
         scorer: Which.
         pairs: The pairs.
-        dimensions: Rank of spectral; inverse has none.
+        dimensions: Rank of spectral; for inverse, how many eigenpairs will be asked for.
 
     Raises:
         TrainingError: If the pairs hold nothing.
     """
-    return spectral(pairs, dimensions) if scorer == "spectral" else inverse(pairs)
+    return spectral(pairs, dimensions) if scorer == "spectral" else inverse(pairs, dimensions)
 
 
 def spectral(pairs: WeightedPairs, dimensions: int) -> Similarity:
@@ -114,14 +114,19 @@ def spectral(pairs: WeightedPairs, dimensions: int) -> Similarity:
     if not values.size:
         raise nothing_learned()
     regularisation = NOISE_REGULARISATION * pairs.edge + TAIL_REGULARISATION * values[-1]
-    core = (vectors * (values / (values + regularisation))) @ vectors.T
-    return Similarity((core + core.T) / 2, pairs.weights, 1 / pairs.weights)
+    weighed = values / (values + regularisation)
+    core = (vectors * weighed) @ vectors.T
+    return Similarity((core + core.T) / 2, pairs.weights, 1 / pairs.weights, (weighed, vectors))
 
 
-def inverse(pairs: WeightedPairs) -> Similarity:
+def inverse(pairs: WeightedPairs, dimensions: int | None = None) -> Similarity:
     """Return EASE's −P_ij / P_jj with a zero diagonal, P = (G + diagonal)⁻¹, in the form of a correlation.
 
     −P_ij / √(P_ii P_jj) is symmetric; the roots are the scalings.
+
+    Args:
+        pairs: The pairs.
+        dimensions: How many eigenpairs will be asked for; None: nobody knows.
 
     Raises:
         TrainingError: If the pairs hold nothing.
@@ -132,7 +137,8 @@ def inverse(pairs: WeightedPairs) -> Similarity:
     root = np.sqrt(np.diag(precision))
     core = -precision / root[:, None] / root
     np.fill_diagonal(core, 0.0)
-    return Similarity(core, pairs.weights * root, 1 / (pairs.weights * root))
+    known = None if dimensions is None else leading_eigenpairs(core, dimensions)
+    return Similarity(core, pairs.weights * root, 1 / (pairs.weights * root), known)
 
 
 def diagonal_of(pairs: WeightedPairs) -> Floats:

@@ -16,11 +16,20 @@ class Similarity:
             it quantize and factor well.
         encoder: float64 [M], positive.
         decoder: float64 [M], positive.
+        known: Leading eigenpairs of the core, if they are known: float64 [d], descending, and [M, d].
     """
 
     core: Floats
     encoder: Floats
     decoder: Floats
+    known: tuple[Floats, Floats] | None = None
+
+    def eigenpairs(self, count: int) -> tuple[Floats, Floats]:
+        """Return the largest positive eigenvalues of the core, descending, with their vectors as columns."""
+        if self.known is None or self.known[0].size < count:
+            return leading_eigenpairs(self.core, count)
+        values, vectors = self.known
+        return values[:count], vectors[:, :count]
 
     def dense(self) -> Floats:
         """Return S, float64 [M, M]."""
@@ -36,7 +45,7 @@ class Similarity:
         Raises:
             TrainingError: If the core has no positive eigenvalue: no item speaks for another.
         """
-        values, vectors = leading_eigenpairs(self.core, dimensions)
+        values, vectors = self.eigenpairs(dimensions)
         if not values.size:
             raise TrainingError("no item speaks for another one, so there is nothing to recommend by.")
         return LowRank(name, vectors, self.encoder, self.decoder, values)

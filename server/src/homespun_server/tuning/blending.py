@@ -72,13 +72,18 @@ def learn_blend(model: Model, questions: Questions, depth: int, progress: Callab
     judge = Judge(pools.questions, depth)
     pooled = {term: pools.of(values) for term, values in features.items()}
     found = ascend(judge, pooled, {term: START.get(term, 0.0) for term in features}, pools.bars)
+    tried = _Tried(questions, pools)
     for _ in range(_ROUNDS):
+        before_round = dict(kernels)
         for component in model.components:
-            kernels[component.name] = _together(judge, pools, component, questions, pooled, found.weights, kernels)
+            kernels[component.name] = _together(judge, tried, component, pooled, found.weights, kernels)
             steps.done()
+        if kernels == before_round:
+            break
         found = ascend(judge, pooled, found.weights, pools.bars)
     weights = by_level(judge, pooled, found.weights, pools.bars, steps.done)
     blend = Blend({term: tuple(values) for term, values in weights.items()}, kernels)
+    steps.all_done()
     return Learned(blend, float(before), quality(model, questions, blend, depth))
 
 
@@ -100,12 +105,30 @@ class _Steps:
         self._done = min(self._done + 1, self._total)
         self._progress(self._done, self._total)
 
+    def all_done(self) -> None:
+        """Tell that nothing is left to do: rounds end early when they change nothing."""
+        self._progress(self._total, self._total)
+
+
+class _Tried:
+    """What components say with kernels that were tried: rounds try the same ones with other weights."""
+
+    def __init__(self, questions: Questions, pools: Pools) -> None:
+        self._questions, self.pools = questions, pools
+        self._found: dict[tuple[str, Kernel], Floats] = {}
+
+    def feature(self, component: Component, kernel: Kernel) -> Floats:
+        """Return what a component says of the pools."""
+        key = component.name, kernel
+        if key not in self._found:
+            self._found[key] = self.pools.of(component_feature(component, self._questions, kernel))
+        return self._found[key]
+
 
 def _together(
     judge: Judge,
-    pools: Pools,
+    tried: _Tried,
     component: Component,
-    questions: Questions,
     features: dict[str, Floats],
     weights: Mapping[str, float],
     kernels: Mapping[str, Kernel],
@@ -114,12 +137,13 @@ def _together(
     present = kernels[component.name]
     # A component that weighs nothing so far may do so for want of the right kernel.
     weight = weights[component.name] or START[component.name]
-    rest = weighted({term: values for term, values in features.items() if term != component.name}, weights, pools.bars)
+    others = {term: values for term, values in features.items() if term != component.name}
+    rest = weighted(others, weights, tried.pools.bars)
     best, chosen = judge.gains(rest + np.float32(weight) * features[component.name]).mean(), present
     for kernel in KERNELS[component.name]:
         if kernel == present:
             continue
-        feature = pools.of(component_feature(component, questions, kernel))
+        feature = tried.feature(component, kernel)
         gain = judge.gains(rest + np.float32(weight) * feature).mean()
         if gain > best:
             best, chosen, features[component.name] = gain, kernel, feature
