@@ -15,7 +15,8 @@ from rich.console import Console
 from homespun_server.data import movietweetings
 from homespun_server.display import report_view
 from homespun_server.learning import FitOptions
-from homespun_server.pipeline import BUNDLE_FOLDER, fit
+from homespun_server.pipeline import fit
+from homespun_server.results import BUNDLE_FOLDER
 
 EPSILON = 8.0
 SAMPLE = Path("sdk/src/homespun/sample")

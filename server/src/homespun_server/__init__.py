@@ -12,10 +12,12 @@ from homespun_server._version import __version__
 if TYPE_CHECKING:
     from homespun_server.accounts import Account, open_ledger
     from homespun_server.learning import FitOptions
-    from homespun_server.pipeline import Fitted, fit, fit_content
+    from homespun_server.pipeline import fit, fit_content
     from homespun_server.privacy.kept import keep, kept
     from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
     from homespun_server.privacy.release import release
+    from homespun_server.refreshing import refresh
+    from homespun_server.results import Fitted
     from homespun_server.statistics.cohort import Cohort, windows_of
     from homespun_server.statistics.columns import InteractionColumns, ItemColumns
     from homespun_server.statistics.interactions import Interactions
@@ -41,6 +43,7 @@ __all__ = [
     "keep",
     "kept",
     "open_ledger",
+    "refresh",
     "release",
     "sum_over_people",
     "windows_of",
@@ -52,7 +55,7 @@ _HOMES = {
     "BudgetPolicy": "privacy.ledger",
     "Cohort": "statistics.cohort",
     "FitOptions": "learning",
-    "Fitted": "pipeline",
+    "Fitted": "results",
     "InteractionColumns": "statistics.columns",
     "Interactions": "statistics.interactions",
     "ItemColumns": "statistics.columns",
@@ -63,6 +66,7 @@ _HOMES = {
     "keep": "privacy.kept",
     "kept": "privacy.kept",
     "open_ledger": "accounts",
+    "refresh": "refreshing",
     "release": "privacy.release",
     "sum_over_people": "statistics.sums",
     "windows_of": "statistics.cohort",

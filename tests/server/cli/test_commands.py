@@ -25,7 +25,8 @@ def stopped(*arguments: str) -> int:
 def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped("--help") == 0
     listed = re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE)
-    assert listed == ["fit", "plan", "budget", "split", "evaluate", "audit", "statistics"] == list(cli._COMMANDS)
+    commands = ["fit", "refresh", "plan", "budget", "split", "evaluate", "audit", "statistics"]
+    assert listed == commands == list(cli._COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,8 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ("fit", "--metrics-epsilon E"),
         ("fit", "--store PATH|URL"),
         ("fit", "--data-set NAME"),
+        ("refresh", "--statistics"),
+        ("refresh", "--as-of TIME"),
         ("plan", "--events-per-user L"),
         ("budget", "open"),
         ("budget open", "--lifetime"),

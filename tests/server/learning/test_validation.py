@@ -22,9 +22,9 @@ from homespun_server.evaluation.protocols import (
 from homespun_server.learning import Learned, Validation, trained, validation, write
 from homespun_server.learning.data import FitData
 from homespun_server.learning.validation import beyond, tune
-from homespun_server.pipeline import BLEND_FILE
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.provenance import non_private
+from homespun_server.results import BLEND_FILE
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.blend import STANDARD_BLEND, Blend
 from homespun_server.tuning import questions

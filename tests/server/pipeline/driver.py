@@ -7,7 +7,7 @@ import sys
 import time
 
 from homespun.errors import HomespunError
-from homespun_server import Account, FitOptions, fit, pipeline
+from homespun_server import Account, FitOptions, fit, results
 
 OPTIONS = FitOptions(test_share=0.0, dimensions=4, max_items=20)
 
@@ -24,7 +24,7 @@ def hang(*_: object, **__: object) -> None:
 
 def main(table: str, items: str, out: str, store: str, step: str = "") -> None:
     if step == "write":
-        setattr(pipeline, step, hang)  # both releases were made, and there is no bundle yet
+        setattr(results, step, hang)  # both releases were made, and there is no bundle yet
     say("ready")
     sys.stdin.readline()
     try:

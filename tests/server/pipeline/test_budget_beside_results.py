@@ -122,7 +122,7 @@ def test_another_secret_samples_every_fit(refit: Fit, tmp_path: Path) -> None:
 def test_the_ledger_or_its_secret_is_published(refit: Fit, tmp_path: Path) -> None:
     for _ in range(2):
         fitted = refit(1.0)
-    assert {path.name for path in tmp_path.iterdir()} == {"budget.sqlite", "bundle", "report.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"budget.sqlite", "bundle", "releases", "report.json"}
     state, secret = state_of(account_beside(tmp_path)), secret_of(tmp_path)
     for name, content in contents(fitted.bundle).items():
         assert "budget" not in name

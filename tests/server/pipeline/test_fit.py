@@ -221,7 +221,7 @@ def test_another_fit_leaves_the_old_report_beside_its_bundle(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("homespun_server.pipeline.compare", fail)
+    monkeypatch.setattr("homespun_server.results.compare", fail)
     with pytest.raises(KeyboardInterrupt):
         fit(fleet, out=tmp_path, non_private=True, options=OPTIONS)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -119,7 +119,7 @@ def test_what_is_left_cannot_be_spent(charged: Fit, shop: Open) -> None:
 
 def test_an_account_fills_a_second_ledger_in_the_folder(charged: Fit, shop: Open, tmp_path: Path) -> None:
     report = charged(shop(epsilon=2.0, lifetime=4.0)).report
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"bundle", "report.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"bundle", "releases", "report.json"}
     assert report.budget is not None
     said = report.budget.statement
     assert "User, per 30 days, ε = 1 of 2; lifetime so far ε = 1 of 4 (δ = 1e-06). Left: ε = " in said

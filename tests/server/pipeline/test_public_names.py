@@ -25,6 +25,7 @@ NAMES = {
     "keep",
     "kept",
     "open_ledger",
+    "refresh",
     "release",
     "sum_over_people",
     "windows_of",

@@ -17,6 +17,7 @@ from homespun_server._version import __version__
 
 _COMMANDS = {
     "fit": "train a bundle from interactions, or from the catalogue alone",
+    "refresh": "release some statistics of a fit anew, and train from these and the kept ones",
     "plan": "what a fit will keep and cost, before any data is read",
     "budget": "what the users of a data set may lose, and lost",
     "split": "divide a table into what trains and what is held out",

@@ -7,9 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from homespun.errors import MisuseError
-from homespun_server.accounts import Account
 from homespun_server.cli.model_options import add_model_options, validation_of, with_model_options
-from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
+from homespun_server.cli.tables import account_of, add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
 from homespun_server.pipeline import fit, fit_content
@@ -41,7 +40,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
             delta=options.delta,
             non_private=options.non_private,
             metrics_epsilon=options.metrics_epsilon,
-            account=_account(options),
+            account=account_of(options),
             options=settings,
             validation=validation_of(options),
             interaction_columns=interaction_columns(options),
@@ -73,12 +72,6 @@ def _fit_content(options: argparse.Namespace, settings: FitOptions, console: Con
     console.print(f"A bundle from the catalogue alone, at no privacy cost. To publish: {folder}", highlight=False)
 
 
-def _account(options: argparse.Namespace) -> Account | None:
-    if (options.store is None) != (options.data_set is None):
-        raise MisuseError("--store and --data-set name a budget ledger together; give both, or neither.")
-    return None if options.store is None else Account(options.store, options.data_set)
-
-
 def configure(command: argparse.ArgumentParser) -> None:
     """Give the command its arguments."""
     command.description = (
@@ -95,7 +88,7 @@ def configure(command: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="gets bundle/ and report.json, and budget.sqlite without --store",
+        help="gets bundle/ and report.json; with --epsilon also releases/ and, without --store, budget.sqlite",
     )
     command.add_argument("--epsilon", type=float, metavar="E", help="ε per user")
     command.add_argument("--delta", type=float, metavar="D", help=f"δ per user ({DEFAULT_DELTA:g})")

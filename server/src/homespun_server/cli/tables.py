@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from homespun.errors import MisuseError
+from homespun_server.accounts import Account
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 
 
@@ -30,6 +31,17 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--skip-bad-rows", action="store_true", help="leave rows out that cannot be read, and count them"
     )
+
+
+def account_of(options: argparse.Namespace) -> Account | None:
+    """Return the ledger that --store and --data-set name; None: no one was named.
+
+    Raises:
+        MisuseError: If only half of it is named.
+    """
+    if (options.store is None) != (options.data_set is None):
+        raise MisuseError("--store and --data-set name a budget ledger together; give both, or neither.")
+    return None if options.store is None else Account(options.store, options.data_set)
 
 
 def interaction_columns(options: argparse.Namespace) -> InteractionColumns:

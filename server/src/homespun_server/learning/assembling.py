@@ -12,6 +12,7 @@ from homespun_server.learning.terms import Terms
 from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, Blend, context_term
 from homespun_server.training.cold import placed
 from homespun_server.training.compression import LADDER, PAIRS_LADDER, Compressed, Compressor, Uncompressed
+from homespun_server.training.factoring import leading
 from homespun_server.training.model import Component, ComponentName, Model, Repeats
 from homespun_server.training.scaling import (
     scaled_low_rank,
@@ -110,15 +111,14 @@ class Assembly:
 
     def tables(self, point: SizePoint | None) -> Tables:
         """Return the tables at a size."""
-        terms = self._terms
         made = Compressed(None, None, {}) if point is None else self._compressor.compressed(point)
         transitions = made.transitions.get(TRANSITIONS)
-        low_rank = None if made.low_rank is None else self._with_cold_items(made.low_rank)
+        low_rank = None if made.low_rank is None else leading(self._tastes, made.low_rank.dimensions)
         return Tables(
             low_rank=None if low_rank is None else scaled_low_rank(low_rank, 1 / self._pair_spread),
             residual=None if made.residual is None else scaled_rows(made.residual, 1 / self._pair_spread),
             transitions=None if transitions is None else scaled_rows(transitions, 1 / self._transition_spread),
-            content=None if terms.content is None else _content(terms.content, terms.learned),
+            content=self._content,
         )
 
     def model(self, tables: Tables, blend: Blend) -> Model:
@@ -148,14 +148,18 @@ class Assembly:
             words=None if tables.content is None else terms.words,
         )
 
-    def _with_cold_items(self, table: LowRank) -> LowRank:
-        terms = self._terms
+    @cached_property
+    def _tastes(self) -> LowRank:
+        """The low-rank table of the largest rank over all items; smaller ones are its first dimensions."""
+        table, terms = self._compressor.factors, self._terms
         if terms.content is None or terms.learned == terms.size:
-            return table
-        learned = slice(0, terms.learned)
-        encoder, decoder = table.encoder[learned], table.decoder[learned]
-        own = LowRank(table.name, table.vectors[learned], encoder, decoder, table.spectrum)
-        return placed(own, terms.content)
+            return table.widened(terms.size)
+        return placed(table, terms.content)
+
+    @cached_property
+    def _content(self) -> LowRank | None:
+        content = self._terms.content
+        return None if content is None else _content(content, self._terms.learned)
 
     @cached_property
     def _pair_spread(self) -> float:

@@ -19,10 +19,11 @@ from homespun_server.learning.writing import write
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive, non_private
 from homespun_server.statistics.raw import Raw
-from homespun_server.training.blend import STANDARD_BLEND, UNORDERED_BLEND, Blend
+from homespun_server.training.blend import STANDARD_BLEND, UNORDERED_BLEND, Blend, with_trends
 from homespun_server.training.model import Model
 from homespun_server.training.scorers import Scorer
 from homespun_server.training.size_points import Measured, SizePoint
+from homespun_server.training.trend import name_of
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,21 @@ def _weighing(options: FitOptions, tuned: Raw[Tuned] | None, *, ordered: bool) -
         found = tuned.for_the_operator()
         chosen = Raw(Weighing(found.blend, found.scorer, found.curve))
         return non_private(chosen, "the blend and the size that validation chose")
-    stated, standard = options.stated(options.scorer), STANDARD_BLEND if ordered else UNORDERED_BLEND
-    return derive(lambda scorer: Weighing(options.blend or standard, scorer), stated)
+    return stated_weighing(options, ordered=ordered)
+
+
+def stated_weighing(options: FitOptions, *, ordered: bool) -> Sourced[Weighing]:
+    """Return how the options weigh terms: by their blend, or the standard one of models that use the order or not."""
+    stated, blend = options.stated(options.scorer), blend_of(options, ordered=ordered)
+    return derive(lambda scorer: Weighing(blend, scorer), stated)
+
+
+def blend_of(options: FitOptions, *, ordered: bool) -> Blend:
+    """Return the options' blend, or the standard one, with trends if they were asked for by name."""
+    if options.blend is not None:
+        return options.blend
+    standard = STANDARD_BLEND if ordered else UNORDERED_BLEND
+    return with_trends(standard, list(map(name_of, options.half_lives))) if options.demands("trend") else standard
 
 
 def _model(terms: Terms, weighing: Weighing, options: FitOptions) -> _Made:

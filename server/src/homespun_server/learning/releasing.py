@@ -4,8 +4,8 @@ Of the budget item counts get 6%, and the others share the rest as ``IMPORTANCE`
 Both were fixed a priori. Everything but tastes is summed in one pass over the people.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -66,19 +66,43 @@ class Released:
     """What a model is trained from.
 
     Attributes:
+        counts: The item counts, over the whole catalogue of that time.
         universe: The items that are learned from people.
         sequence: int64 [m], catalogue positions of the items that transitions are about.
-        by_name: The releases but item counts, by the name of the statistic.
+        by_name: The other releases but those of circumstances, by the name of the statistic.
         contexts: Those of circumstances, in the order of the options.
         bounding: What bounding did to each sum: raw.
         left_out: Why tastes were not released, if they were wanted.
+        as_of: When it is for trends; None where there are none.
     """
 
+    counts: Release
     universe: Sourced[Chosen]
     sequence: Sourced[Integers]
     by_name: dict[str, Release]
     contexts: tuple[Release, ...]
     bounding: tuple[Bounding, ...]
+    left_out: tuple[str, ...] = ()
+    as_of: Sourced[int] | None = None
+
+    @property
+    def everything(self) -> tuple[Release, ...]:
+        """All releases, item counts first; names differ."""
+        return (self.counts, *self.by_name.values(), *self.contexts)
+
+
+@dataclass(frozen=True)
+class Over:
+    """What was released over a universe that was chosen before.
+
+    Attributes:
+        by_name: The releases, by the name of the statistic.
+        sums: What they were made from: raw.
+        left_out: Why tastes were not released, if they were wanted.
+    """
+
+    by_name: dict[str, Release]
+    sums: tuple[UserSum, ...] = field(repr=False)
     left_out: tuple[str, ...] = ()
 
 
@@ -125,9 +149,54 @@ def release_all(
     (count_sum,) = sum_over_people([counted], data.population, data.training, observer=observer)
     counts = released_sum(count_sum, COUNTS_SHARE, budget, observer)
     universe = choose_universe(counts, items, options.stated(options.max_items))
-    most = options.max_sequence_items or (options.max_items if budget is None else PRIVATE_SEQUENCE_ITEMS)
-    sequence = derive(lambda chosen, limit: chosen.items[:limit], universe, options.stated(most))
-    wanted = list(_wanted(data, items.value, options, universe.value, sequence.value, edges))
+    sequence = sequence_of(universe, options, private=budget is not None)
+    made = release_over(data, items, options, universe, sequence, budget=budget, edges=edges, observer=observer)
+    contexts = tuple(made.by_name.pop(context_name(place)) for place in range(len(options.contexts)))
+    bounding = told_bounding((count_sum, *made.sums))
+    return Released(counts, universe, sequence, made.by_name, contexts, bounding, made.left_out)
+
+
+def sequence_of(universe: Sourced[Chosen], options: FitOptions, *, private: bool) -> Sourced[Integers]:
+    """Return the items that transitions are counted of: int64 [m], catalogue positions, the most popular ones."""
+    most = options.max_sequence_items or (PRIVATE_SEQUENCE_ITEMS if private else options.max_items)
+    return derive(lambda chosen, limit: chosen.items[:limit], universe, options.stated(most))
+
+
+def release_over(
+    data: FitData,
+    items: Sourced[Items],
+    options: FitOptions,
+    universe: Sourced[Chosen],
+    sequence: Sourced[Integers],
+    *,
+    budget: Reservation | None,
+    edges: Sequence[int],
+    observer: Observer,
+    only: Collection[str] | None = None,
+) -> Over:
+    """Sum and release what the options want over a universe that was chosen before.
+
+    Tastes begin with the released pairs, so they are released where these are, and only there.
+
+    Args:
+        data: The people; only training users are summed.
+        items: The catalogue.
+        options: What a fit may vary.
+        universe: The items that are learned from people.
+        sequence: Those that transitions are about.
+        budget: The budget to spend, all of it; None for exact sums, marked non-private.
+        edges: Stretches of time for trends; empty: none.
+        observer: Called with (step, done, in all).
+        only: The kinds of statistics, as in ``IMPORTANCE``; None: all that the options want.
+
+    Raises:
+        BudgetError: If the budget does not allow a release.
+    """
+    wanted = [
+        want
+        for want in _wanted(data, items.value, options, universe.value, sequence.value, edges)
+        if only is None or kind_of(want.statistic.name) in only
+    ]
     selections = {want.statistic.name: want.items for want in wanted}
     sums = sum_over_people(
         [want.statistic for want in wanted], data.population, data.training, selections=selections, observer=observer
@@ -138,20 +207,20 @@ def release_all(
     for total in sums:
         left = [name for name in (*names, tastes) if name is not None and name not in by_name]
         by_name[total.statistic.name] = released_sum(total, _share(total.statistic.name, left), budget, observer)
-    bounding = [count_sum, *sums]
-    left_out: tuple[str, ...] = ()
-    if tastes:
-        try:
-            tasted = _taste_sum(data, items.value, universe, by_name["item-pairs"], options, observer)
-        except TrainingError as error:
-            # Their share stays unspent; a model without tastes is better than none, after all that was spent.
-            left_out = (str(error),)
-        else:
-            by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
-            bounding.append(tasted)
-    contexts = tuple(by_name.pop(_context_name(place)) for place in range(len(options.contexts)))
-    told = tuple(Bounding(total.statistic.name, total.contributors, total.kept) for total in bounding)
-    return Released(universe, sequence, by_name, contexts, told, left_out)
+    if tastes is None:
+        return Over(by_name, sums)
+    try:
+        tasted = _taste_sum(data, items.value, universe, by_name["item-pairs"], options, observer)
+    except TrainingError as error:
+        # Their share stays unspent; a model without tastes is better than none, after all that was spent.
+        return Over(by_name, sums, (str(error),))
+    by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
+    return Over(by_name, (*sums, tasted))
+
+
+def told_bounding(sums: Sequence[UserSum]) -> tuple[Bounding, ...]:
+    """Return what bounding did to each sum: raw."""
+    return tuple(Bounding(total.statistic.name, total.contributors, total.kept) for total in sums)
 
 
 def trend_release(
@@ -191,7 +260,7 @@ def _wanted(
     if edges and options.wants("trend"):
         yield _Wanted(item_trend(universe, edges, rule), chosen.items)
     for place, (feature, values) in enumerate(options.contexts):
-        found = item_context(universe, feature, values, rule, name=_context_name(place))
+        found = item_context(universe, feature, values, rule, name=context_name(place))
         yield _Wanted(found, chosen.items)
     if options.repeats:
         yield _Wanted(repeats(universe, rule), chosen.items)
@@ -222,10 +291,16 @@ def _share(name: str, left: Sequence[str]) -> Fraction:
 
 
 def _importance(name: str) -> Fraction:
-    return IMPORTANCE["item-context" if name.startswith("item-context") else name]
+    return IMPORTANCE[kind_of(name)]
 
 
-def _context_name(place: int) -> str:
+def kind_of(name: str) -> str:
+    """Return which entry of ``IMPORTANCE`` a statistic belongs to, by its name."""
+    return "item-context" if name.startswith("item-context") else name
+
+
+def context_name(place: int) -> str:
+    """Return the name of the statistic about the context at this place among the options'."""
     return f"item-context-{place}"
 
 

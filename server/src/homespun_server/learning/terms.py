@@ -16,6 +16,7 @@ from homespun_server.errors import TrainingError
 from homespun_server.learning.options import FitOptions, Part
 from homespun_server.learning.releasing import Released
 from homespun_server.privacy.provenance import Sourced, derive, fixed, together
+from homespun_server.privacy.provenance import released as stated_release
 from homespun_server.privacy.release import Release
 from homespun_server.statistics.items import Items
 from homespun_server.training.archetypes import LearnedArchetypes, train_archetypes
@@ -258,7 +259,9 @@ def train_terms(
     present = {name: part for name, part in parts.items() if part is not None}
     reasons = tuple(trainer.reasons)
     joined = together(*present.values())
-    return derive(lambda values: _terms(reasons, **dict(zip(present, values, strict=True))), joined)
+    # That a part could not be trained shaped the model too, so what it was to be trained from is stated as well.
+    sources = together(*map(stated_release, released.everything))
+    return derive(lambda values, _: _terms(reasons, **dict(zip(present, values, strict=True))), joined, sources)
 
 
 def with_trend(

@@ -1,5 +1,6 @@
 """From people to terms: the releases, and what is trained from them."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ def train(
     edges = () if as_of is None else stretches(as_of.value, options.half_lives)
     released = release_all(data, items, options, budget=budget, edges=edges, observer=observer)
     observer("train", 0, 1)
+    released = replace(released, as_of=as_of)
     terms = train_terms(released, known, options, as_of=as_of, scorers=scorers)
     observer("train", 1, 1)
     return Trained(terms, released)

@@ -33,7 +33,7 @@ from homespun_server.statistics.interactions import Interactions
 from homespun_server.training.blend import Blend
 from homespun_server.training.scorers import Scorer
 from homespun_server.training.size_points import Measured
-from homespun_server.tuning.blending import learn_blend, quality
+from homespun_server.tuning.blending import Qualities, learn_blend
 from homespun_server.tuning.questions import Questions, ask
 
 MOST_CASES = 4000
@@ -174,10 +174,10 @@ def _curve(
     terms: Terms, questions: Questions, options: FitOptions, tuned: Tuned, depth: int, observer: Observer
 ) -> tuple[Measured, ...]:
     """Measure how good each size is, with the learned blend."""
-    assembly = Assembly(terms, options, tuned.scorer)
+    assembly, qualities = Assembly(terms, options, tuned.scorer), Qualities(questions, tuned.blend, depth)
     found = []
     for done, point in enumerate(assembly.points, start=1):
         model = assembly.model(assembly.tables(point), tuned.blend)
-        found.append(Measured(point, quality(model, questions, tuned.blend, depth)))
+        found.append(Measured(point, qualities.of(model)))
         observer("measure sizes", done, len(assembly.points))
     return tuple(found)

@@ -5,7 +5,7 @@ catalogue. A blend is fixed a priori (``STANDARD_BLEND``), or learned by validat
 (non-private) from people kept aside for it. A term that a blend does not name weighs nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -88,6 +88,19 @@ class Blend:
             return msgspec.json.decode(content, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise MisuseError(f"this is no blend: {error}. Give the file that a fit wrote.") from error
+
+
+def with_trends(blend: Blend, trends: Sequence[str]) -> Blend:
+    """Return a blend in which trends, together, take what popularity weighs, and popularity half of it.
+
+    For whoever asks for trends by name and has no blend for them: how fast a taste changes is not known then, so all
+    half-lives count alike.
+    """
+    popularity = blend.weight(POPULARITY)
+    blend = blend.weighing(POPULARITY, tuple(weight / 2 for weight in popularity))
+    for trend in trends:
+        blend = blend.weighing(trend, tuple(weight / len(trends) for weight in popularity))
+    return blend
 
 
 _BY_ITSELF = (1.0, 0.3, 0.2, 0.1, 0.05, 0.0)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from scipy.sparse import csr_matrix
 
+from homespun_server.errors import TrainingError
 from homespun_server.training.factoring import factored, leading, residual_of
 from homespun_server.training.largest import largest_entries
 from homespun_server.training.similarity import Similarity
@@ -106,6 +107,17 @@ class Compressor:
         self._residuals: dict[int, tuple[int, csr_matrix]] = {}
         if tables.pairs is not None:
             self._factors = factored(tables.pairs, LOW_RANK, max(step.rank for step in self.ladder))
+
+    @property
+    def factors(self) -> LowRank:
+        """The low-rank table of the largest rank, over the items that pairs are about.
+
+        Raises:
+            TrainingError: If there is none.
+        """
+        if self._factors is None:
+            raise TrainingError("no item speaks for another one, so there is no low-rank table.")
+        return self._factors
 
     def points(self, bits: Bits = 4) -> tuple[SizePoint, ...]:
         """Return the ladder's sizes for these tables, in its order, each once."""

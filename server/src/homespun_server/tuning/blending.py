@@ -89,11 +89,43 @@ def learn_blend(model: Model, questions: Questions, depth: int, progress: Callab
 
 def quality(model: Model, questions: Questions, blend: Blend, depth: int) -> float:
     """Return the mean NDCG of a model's tables with a blend."""
-    judge = Judge(questions, depth)
-    features: dict[str, Floats] = other_features(model, questions)
-    for component in model.components:
-        features[component.name] = component_feature(component, questions, blend.kernel(component.name))
-    return float(judge.gains(_total(questions, features, blend.weight, judge.barred())).mean())
+    return Qualities(questions, blend, depth).of(model)
+
+
+class Qualities:
+    """Measures models that differ in the tables of components only: all other terms are those of the first."""
+
+    def __init__(self, questions: Questions, blend: Blend, depth: int) -> None:
+        """Prepare to measure.
+
+        Args:
+            questions: The cases.
+            blend: How all models weigh their terms.
+            depth: k of the NDCG.
+        """
+        self._questions, self._blend, self._judge = questions, blend, Judge(questions, depth)
+        self._rest: Floats | None = None
+        self._components: dict[str, tuple[object, Floats]] = {}
+
+    def of(self, model: Model) -> float:
+        """Return the mean NDCG of a model."""
+        if self._rest is None:
+            features = other_features(model, self._questions)
+            self._rest = _total(self._questions, features, self._blend.weight, self._judge.barred())
+        total = self._rest.copy()
+        for component in model.components:
+            total += self._component(component)
+        return float(self._judge.gains(total).mean())
+
+    def _component(self, component: Component) -> Floats:
+        key = component.low_rank, component.sparse
+        found = self._components.get(component.name)
+        if found is None or found[0] != key:
+            feature = component_feature(component, self._questions, self._blend.kernel(component.name))
+            weights = np.array(self._blend.weight(component.name), np.float32)[self._questions.levels]
+            found = key, weights[:, None] * feature
+            self._components[component.name] = found
+        return found[1]
 
 
 class _Steps:
