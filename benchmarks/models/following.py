@@ -20,7 +20,9 @@ DEPTH = 20
 SIZES = (5_000_000, 2_600_000, 1_000_000)
 PEERS = ("popularity", "recent-popularity", "als", "item-item", "ease", "recent-ease", "sasrec")
 
-OPTIONS = FitOptions(parts=("collaborative", "sequential", "content", "trend"), max_items=4000, new_items_every=0)
+OPTIONS = FitOptions(
+    parts=("collaborative", "sequential", "content", "trend"), max_items=4000, new_items_every=0, max_events=4096
+)
 
 CLAIM = (
     "What it claims: sums of pairs and transitions rank what comes next as well as networks do that see the order. "

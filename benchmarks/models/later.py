@@ -13,7 +13,7 @@ from benchmarks.models.dividing import Divided, divided
 from benchmarks.models.opponents import ask_peers
 from benchmarks.models.part import says_what_is_missing
 from benchmarks.models.ranked import NDCG_10, Judged
-from benchmarks.models.refreshing import refreshed
+from benchmarks.models.refreshing import DAY, refreshed
 from benchmarks.models.sections import Claim, bundles, quality, ratios
 from benchmarks.result import Section
 from benchmarks.workspace import Workspace
@@ -58,12 +58,13 @@ def retail(workspace: Workspace) -> Sequence[Section]:
 
 def measure_later(title: str, split: Divided, options: FitOptions, workspace: Workspace) -> list[Section]:
     """Measure a frozen and a refreshed bundle beside peers."""
-    # Every later event and not the first alone: in the order of time, so that trends are weighed as fresh ones.
-    inner = GlobalTemporal(train_share=TRAIN_SHARE, repeats=split.split.repeats)
-    fitted = fit("homespun, frozen", split, options, workspace, validation=Validation(inner, depth=10))
-    frozen = measure(fitted, split, DEPTH, workspace)
-    daily = refreshed("homespun, a bundle a day", fitted, split, DEPTH, workspace)
-    peers = ask_peers(PEERS, split, replace(inner, first_only=True), DEPTH, workspace)
+    # As each will be used: the one with trends that grow old, the other with fresh ones.
+    inner = GlobalTemporal(train_share=TRAIN_SHARE, first_only=True, repeats=split.split.repeats)
+    stale, fresh = Validation(inner, depth=10), Validation(inner, depth=10, refresh=DAY)
+    frozen = measure(fit("homespun, frozen", split, options, workspace, validation=stale), split, DEPTH, workspace)
+    dated = fit("homespun, a bundle a day", split, options, workspace, validation=fresh)
+    daily = refreshed(dated.name, dated, split, DEPTH, workspace)
+    peers = ask_peers(PEERS, split, inner, DEPTH, workspace)
     models = (*peers.ranked, frozen.ranked, daily)
     everybody, begin = Judged.all(split.cases), split.split.begin
     warm = everybody.where(lambda case: _is_warm(case, begin))

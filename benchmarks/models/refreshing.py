@@ -9,8 +9,6 @@ from dataclasses import replace
 from math import floor
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.models.bundles import Fitted, bytes_of, slug, told
 from benchmarks.models.dividing import Divided
 from benchmarks.models.ranked import Ranked, rank
@@ -19,18 +17,11 @@ from homespun_server.evaluation.cases import Case
 from homespun_server.evaluation.recommenders import RefreshedRecommender
 from homespun_server.learning import FitData, Learned, write
 from homespun_server.learning.fitting import Weighing
-from homespun_server.learning.moments import stretches
-from homespun_server.learning.releasing import trend_release
-from homespun_server.learning.terms import Terms, with_trend
-from homespun_server.privacy.provenance import derive, non_private
-from homespun_server.statistics.cohort import Cohort, Window
+from homespun_server.learning.lately import Lately
+from homespun_server.privacy.provenance import derive
 from homespun_server.statistics.interactions import Interactions
-from homespun_server.statistics.raw import Raw
-from homespun_server.training.content import catalogue
 from homespun_server.training.item_prior import ItemPrior
 from homespun_server.training.model import Model
-from homespun_server.training.popularity import Universe
-from homespun_server.training.scaling import scaled_values
 
 DAY = 86_400
 
@@ -84,30 +75,15 @@ class _Refresher:
 
     def __init__(self, fitted: Fitted, learned: Learned, data: FitData, workspace: Workspace) -> None:
         self._options, self._learned, self._data, self._workspace = fitted.options, learned, data, workspace
-        self._items = catalogue(data.interactions.items)
-        self._universe = derive(lambda terms: Universe(terms.items, np.ones(terms.items.size)), learned.terms)
-        self._model = learned.model
-        self._weighing = learned.weighing
+        self._lately = Lately(data, learned.terms, fitted.options)
 
     def write(self, day: int, folder: Path) -> None:
         """Write the bundle of a day."""
-        edges = stretches(day, self._options.half_lives)
-        trend = trend_release(
-            self._data,
-            self._items,
-            self._universe,
-            budget=None,
-            edges=edges,
-            cohort=Cohort.everybody().within(Window("refresh", 0, 1, 0, day)),
-            observer=lambda _step, _done, _of: None,
-        )
-        now = non_private(Raw(day), "a day on which somebody asked")
-        terms = with_trend(self._learned.terms, trend, self._universe, now, self._options)
-        model = derive(self._with_priors, self._model, terms, self._weighing)
+        model = derive(_with_trends, self._learned.model, self._lately.priors(day), self._learned.weighing)
         write(model, self._data, folder, budget=None, options=self._options, now=self._workspace.now())
 
-    def _with_priors(self, model: Model, terms: Terms, how: Weighing) -> Model:
-        # The tables do not change, so they need not be compressed again. A trend of all items is scaled by those that
-        # were learned, as the blend's weights were: new ones then stand out and do not shift the others.
-        scaled = (ItemPrior(prior.name, scaled_values(prior.values, terms.learned)) for prior in terms.priors)
-        return replace(model, priors=tuple(prior.weighted(how.blend.weight(prior.name)) for prior in scaled))
+
+def _with_trends(model: Model, trends: tuple[ItemPrior, ...], how: Weighing) -> Model:
+    # The tables do not change, so they need not be compressed again.
+    lately = {prior.name: prior.weighted(how.blend.weight(prior.name)) for prior in trends}
+    return replace(model, priors=tuple(lately.get(prior.name, prior) for prior in model.priors))

@@ -1,21 +1,18 @@
 """A term is missing and nobody is told, or a refresh changes what it should leave alone."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from homespun_server import FitOptions, Interactions
+from homespun_server import FitOptions
 from homespun_server.learning import FitData
-from homespun_server.learning.fitting import assembled
-from homespun_server.learning.moments import moment, stretches
-from homespun_server.learning.releasing import trend_release
-from homespun_server.learning.terms import Terms, with_trend
-from homespun_server.privacy.provenance import fixed
+from homespun_server.learning.lately import Lately
+from homespun_server.learning.moments import moment
+from homespun_server.learning.terms import Terms
 from homespun_server.training.blend import STANDARD_BLEND
-from homespun_server.training.content import catalogue as stated
 from homespun_server.training.scorers import Scorer
 from tests.server.learning.support import (
     EVERYTHING,
@@ -24,7 +21,6 @@ from tests.server.learning.support import (
     START,
     in_contexts,
     learned_from,
-    silent,
     table_of,
     walkers,
 )
@@ -136,43 +132,23 @@ def test_a_trend_is_of_another_moment(rising: list[Row], tmp_path: Path) -> None
     assert (private.value, private.kind) == (int(NOON.timestamp()), "fixed")
 
 
-def refreshed(interactions: Interactions, options: FitOptions, as_of: int, rows_before: int) -> tuple[Terms, Terms]:
-    learned = learned_from(interactions, replace(options, as_of=rows_before))
-    data = FitData(interactions, options, None)
-    trend = trend_release(
-        data,
-        stated(interactions.items),
-        learned.released.universe,
-        budget=None,
-        edges=stretches(as_of, options.half_lives),
-        cohort=data.training,
-        observer=silent,
-    )
-    again = with_trend(learned.terms, trend, learned.released.universe, fixed(as_of), options)
-    assert again.kind == "non_private"
-    assert {id(each) for each in learned.terms.people} < {id(each) for each in again.people}
-    model = assembled(again, learned.released, learned.weighing, options).model.value
-    before = learned.model.value
-    assert [part.name for part in model.components] == [part.name for part in before.components]
-    for one, other in zip(before.components, model.components, strict=True):
-        assert (one.weights, one.kernel) == (other.weights, other.kernel)
-        assert one.low_rank is None or np.array_equal(one.low_rank.vectors, other.low_rank.vectors)  # type: ignore[union-attr]
-        assert one.sparse is None or (one.sparse.matrix != other.sparse.matrix).nnz == 0  # type: ignore[union-attr]
-    return learned.terms.value, again.value
-
-
-def test_a_refresh_changes_more_than_trends(rising: list[Row], tmp_path: Path) -> None:
-    options = FitOptions(parts=("collaborative", "sequential", "content", "trend"), test_share=0.0)
+def test_a_refresh_changes_more_than_trends_or_knows_what_comes_later(rising: list[Row], tmp_path: Path) -> None:
+    options = FitOptions(parts=("collaborative", "content", "trend"), test_share=0.0, half_lives=(2 * DAY,))
     with table_of(tmp_path, rising) as interactions:
-        before, after = refreshed(interactions, options, START + 26 * DAY, START + DAY)
-    for field in fields(Terms):
-        if field.name != "priors":
-            assert getattr(after, field.name) is getattr(before, field.name), field.name
-    assert [prior.name for prior in after.priors] == [prior.name for prior in before.priors] == ["popularity", *TRENDS]
-    assert np.array_equal(after.priors[0].values, before.priors[0].values)
-    for name in TRENDS:
-        gained = trend_of(after, name, 2) - trend_of(before, name, 2)
-        assert gained > trend_of(after, name, 1) - trend_of(before, name, 1), name
+        learned = learned_from(interactions, replace(options, as_of=START + 26 * DAY))
+        lately = Lately(FitData(interactions, options, None), learned.terms, options)
+        (same,) = lately.priors(START + 26 * DAY).value
+        (early,) = lately.priors(START + DAY).value
+        assert lately.priors(START + DAY).kind == "non_private"
+        both = lately.values([START + DAY, START + 26 * DAY])
+    terms = learned.terms.value
+    (own,) = [prior for prior in terms.priors if prior.name == "trend-2d"]
+    assert same.name == own.name == early.name
+    first, second = (terms.items.tolist().index(item) for item in (1, 2))
+    assert same.values[second] > same.values[first]
+    assert early.values[second] == early.values.min()
+    assert early.values[first] == early.values.max()
+    assert np.array_equal(both["trend-2d"], [early.values, same.values])
 
 
 def test_a_scorer_that_was_asked_for_is_not_the_one_that_scores(tmp_path: Path) -> None:

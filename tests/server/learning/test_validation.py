@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from homespun.errors import MisuseError
@@ -21,7 +22,7 @@ from homespun_server.evaluation.protocols import (
 )
 from homespun_server.learning import Learned, Validation, trained, validation, write
 from homespun_server.learning.data import FitData
-from homespun_server.learning.validation import beyond, tune
+from homespun_server.learning.validation import Tuned, beyond, tune
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.provenance import non_private
 from homespun_server.results import BLEND_FILE
@@ -271,3 +272,43 @@ def test_sizes_are_not_told_or_the_chosen_one_is_another(people: list[Row], tmp_
     fitting = [size for size in fitted.report.sizes if size.table_bytes <= OPTIONS.model_bytes]
     assert chosen.ndcg == max(size.ndcg for size in fitting)
     assert chosen.table_bytes < sum((fitted.bundle / name).stat().st_size for name in MODEL_FILES)
+
+
+def fads(users: int = 400) -> list[Row]:
+    """Rows of people who choose what is new that day, and something else."""
+    draw = np.random.default_rng(3)
+    rows = []
+    for user in range(users):
+        day = int(draw.integers(0, 25))
+        for step in (0, 1):
+            now, fad = START + (day + step) * 86_400 + float(draw.integers(0, 80_000)), (day + step) % ITEMS
+            item = fad if draw.random() < 0.8 else int(draw.integers(0, ITEMS))
+            rows.append(Row(f"user-{user}", f"item-{item}", now))
+    return rows
+
+
+def test_trends_are_judged_as_if_they_were_never_refreshed(tmp_path: Path) -> None:
+    options = FitOptions(test_share=0.0, parts=("collaborative", "trend"), half_lives=(43_200,))
+    protocol = GlobalTemporal(begin=BEGIN, repeats=True)
+    told: dict[int | None, Tuned] = {}
+    with table_of(tmp_path, fads()) as interactions:
+        for refresh in (None, 3600):
+            how = Validation(protocol, scorers=(), refresh=refresh)
+            told[refresh] = tune(interactions, replace(options, learns_blend=True), how, silent, NOON)
+    assert told[3600].learned > 1.3 * told[None].learned
+    assert max(told[3600].blend.weight("trend-12h")) > 0
+
+
+def test_trends_of_the_future_are_known_in_a_validation(tmp_path: Path) -> None:
+    """Only the last hour tells: with a refresh a year nothing does."""
+    options = FitOptions(test_share=0.0, parts=("collaborative", "trend"), half_lives=(43_200,), learns_blend=True)
+    with table_of(tmp_path, fads()) as interactions:
+        how = Validation(GlobalTemporal(begin=BEGIN, repeats=True), scorers=(), refresh=366 * 86_400)
+        yearly = tune(interactions, options, how, silent, NOON)
+        hourly = tune(interactions, options, replace(how, refresh=3600), silent, NOON)
+    assert yearly.learned < 0.7 * hourly.learned
+
+
+def test_a_refresh_never_comes() -> None:
+    with pytest.raises(MisuseError, match="seconds between refreshes"):
+        Validation(LeaveLastOut(), refresh=0)

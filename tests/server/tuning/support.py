@@ -38,6 +38,7 @@ def asked(levels: Sequence[int] | Integers, targets: Sequence[Sequence[int]], it
         target_rows=np.repeat(np.arange(len(targets)), [len(each) for each in targets]),
         target_columns=np.array([item for each in targets for item in each], np.int64),
         contexts={},
+        times=np.full(len(levels), np.nan),
     )
 
 

@@ -22,7 +22,7 @@ from homespun_server.statistics.raw import Raw
 from homespun_server.training.blend import Blend
 
 _DEFAULTS = FitOptions()
-_DAY = 86_400
+_DAY, _HOUR = 86_400, 3600
 _VALIDATION_SHARE = 0.1
 _DEEP = 100
 
@@ -65,6 +65,12 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         choices=(STRONG, LEAVE_LAST_OUT, TEMPORAL),
         help="learn how terms weigh from the training users, by this protocol; needs --non-private. Writes blend.json",
     )
+    group.add_argument(
+        "--refreshed-every",
+        type=float,
+        metavar="HOURS",
+        help="how often trends will be refreshed, for --learn-blend temporal (never)",
+    )
     weights.add_argument("--blend", type=Path, metavar="FILE", help="a blend.json; it makes the bundle non-private …")
     weights.add_argument("--public-blend", type=Path, metavar="FILE", help="… unless it was learned on public data")
 
@@ -99,10 +105,13 @@ def validation_of(options: argparse.Namespace) -> Validation | None:
         LEAVE_LAST_OUT: LeaveLastOut(repeats=options.repeats, liked=liked),
         TEMPORAL: GlobalTemporal(repeats=options.repeats, liked=liked),
     }
+    if options.refreshed_every is not None and options.learn_blend != TEMPORAL:
+        raise MisuseError("--refreshed-every says how trends age in --learn-blend temporal; leave it out elsewhere.")
     if options.learn_blend is None:
         return None
     depth = _DEEP if options.learn_blend == STRONG else Validation.depth
-    return Validation(protocols[options.learn_blend], depth)
+    every = None if options.refreshed_every is None else max(round(_HOUR * options.refreshed_every), 1)
+    return Validation(protocols[options.learn_blend], depth, refresh=every)
 
 
 def _blend(options: argparse.Namespace) -> tuple[Blend | None, Sourced[object] | None]:

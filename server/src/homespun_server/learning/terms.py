@@ -4,7 +4,7 @@ The items are the universe, most popular first, and behind it the rest of the ca
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -264,15 +264,6 @@ def train_terms(
     return derive(lambda values, _: _terms(reasons, **dict(zip(present, values, strict=True))), joined, sources)
 
 
-def with_trend(
-    terms: Sourced[Terms], trend: Release, universe: Sourced[Universe], as_of: Sourced[int], options: FitOptions
-) -> Sourced[Terms]:
-    """Return the terms with trends from another release: all that a refresh changes."""
-    everything = derive(lambda found: found.items, terms)
-    place = placement(derive(lambda chosen: chosen.items, universe), everything)
-    return derive(_refreshed, terms, trends(trend, place, as_of, options))
-
-
 def trends(
     trend: Release, place: Sourced[Placement], as_of: Sourced[int], options: FitOptions
 ) -> Sourced[tuple[ItemPrior, ...]]:
@@ -306,11 +297,6 @@ def _terms(
         archetypes=archetypes,
         left_out=reasons,
     )
-
-
-def _refreshed(terms: Terms, lately: tuple[ItemPrior, ...]) -> Terms:
-    named = {prior.name: prior for prior in lately}
-    return replace(terms, priors=tuple(named.get(prior.name, prior) for prior in terms.priors))
 
 
 def _content(items: Items, dimensions: int) -> Content:

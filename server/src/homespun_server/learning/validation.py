@@ -15,6 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from homespun.errors import MisuseError
 from homespun.protocol.bundle import NEGATIVE_KINDS, HistoryRule
 from homespun_server.errors import TrainingError
 from homespun_server.evaluation.cases import Case
@@ -24,16 +27,20 @@ from homespun_server.evaluation.held_out import Cases, HeldOut
 from homespun_server.evaluation.protocols import ColdItems, EvaluationProtocol, LeaveLastOut, StrongGeneralization
 from homespun_server.learning.assembling import Assembly
 from homespun_server.learning.data import FitData
+from homespun_server.learning.lately import Lately
 from homespun_server.learning.options import FitOptions
 from homespun_server.learning.terms import Terms
 from homespun_server.learning.trained import train
+from homespun_server.privacy.provenance import Sourced
 from homespun_server.publishing.bundle import MAX_HISTORY
 from homespun_server.statistics.cohort import SPLIT_NAME, threshold
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.training.blend import Blend
 from homespun_server.training.scorers import Scorer
 from homespun_server.training.size_points import Measured
+from homespun_server.training.trend import name_of
 from homespun_server.tuning.blending import Qualities, learn_blend
+from homespun_server.tuning.questions import Lately as Refreshed
 from homespun_server.tuning.questions import Questions, ask
 
 MOST_CASES = 4000
@@ -69,11 +76,19 @@ class Validation:
         protocol: How the training users' table is divided.
         depth: k of the NDCG that is to be high.
         scorers: Ways to score pairs that are tried, beside the default.
+        refresh: Seconds between refreshes of trends, as the model will be refreshed; None: trends stay what they were
+            when the validation cases began. Of models that have trends.
     """
 
     protocol: EvaluationProtocol
     depth: int = 10
     scorers: tuple[Scorer, ...] = ("spectral", "inverse")
+    refresh: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse refreshes that never come."""
+        if self.refresh is not None and self.refresh < 1:
+            raise MisuseError(f"refresh is {self.refresh}; give seconds between refreshes, or None.")
 
 
 def tune(
@@ -99,7 +114,8 @@ def tune(
         columns = split.interaction_columns(held_out=False)
         with Interactions.read(folder / TRAINING_FILE, columns, items=interactions.items) as part:
             data = FitData(part, options, None)
-            terms = train(data, options, None, observer, now, validation.scorers).terms.value
+            trained = train(data, options, None, observer, now, validation.scorers).terms
+        terms = trained.value
         aside = split.interaction_columns(held_out=True)
         with Interactions.read(folder / HELD_OUT_FILE, aside, items=interactions.items) as held_out:
             cases = Cases(HeldOut(held_out, target_condition(held_out)), rolling=split.rolling)
@@ -109,6 +125,8 @@ def tune(
             "nobody who may be asked chose an item that the model knows, so no blend can be learned. Give a blend, use "
             "the standard one, or validate by another protocol."
         )
+    if validation.refresh is not None and np.isfinite(questions.times).all():
+        questions = replace(questions, lately=_lately(interactions, trained, options, questions, validation.refresh))
     return _tuned(terms, questions, options, validation, observer)
 
 
@@ -147,6 +165,17 @@ def _first(cases: Iterator[Case] | Cases, options: FitOptions, most: int) -> lis
     rolling = all(case.now is not None for case in found) and len({case.user for case in found}) < len(found)
     found.sort(key=lambda case: ((case.now or 0.0) if rolling else 0.0, _hash("homespun-validation-1", case.user)))
     return found[: 2 * most]
+
+
+def _lately(
+    interactions: Interactions, terms: Sourced[Terms], options: FitOptions, questions: Questions, every: int
+) -> Refreshed | None:
+    """Return trends as they are refreshed while the cases come in; None where there are none."""
+    if not any(name_of(half_life) == prior.name for prior in terms.value.priors for half_life in options.half_lives):
+        return None
+    moments, places = np.unique(np.floor(questions.times / every).astype(np.int64) * every, return_inverse=True)
+    data = FitData(interactions, options, None)
+    return Refreshed(places, Lately(data, terms, options).values(moments.tolist()))
 
 
 def _hash(label: str, user: str) -> int:

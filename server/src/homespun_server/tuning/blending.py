@@ -27,6 +27,9 @@ KERNELS: Mapping[str, Sequence[Kernel]] = {
 """What is tried for each component."""
 
 START = {"collaborative": 0.05, "sequential": 0.5, "session": 1.0, "content": 0.05, POPULARITY: 0.05}
+"""What a component weighs where it is tried with another kernel while it weighs nothing."""
+
+STARTS: Sequence[Mapping[str, float]] = (START, {})
 """Where the search for weights begins; other terms begin at 0."""
 
 
@@ -71,7 +74,9 @@ def learn_blend(model: Model, questions: Questions, depth: int, progress: Callab
     pools = Pools(questions, features, bars)
     judge = Judge(pools.questions, depth)
     pooled = {term: pools.of(values) for term, values in features.items()}
-    found = ascend(judge, pooled, {term: START.get(term, 0.0) for term in features}, pools.bars)
+    # What ascends from one start may never find what another leads to: nothing is sure of order, or of repeats.
+    ascents = [ascend(judge, pooled, start, pools.bars) for start in STARTS]
+    found = max(ascents, key=lambda ascent: float(ascent.gains.mean()))
     tried = _Tried(questions, pools)
     for _ in range(_ROUNDS):
         before_round = dict(kernels)

@@ -37,7 +37,11 @@ def other_features(model: Model, questions: Questions) -> dict[str, Floats]:
 
 def _others(model: Model, questions: Questions) -> Iterator[tuple[str, NDArray[np.generic]]]:
     cases = np.arange(questions.count)
+    lately = questions.lately
     for prior in model.priors:
+        if lately is not None and prior.name in lately.values:
+            yield prior.name, lately.values[prior.name][lately.moments]
+            continue
         yield prior.name, np.broadcast_to(prior.values, (questions.count, questions.items))
     for context in model.contexts:
         codes = questions.contexts.get(context.feature, np.full(questions.count, -1))

@@ -43,6 +43,8 @@ class Questions:
         target_rows: int64 [t], the case of every item to be found, ascending.
         target_columns: int64 [t], the item.
         contexts: int64 [q] by feature, indices into its values; −1: none of them.
+        times: float64 [q], when each request was made; not a number where nobody knows.
+        lately: What changes from request to request of what depends on the item alone; empty if nothing does.
     """
 
     items: int
@@ -60,6 +62,8 @@ class Questions:
     target_rows: Integers
     target_columns: Integers
     contexts: Mapping[str, Integers]
+    times: Reals
+    lately: "Lately | None" = None
 
     @property
     def count(self) -> int:
@@ -76,6 +80,19 @@ class Questions:
         kept = weights >= LEAST_SHARE * np.maximum(largest[self.rows], np.finfo(float).tiny)
         entries = (weights[kept].astype(np.float32), (self.rows[kept], self.columns[kept]))
         return csr_matrix(entries, shape=(self.count, self.items))
+
+
+@dataclass(frozen=True, eq=False)
+class Lately:
+    """Terms that are refreshed while requests come in.
+
+    Attributes:
+        moments: int64 [q], index of the refresh before every request.
+        values: float64 [m, N] by the name of the term: what it says after each refresh.
+    """
+
+    moments: Integers
+    values: Mapping[str, Reals]
 
 
 def ask(
@@ -124,6 +141,7 @@ def ask(
         target_rows=_rows([len(each) for each in targets]),
         target_columns=np.array([item for each in targets for item in each], np.int64),
         contexts={feature: _codes(asked, feature, values) for feature, values in (contexts or {}).items()},
+        times=np.array([np.nan if case.now is None else case.now for case in asked], np.float64),
     )
 
 

@@ -19,13 +19,13 @@ from homespun_server.tuning.questions import Questions
 Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
-FACTORS = (0.0, 0.5, 0.8, 1.25, 2.0)
+FACTORS = (0.0, 0.25, 0.5, 0.8, 1.25, 2.0, 4.0)
 """What a weight is multiplied by."""
 
-BEGINNINGS = (0.05, 0.2, 0.5)
+BEGINNINGS = (0.05, 0.2, 0.5, 2.0)
 """What is tried where a weight is 0."""
 
-ROUNDS = 3
+ROUNDS = 5
 LEAST_GAIN = 1e-4
 """A round that gains less in mean NDCG is the last one."""
 
@@ -207,4 +207,5 @@ def subset(questions: Questions, chosen: NDArray[np.int64]) -> Questions:
         target_rows=place[questions.target_rows[target]],
         target_columns=questions.target_columns[target],
         contexts={},
+        times=questions.times[chosen],
     )
