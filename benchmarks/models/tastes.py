@@ -34,7 +34,7 @@ PRIVATE_PEERS = ("popularity", "ease")
 
 STRONG = FitOptions(parts=("collaborative",), max_items=4000, dimensions=128, min_weight=4.0)
 APPS_PRIVATE = FitOptions(parts=("collaborative",), max_items=4000, dimensions=128)
-ML1M_PRIVATE = replace(STRONG, parts=("collaborative", "content"))
+ML1M_PRIVATE = replace(STRONG, parts=("collaborative", "content"), new_items_every=0)
 
 CLAIM = "What it claims: a bundle of so few bytes ranks no worse than EASE's dense float32 matrix."
 

@@ -22,7 +22,7 @@ PEERS = ("popularity", "recent-popularity", "als", "item-item", "ease", "recent-
 
 ENVIRONMENT = ROOT / ".venv-peers"
 SEED = 20_130_101
-SECONDS = 1200.0
+SECONDS = 120.0
 """After so many seconds of tuning, a peer begins no further trial."""
 
 Observer = Callable[[str, int, int], None]

@@ -19,7 +19,7 @@ from homespun_server.learning.writing import write
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive, non_private
 from homespun_server.statistics.raw import Raw
-from homespun_server.training.blend import STANDARD_BLEND, UNORDERED_BLEND, Blend, with_trends
+from homespun_server.training.blend import NOISY_BLEND, STANDARD_BLEND, UNORDERED_BLEND, Blend, with_trends
 from homespun_server.training.model import Model
 from homespun_server.training.scorers import Scorer
 from homespun_server.training.size_points import Measured, SizePoint
@@ -97,7 +97,10 @@ def learn(
     tuned = None if validation is None else Raw(tune(data.interactions, options, validation, observer, now))
     # Again after validation, which uses the database for a split of its own.
     data = data if tuned is None else FitData(data.interactions, options, budget)
-    weighing = _weighing(options, tuned, ordered=data.timed and options.wants("sequential"))
+    ordered = data.timed and options.wants("sequential")
+    weighing = (
+        _found(tuned) if tuned is not None else stated_weighing(options, ordered=ordered, noisy=budget is not None)
+    )
     scorer = weighing.value.scorer
     trained = train(data, options, budget, observer, now, () if scorer is None else (scorer,))
     return assembled(trained.terms, trained.released, weighing, options, tuned)
@@ -139,25 +142,30 @@ def make_bundle(
     return learned, write(learned.model, data, folder, budget=budget, options=options, now=now)
 
 
-def _weighing(options: FitOptions, tuned: Raw[Tuned] | None, *, ordered: bool) -> Sourced[Weighing]:
-    if tuned is not None:
-        found = tuned.for_the_operator()
-        chosen = Raw(Weighing(found.blend, found.scorer, found.curve))
-        return non_private(chosen, "the blend and the size that validation chose")
-    return stated_weighing(options, ordered=ordered)
+def _found(tuned: Raw[Tuned]) -> Sourced[Weighing]:
+    found = tuned.for_the_operator()
+    chosen = Raw(Weighing(found.blend, found.scorer, found.curve))
+    return non_private(chosen, "the blend and the size that validation chose")
 
 
-def stated_weighing(options: FitOptions, *, ordered: bool) -> Sourced[Weighing]:
-    """Return how the options weigh terms: by their blend, or the standard one of models that use the order or not."""
-    stated, blend = options.stated(options.scorer), blend_of(options, ordered=ordered)
+def stated_weighing(options: FitOptions, *, ordered: bool, noisy: bool) -> Sourced[Weighing]:
+    """Return how the options weigh terms: by their blend, or a standard one.
+
+    Args:
+        options: The options.
+        ordered: Whether the model uses the order of events.
+        noisy: Whether there is noise in what it is made from.
+    """
+    stated, blend = options.stated(options.scorer), blend_of(options, ordered=ordered, noisy=noisy)
     return derive(lambda scorer: Weighing(blend, scorer), stated)
 
 
-def blend_of(options: FitOptions, *, ordered: bool) -> Blend:
-    """Return the options' blend, or the standard one, with trends if they were asked for by name."""
+def blend_of(options: FitOptions, *, ordered: bool, noisy: bool) -> Blend:
+    """Return the options' blend, or a standard one, with trends if they were asked for by name."""
     if options.blend is not None:
         return options.blend
-    standard = STANDARD_BLEND if ordered else UNORDERED_BLEND
+    unordered = NOISY_BLEND if noisy else UNORDERED_BLEND
+    standard = STANDARD_BLEND if ordered else unordered
     return with_trends(standard, list(map(name_of, options.half_lives))) if options.demands("trend") else standard
 
 

@@ -70,7 +70,7 @@ def check_refreshable(kept: KeptFit, statistics: Collection[str]) -> None:
                 f"others: it has {', '.join(kept.statistics[1:]) or 'none'}."
             )
         terms = _TERMS[name](kept.options)
-        blend = blend_of(kept.options, ordered=_ORDERED in kept.statistics)
+        blend = blend_of(kept.options, ordered=_ORDERED in kept.statistics, noisy=True)
         if not any(any(blend.weight(term)) for term in terms):
             raise MisuseError(
                 f"{name} weighs nothing in this model's blend, so releasing it anew would cost budget and change no "
@@ -147,7 +147,8 @@ def relearn(
     observer("train", 0, 1)
     terms = train_terms(released, known, options, as_of=as_of)
     observer("train", 1, 1)
-    return assembled(terms, released, stated_weighing(options, ordered=_ORDERED in kept.statistics), options)
+    weighing = stated_weighing(options, ordered=_ORDERED in kept.statistics, noisy=True)
+    return assembled(terms, released, weighing, options)
 
 
 def restored(kept: KeptFit, paid: Paid, items: Sourced[Items]) -> Released:

@@ -317,8 +317,8 @@ def _hints(features: Features, people: int | None, scorer: Scorer | None) -> Hin
 
 def _popularity(universe: Universe, place: Placement) -> tuple[ItemPrior, ...]:
     values = np.log(universe.relative)
-    lowest = float(values.min())
-    return _scaled((ItemPrior(POPULARITY, place.spread(values, lowest)),), place)
+    others = float(np.log(universe.relative_of_others))
+    return _scaled((ItemPrior(POPULARITY, place.spread(values, others)),), place)
 
 
 def _scaled(priors: tuple[ItemPrior, ...], place: Placement) -> tuple[ItemPrior, ...]:

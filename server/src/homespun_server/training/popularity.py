@@ -32,10 +32,19 @@ class Universe:
     Attributes:
         items: int64 [M], catalogue positions.
         popularity: float64 [M], released counts, floored at the noise so that all are positive.
+        others: What an item that was not chosen was counted on average, positive; None: nobody counted any. One alone
+            is lost in the noise, but of all together it is known well how popular they are.
     """
 
     items: NDArray[np.int64]
     popularity: NDArray[np.float64]
+    others: float | None = None
+
+    @property
+    def relative_of_others(self) -> float:
+        """Popularity of an item that was not chosen, relative to the most popular one, in (0, 1]."""
+        least = float(self.popularity.min())
+        return (least if self.others is None else min(self.others, least)) / float(self.popularity.max())
 
     @property
     def relative(self) -> NDArray[np.float64]:
@@ -66,8 +75,8 @@ def _chosen(items: Items, counts: Release, max_items: int) -> Universe:
     tie_break = [hashlib.sha256(identity.encode()).digest() for identity in items.ids]
     order = np.array(sorted(range(len(items)), key=lambda item: (-values[item], tie_break[item])), np.int64)
     significant = int((values > SIGNIFICANCE * counts.noise).sum())
-    least = SMALLEST_UNIVERSE if counts.private else 0
-    size = min(max(significant, least), max_items, len(items))
+    fewest = SMALLEST_UNIVERSE if counts.private else 0
+    size = min(max(significant, fewest), max_items, len(items))
     if size < 2:  # noqa: PLR2004 - a pair
         raise TrainingError(
             f"only {size} item of the catalogue is liked by anybody; a model needs at least two. Check that the "
@@ -75,7 +84,10 @@ def _chosen(items: Items, counts: Release, max_items: int) -> Universe:
         )
     chosen = order[:size]
     floor = max(counts.noise, 1 / counts.statistic.grid)
-    return Universe(chosen, np.maximum(values[chosen], floor))
+    rest = values[order[size:]]
+    least = max(counts.noise / np.sqrt(max(rest.size, 1)), 1 / counts.statistic.grid)
+    others = max(float(rest.mean()), least) if rest.size else None
+    return Universe(chosen, np.maximum(values[chosen], floor), others)
 
 
 def prior(universe: Universe) -> NDArray[np.float64]:
