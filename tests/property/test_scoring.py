@@ -17,7 +17,7 @@ from homespun.model.bundle import Bundle
 from homespun.protocol.events import ContextValue, Event
 from homespun.ranking.decision import decide
 from tests.sdk import bundles
-from tests.sdk.models import Model, counts_in_favour, liked_items
+from tests.sdk.models import Model, counts_in_favour, favoured_items, liked_items
 
 HISTORIES = 1000
 ITEMS = 1500
@@ -75,8 +75,18 @@ def random_events(number: int) -> list[Event]:
         kind = ("rate", "rate", "view", "hide")[draw.integers(0, 4)]
         # From few items as often as from all, so that items have many events.
         item = draw.integers(0, 20 if draw.random() < 0.5 else ITEMS + 50)
-        events.append(Event(f"item-{item}", kind, time, weight))
+        events.append(Event(f"item-{item}", kind, time, weight, random_context(draw)))
     return events
+
+
+def random_context(draw: np.random.Generator) -> dict[str, ContextValue] | None:
+    """Circumstances of an event, with undeclared ones among them; half of the events have none."""
+    if draw.random() < 0.5:
+        return None
+    device: list[ContextValue] = ["tv", "tv", "phone", 3, "3", "radio"]
+    evening: list[ContextValue] = [True, "true", False, 7]
+    found = {"device": device[draw.integers(0, 6)], "evening": evening[draw.integers(0, 4)], "elsewhere": "x"}
+    return {name: value for name, value in found.items() if draw.random() < 0.7}
 
 
 def test_attributions_do_not_add_up_to_the_score_that_ranked(scored: Bundle) -> None:
@@ -93,11 +103,15 @@ def test_attributions_do_not_add_up_to_the_score_that_ranked(scored: Bundle) -> 
             assert explanation.score == score
             assert abs(score - sum(values)) <= 1e-5 * magnitude
             assert explanation.residual == pytest.approx(score - sum(values), abs=1e-12 * magnitude)
-            sources |= {part.source for part in explanation.attributions}
+            sources |= {(part.source, part.component) for part in explanation.attributions}
             largest = max(largest, abs(explanation.residual) / magnitude)
     # float32 rows, float64 sums: far better than promised.
     assert largest < 1e-12
-    assert sources == {"history", "prior", "context", "archetype", "repeat"}
+    assert {source for source, _ in sources} == {"history", "prior", "context", "archetype", "repeat"}
+    assert {component for source, component in sources if source == "context"} == {
+        *("device", "device:own"),
+        *("evening", "evening:own"),
+    }
 
 
 def test_the_list_differs_from_a_brute_force_ranking(scored: Bundle, matrices: Model) -> None:
@@ -108,7 +122,8 @@ def test_the_list_differs_from_a_brute_force_ranking(scored: Bundle, matrices: M
         liked = liked_items(events, ITEMS, MIN_WEIGHT, MAX_ITEMS)
         assert scored.history(events).positions.tolist() == [position for position, _ in liked]
         counts = counts_in_favour(events, ITEMS, MIN_WEIGHT)
-        scores = matrices.scores(liked, counts=counts, context=TOLD[which])
+        favoured = favoured_items(events, ITEMS, MIN_WEIGHT)
+        scores = matrices.scores(liked, counts=counts, context=TOLD[which], favoured=favoured)
         seen = set() if seen_too else {scored.position(event.item) for event in events if event.item in scored}
         exact = [position for position in np.argsort(-scores, kind="stable").tolist() if position not in seen][:20]
         ranked = scored.rank(events, 20, context=CONTEXTS[which], exclude_seen=not seen_too)
@@ -158,6 +173,11 @@ EVENT = st.builds(
     kind=st.sampled_from(["rate", "view", "hide"]),
     time=st.none() | st.integers(0, 5000).map(float) | st.floats(0, 1e9, allow_nan=False),
     weight=st.none() | st.floats(0, 5, allow_nan=False),
+    context=st.none()
+    | st.dictionaries(
+        st.sampled_from(["device", "evening", "elsewhere"]),
+        st.sampled_from(["tv", 3, 3.0, "3", "radio", True, "false"]),
+    ),
 )
 
 
@@ -167,7 +187,8 @@ def test_some_history_scores_otherwise_than_the_formula_or_its_parts(
 ) -> None:
     bundle, model = full_folder_of
     liked = liked_items(events, 40, 3.0, 1000)
-    scores = model.scores(liked, counts=counts_in_favour(events, 40, 3.0), context=TOLD[which])
+    favoured, counts = favoured_items(events, 40, 3.0), counts_in_favour(events, 40, 3.0)
+    scores = model.scores(liked, counts=counts, context=TOLD[which], favoured=favoured)
     decision = decide(bundle, events, k=40, now=0.0, context=CONTEXTS[which], exclude_seen=False)
     assert decision.history.level == sum(len(liked) >= least for least in (0, 1, 3, 5, 10, 50)) - 1
     magnitude = np.abs(scores).max() + 1

@@ -138,7 +138,12 @@ def manifest_of(model: Model, arrays: Arrays, min_weight: float | None, max_item
             for part in model.parts
         ),
         priors=tuple(Prior(*each) for each in zip(model.prior_names, map(reals, model.prior_weights), strict=True)),
-        contexts=tuple(Context(feature, values, reals(weights)) for feature, values, weights in model.contexts),
+        contexts=tuple(
+            Context(feature, values, reals(weights), None if own is None else reals(own))
+            for (feature, values, weights), own in zip(
+                model.contexts, model.own or (None,) * len(model.contexts), strict=True
+            )
+        ),
         archetypes=None if model.archetypes is None else Archetypes(model.archetypes[0], reals(model.archetypes[1])),
         repeats=None if model.repeats is None else Repeats(*map(reals, model.repeats)),
         new_items=NewItems(model.size if model.first_new is None else model.first_new, model.every),

@@ -3,14 +3,15 @@
 ``Model.scores`` is the reference: it shares no code with the client, and multiplies tables in float64.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.events import Event
+from homespun.protocol.events import ContextValue, Event
 
 LEVELS = 6
 ALWAYS = (1.0,) * LEVELS
@@ -83,6 +84,7 @@ class Model:
     prior_names: tuple[str, ...] = ("popularity",)
     prior_weights: tuple[Sequence[float], ...] = (ALWAYS,)
     contexts: tuple[tuple[str, tuple[str, ...], Sequence[float]], ...] = ()
+    own: tuple[Sequence[float] | None, ...] = ()
     archetypes: tuple[int, Sequence[float]] | None = None
     context_integers: Array | None = None
     context_scales: Array | None = None
@@ -114,6 +116,7 @@ class Model:
         *,
         counts: dict[int, int] | None = None,
         context: dict[str, str] | None = None,
+        favoured: Sequence[tuple[int, Mapping[str, ContextValue]]] = (),
     ) -> Reals:
         """The scores of all items for liked positions with their times, oldest first: the formula, told again."""
         level = sum(len(liked) >= least for least in (0, 1, 3, 5, 10, 50)) - 1
@@ -137,6 +140,17 @@ class Model:
             for position, times in (counts or {}).items():
                 grown = np.log(times + 0.1) - np.log(0.1)
                 total[position] += self.repeats[0][level] * grown + self.repeats[1][level]
+        return total + self.habits(level, context or {}, favoured)
+
+    def habits(
+        self, level: int, context: dict[str, str], favoured: Sequence[tuple[int, Mapping[str, ContextValue]]]
+    ) -> Reals:
+        """What the person's own habits add to all items."""
+        total = np.zeros(self.size)
+        for (feature, values, _), own in zip(self.contexts, self.own or (None,) * len(self.contexts), strict=True):
+            if own is not None and context.get(feature) in values:
+                for position, odds in own_log_odds(favoured, feature, values, context[feature]).items():
+                    total[position] += own[level] * odds
         return total
 
 
@@ -171,13 +185,42 @@ def liked_items(events: Sequence[Event], size: int, least: float, most: int) -> 
     return [(position, time) for position, time in found if position < size][-most:]
 
 
+def favoured_items(events: Sequence[Event], size: int, least: float) -> list[tuple[int, Mapping[str, ContextValue]]]:
+    """Position and circumstances of every event in favour."""
+    places = [int(event.item.removeprefix("item-")) for event in events]
+    return [
+        (position, event.context or {})
+        for position, event in zip(places, events, strict=True)
+        if position < size and event.kind != "hide" and (event.weight is None or event.weight >= least)
+    ]
+
+
 def counts_in_favour(events: Sequence[Event], size: int, least: float) -> dict[int, int]:
     counts: dict[int, int] = {}
-    for event in events:
-        position = int(event.item.removeprefix("item-"))
-        if position < size and event.kind != "hide" and (event.weight is None or event.weight >= least):
-            counts[position] = counts.get(position, 0) + 1
+    for position, _ in favoured_items(events, size, least):
+        counts[position] = counts.get(position, 0) + 1
     return counts
+
+
+def named(value: ContextValue) -> str:
+    """A circumstance's value as manifests have it, told again."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value == int(value) else value)
+
+
+def own_log_odds(
+    favoured: Sequence[tuple[int, Mapping[str, ContextValue]]], feature: str, values: Sequence[str], value: str
+) -> dict[int, float]:
+    """The person's own log-odds of a value for each item, told again."""
+    told = [(position, named(given[feature])) for position, given in favoured if feature in given]
+    told = [(position, text) for position, text in told if text in values]
+    share = (sum(text == value for _, text in told) + 1) / (len(told) + len(values))
+    found = {}
+    for position in {position for position, _ in told}:
+        own = [text == value for place, text in told if place == position]
+        found[position] = float(np.log(sum(own) + 5 * share) - np.log(len(own) + 5) - np.log(share))
+    return found
 
 
 def random_low_rank(draw: np.random.Generator, items: int, dimensions: int) -> LowRank:
@@ -221,7 +264,7 @@ def full_model(items: int, dimensions: int = 8, *, seed: int = 0, every: int = 0
         Part("content", "words", None, weights(), gap=2000.0),
     )
     rows = 3 + 2 + 4
-    return Model(
+    model = Model(
         parts,
         draw.normal(size=(2, items)).astype(np.float32),
         {"shared": random_low_rank(draw, items, dimensions), "words": random_low_rank(draw, items, dimensions + 3)},
@@ -232,13 +275,14 @@ def full_model(items: int, dimensions: int = 8, *, seed: int = 0, every: int = 0
         ("popularity", "trend-7d"),
         (weights(), weights(2)),
         (("device", ("tv", "phone", "3"), weights()), ("evening", ("true", "false"), weights())),
-        (4, weights()),
-        draw.integers(-127, 128, (rows, items)),
-        (draw.lognormal(size=rows) / 127).astype(np.float32),
-        (weights(), tuple(-value for value in weights())),
-        items - max(1, items // 10),
-        every,
+        archetypes=(4, weights()),
+        context_integers=draw.integers(-127, 128, (rows, items)),
+        context_scales=(draw.lognormal(size=rows) / 127).astype(np.float32),
+        repeats=(weights(), tuple(-value for value in weights())),
+        first_new=items - max(1, items // 10),
+        every=every,
     )
+    return replace(model, own=(weights(3), tuple(-value for value in weights())))
 
 
 def with_zeros(model: Model) -> Model:

@@ -111,6 +111,42 @@ def test_labels_are_alike_or_name_nothing(full: tuple[Bundle, Model]) -> None:
     } <= told
 
 
+def at(item: str, times: str) -> list[Event]:
+    """Events of an item in the evening (e) and by day (d)."""
+    return [Event(item, time=float(place), context={"evening": each == "e"}) for place, each in enumerate(times)]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_habit_is_told_as_everybodys_or_the_wrong_way_round(tmp_path: Path, sign: float) -> None:
+    """What somebody does more often stays that, also where a bundle takes it for a reason to show something else."""
+    model = bundles.full_model(60, density=0.1)
+    model = replace(model, own=(None, (sign * 500.0,) * 6), repeats=((0.0,) * 6, (0.0,) * 6))
+    events = [*at("item-3", "eeed"), *at("item-8", "dd"), Event("item-21")]
+    with Bundle.open(bundles.write(tmp_path / "bundle", model)) as bundle:
+        decision = decide(bundle, events, k=60, now=0.0, context={"evening": True}, exclude_seen=False)
+        told = dict(zip(decision.ranked.positions.tolist(), reasons(decision), strict=True))
+        parts = {item: parts_of(decision, item, "context") for item in ("item-3", "item-8", "item-21", "item-4")}
+        # Of the weight of repeats, 0, nothing is left when habits are taken away.
+        assert not any(parts_of(decision, item, "repeat") for item in parts)
+        entries = explain(decision, "item-3").record().attributions
+    labels = {item: sorted(part.label for part in found) for item, found in parts.items()}
+    assert labels == {
+        "item-3": ["evening: true", "you choose it more often when evening is true"],
+        "item-8": ["evening: true", "you choose it less often when evening is true"],
+        "item-21": ["evening: true"],
+        "item-4": ["evening: true"],
+    }
+    values = {item: sum(part.value for part in found if part.often is not None) for item, found in parts.items()}
+    share = 4 / 8
+    expected = {"item-3": np.log((3 + 5 * share) / (9 * share)), "item-8": np.log(5 * share / (7 * share))}
+    assert values == pytest.approx({"item-21": 0.0, "item-4": 0.0} | {k: sign * 500 * v for k, v in expected.items()})
+    shown, way = (3, "more") if sign > 0 else (8, "less")
+    assert told[shown] == f"because you choose it {way} often when evening is true"
+    assert sum("choose it" in reason for reason in told.values()) == 1
+    kinds = {(entry.source, entry.component, entry.item, entry.choice) for entry in entries}
+    assert {("context", "evening", None, "true"), ("context", "evening:own", None, "true")} <= kinds
+
+
 def test_a_record_loses_what_a_part_is(full: tuple[Bundle, Model]) -> None:
     bundle, _ = full
     decision = decide(bundle, EVENTS, k=60, now=0.0, context={"evening": False}, exclude_seen=False)

@@ -191,6 +191,17 @@ def test_an_added_item_is_repeated_for_nothing(added: Items, base: Bundle) -> No
         assert found[0] != 0
 
 
+def test_an_added_item_has_no_habits(added: Items, base: Bundle) -> None:
+    """Nor does when somebody chose it depend on who added it."""
+    found = []
+    for item, bundle in (("new-2", added.view), ("item-2", base)):
+        events = [Event(item, context={"device": "tv"})] * 3 + [Event("item-4", context={"device": "phone"})] * 2
+        decision = decide_one(bundle, events, item, now=0.0, attributes={"device": "tv"})
+        found.append([part for part in explain(decision, item).attributions if part.often])
+    assert [part.label for part in found[0]] == ["you choose it more often when device is tv"]
+    assert [part.value for part in found[0]] == [part.value for part in found[1]]
+
+
 @pytest.mark.parametrize(
     ("steering", "excluded"),
     [

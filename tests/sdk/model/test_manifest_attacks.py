@@ -17,6 +17,8 @@ from homespun.protocol.bundle import CATALOGUE, MANIFEST, NEGATIVE_KINDS, ROWS
 Change = Callable[[dict[str, Any]], object]
 WEIGHTS = ["1"] * 6
 CONTEXT: dict[str, Any] = {"feature": "device", "values": ["tv"], "weights": WEIGHTS}
+REPEATS = {"count_weights": WEIGHTS, "seen_weights": WEIGHTS}
+OWN = {**CONTEXT, "own_weights": WEIGHTS}
 
 
 @pytest.fixture
@@ -208,6 +210,12 @@ def test_a_graphs_size_would_fill_the_memory(manifest: dict[str, Any], size: int
         (lambda m: m.update(contexts=[{**CONTEXT, "weights": []}]), "weights"),
         (lambda m: m.update(archetypes={"count": 1, "weights": ["1"]}), "weights"),
         (lambda m: m.update(repeats={"count_weights": WEIGHTS, "seen_weights": WEIGHTS[1:]}), "weights"),
+        (lambda m: m.update(repeats=REPEATS, contexts=[{**OWN, "own_weights": WEIGHTS[1:]}]), "weights"),
+        (lambda m: m.update(repeats=REPEATS, contexts=[{**OWN, "own_weights": []}]), "weights"),
+        (lambda m: m.update(repeats=REPEATS, contexts=[{**OWN, "own_weights": ["-1e7", *WEIGHTS[1:]]}]), "weights"),
+        (lambda m: m.update(repeats=REPEATS, contexts=[OWN, {**CONTEXT, "feature": "device:own"}]), "contexts"),
+        (lambda m: m.update(repeats=None, contexts=[OWN]), "own_weights"),
+        (lambda m: m.update(repeats=None, contexts=[CONTEXT, {**OWN, "feature": "place"}]), "own_weights"),
     ],
 )
 def test_a_value_is_out_of_all_bounds(manifest: dict[str, Any], change: Change, match: str) -> None:
@@ -251,6 +259,10 @@ def of_context(m: dict[str, Any], value: str) -> None:
     m.update(contexts=[{**CONTEXT, "weights": [value, *WEIGHTS[1:]]}])
 
 
+def of_habits(m: dict[str, Any], value: str) -> None:
+    m.update(repeats=REPEATS, contexts=[{**OWN, "own_weights": [*WEIGHTS[1:], value]}])
+
+
 def of_archetypes(m: dict[str, Any], value: str) -> None:
     m.update(archetypes={"count": 1, "weights": [value, *WEIGHTS[1:]]})
 
@@ -292,6 +304,7 @@ def of_rho(m: dict[str, Any], value: str) -> None:
         of_kernel,
         of_prior,
         of_context,
+        of_habits,
         of_archetypes,
         of_repeats,
         of_history,
@@ -308,6 +321,12 @@ def test_a_decimal_is_not_finite_or_explodes(
     place(manifest, value)
     with pytest.raises(BundleIntegrityError, match="infinite, NaN or absurdly long"):
         parse(manifest)
+
+
+def test_sound_habits_are_refused_or_given_to_a_bundle_without(manifest: dict[str, Any]) -> None:
+    manifest.update(repeats=REPEATS, contexts=[OWN, {**CONTEXT, "feature": "place"}])
+    parsed = parse_manifest(json.dumps(manifest).encode())
+    assert [each.own_weights for each in parsed.contexts] == [(Decimal(1),) * 6, None]
 
 
 def test_a_number_in_the_json_explodes(manifest: dict[str, Any]) -> None:

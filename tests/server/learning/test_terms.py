@@ -12,7 +12,7 @@ from homespun_server.learning import FitData
 from homespun_server.learning.lately import Lately
 from homespun_server.learning.moments import moment
 from homespun_server.learning.terms import Terms
-from homespun_server.training.blend import STANDARD_BLEND
+from homespun_server.training.blend import STANDARD_BLEND, own_context_term
 from homespun_server.training.scorers import Scorer
 from tests.server.learning.support import (
     EVERYTHING,
@@ -44,9 +44,22 @@ def test_a_part_that_the_data_allow_is_missing(tmp_path: Path) -> None:
     assert model.words is not None
     # What is not there was told.
     assert len(terms.left_out) == (0 if len(model.priors) == 5 else 1)
+    assert model.contexts[0].own_weights == (0.0,) * 6
     odds = model.contexts[0].log_odds
     even = np.array([int(interactions.items.ids[item].removeprefix("item-")) % 2 == 0 for item in model.items])
     assert odds[0][even].mean() > 0 > odds[0][~even].mean()
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_habits_are_scored_where_nothing_is_repeated_or_with_other_weights(tmp_path: Path, *, repeats: bool) -> None:
+    own = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    blend = STANDARD_BLEND.weighing(own_context_term("daytime"), own)
+    contexts = (("daytime", ("day", "night")),)
+    options = FitOptions(test_share=0.0, repeats=repeats, contexts=contexts, blend=blend)
+    path = in_contexts(tmp_path / "rows.csv", walkers(100))
+    with table_of(tmp_path, path, context=("daytime",)) as interactions:
+        model = learned_from(interactions, options).model.value
+    assert [context.own_weights for context in model.contexts] == [own if repeats else None]
 
 
 def test_what_is_not_there_is_not_told(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def model_of(size: int, *, everything: bool = True, new: int = 0, seed: int = 0)
             Component("content", low_rank_of("content", size, 4, draw), None, STEADY, (0.25,) * LEVELS),
         ),
         (popularity, Prior("trend-7d", draw.normal(size=size), rising)),
-        (Context("daytime", ("morning", "night"), draw.normal(size=(2, size)), EVEN),),
+        (Context("daytime", ("morning", "night"), draw.normal(size=(2, size)), EVEN, rising),),
         Archetypes(draw.normal(size=(3, size)), rising),
         Repeats(EVEN, (0.5,) * LEVELS),
         new_items_every=3 if new else 0,

@@ -1,6 +1,7 @@
 """A bundle is written whole or not at all, over nothing but a bundle, the same every time."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -184,7 +185,7 @@ GOLDEN = {
         },
     ],
     "priors": [{"name": "popularity", "weights": EVEN}, {"name": "trend-7d", "weights": RISING}],
-    "contexts": [{"feature": "daytime", "values": ["morning", "night"], "weights": EVEN}],
+    "contexts": [{"feature": "daytime", "values": ["morning", "night"], "weights": EVEN, "own_weights": RISING}],
     "archetypes": {"count": 3, "weights": RISING},
     "repeats": {"count_weights": EVEN, "seen_weights": ["0.5"] * 6},
     "new_items": {"first": 9, "every": 3},
@@ -231,10 +232,18 @@ def test_the_card_says_something_else_than_the_manifest(tmp_path: Path) -> None:
     assert "## What was counted\n\nNothing." in text
 
 
+def test_habits_are_stated_where_there_are_none(tmp_path: Path) -> None:
+    model = model_of(12)
+    publish(tmp_path / "bundle", replace(model, contexts=(replace(model.contexts[0], own_weights=None),)))
+    for name in (MANIFEST, CARD_DATA, CARD_TEXT):
+        content = (tmp_path / "bundle" / name).read_bytes()
+        assert not any(said in content for said in (b"own_weights", b":own", b"habit")), name
+
+
 def test_the_card_leaves_a_part_of_the_score_out(tmp_path: Path) -> None:
     publish(tmp_path / "bundle", model_of(12, new=3))
     text = (tmp_path / "bundle" / CARD_TEXT).read_text(encoding="utf-8")
-    assert [line for line in text.splitlines() if line.startswith("- ")][:9] == [
+    assert [line for line in text.splitlines() if line.startswith("- ")][:10] == [
         (
             "- collaborative: what the same people like; 6 dimensions and 11 blocks of up to 16 single pairs (8 bits "
             "each); a like counts 1/e after 50 later ones; weight 1"
@@ -253,6 +262,10 @@ def test_the_card_leaves_a_part_of_the_score_out(tmp_path: Path) -> None:
         "- popularity: the same for everybody; weight 1",
         "- trend-7d: the same for everybody; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1",
         "- daytime: what suits it, where it is one of morning, night; weight 1",
+        (
+            "- daytime:own: for what was liked before, how much likelier the person themselves chooses it then, by the "
+            "events on their device alone; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1"
+        ),
         "- taste: what people like whose taste is the nearest of 3; weights 0.1, 0.28, 0.46, 0.64, 0.82, 1",
         (
             "- repeats: for what was liked before, by the logarithm of how often (weight 1) and for that it was at all "
@@ -271,6 +284,8 @@ def test_the_card_leaves_a_part_of_the_score_out(tmp_path: Path) -> None:
         (model_of(12), "Rarely used items fell out of the universe", "Nothing was learned"),
         (model_of(12, everything=False), "The order and the time of events are not used", "Circumstances"),
         (model_of(12), "Circumstances (daytime) count only with the values listed here", "are not used"),
+        (model_of(12), "a habit that has changed is unlearned slowly", "are not used"),
+        (model_of(12, everything=False), "The order and the time", "habit"),
         (model_of(12, everything=False, new=12), "Nothing was learned from people", "Rarely used"),
     ],
 )

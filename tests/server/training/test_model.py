@@ -28,6 +28,10 @@ def low_rank(**changes: Any) -> LowRank:
     return LowRank("t", **(parts | changes))
 
 
+def context(feature: str, own: tuple[float, ...] | None = None) -> Context:
+    return Context(feature, ("a",), np.zeros((1, 5)), EVEN, own)
+
+
 def unsorted() -> csr_matrix:
     return csr_matrix((np.ones(2), np.array([1, 0]), np.array([0, 2, 2])), shape=(2, 2))
 
@@ -95,6 +99,8 @@ def test_a_weight_of_some_level_is_missing(weights: tuple[float, ...]) -> None:
     with pytest.raises(MisuseError, match=said):
         Context("daytime", ("night",), zeros[None], weights)
     with pytest.raises(MisuseError, match=said):
+        Context("daytime", ("night",), zeros[None], EVEN, weights)
+    with pytest.raises(MisuseError, match=said):
         Archetypes(zeros[None], weights)
     with pytest.raises(MisuseError, match=said):
         Repeats(EVEN, weights)
@@ -129,6 +135,8 @@ def test_a_context_s_values_are_not_its_rows(values: tuple[str, ...], rows: int)
         ({"priors": (Prior("popularity", np.zeros(4), EVEN),)}, "about 5 items"),
         ({"archetypes": Archetypes(np.zeros((2, 4)), EVEN)}, "about 5 items"),
         ({"contexts": (Context("c", ("a",), np.zeros((1, 4)), EVEN),)}, "about 5 items"),
+        ({"repeats": None}, "no repeats are scored"),
+        ({"contexts": (context("c", EVEN), context("c:own"))}, "a name twice: c, c:own, c:own"),
     ],
 )
 def test_parts_of_a_model_do_not_belong_together(changes: dict[str, Any], said: str) -> None:

@@ -9,10 +9,10 @@ from scipy.sparse import csr_matrix
 
 from homespun.protocol.events import Event
 from homespun_server.evaluation.cases import Case
-from homespun_server.training.blend import POPULARITY, STANDARD_BLEND, Blend
-from homespun_server.training.model import STEADY, Component, LowRank, Model, Prior, SparseRows
+from homespun_server.training.blend import POPULARITY, STANDARD_BLEND, UNORDERED_BLEND, Blend, own_context_term
+from homespun_server.training.model import STEADY, Component, Context, LowRank, Model, Prior, Repeats, SparseRows
 from homespun_server.tuning import blending, pooling
-from homespun_server.tuning.blending import learn_blend, quality
+from homespun_server.tuning.blending import Learned, learn_blend, quality
 from homespun_server.tuning.features import component_feature, other_features
 from homespun_server.tuning.pooling import Pools
 from homespun_server.tuning.questions import Questions, ask
@@ -145,6 +145,61 @@ def test_order_that_was_planted_is_not_found() -> None:
     assert set(learned.blend.weights) == {"collaborative", "sequential", "session", POPULARITY}
     assert set(learned.blend.kernels) == {"collaborative", "sequential", "session"}
     assert Blend.from_json(learned.blend.to_json()) == learned.blend
+
+
+TIMES = ("morning", "evening")
+
+
+def habitual(draw: np.random.Generator, count: int, *, at_random: bool) -> list[Case]:
+    """People who chose one item every morning and another one every evening, or both at any time, and what comes next.
+
+    Which items differs from one person to the next, so that circumstances say nothing of everybody.
+    """
+    cases = []
+    for number in range(count):
+        items = draw.choice(SIZE, 2, replace=False).tolist()
+        order = [int(which) for which in draw.permutation([0, 1] * 4)]
+        told = draw.integers(0, 2, 9).tolist() if at_random else [*order, int(draw.integers(2))]
+        events = [
+            Event(f"i{items[which]}", time=NOON + 900.0 * step, context={"daytime": TIMES[told[step]]})
+            for step, which in enumerate(order)
+        ]
+        target = int(draw.integers(2)) if at_random else told[-1]
+        context = {"daytime": TIMES[told[-1]]}
+        cases.append(Case(f"u{number}", tuple(events), frozenset({f"i{items[target]}"}), context=context))
+    return cases
+
+
+def learned_of_habits(*, at_random: bool) -> Learned:
+    """What is learned from them."""
+    draw = np.random.default_rng(5)
+    model = replace(
+        ring(),
+        contexts=(Context("daytime", TIMES, np.zeros((2, SIZE)), EVEN, EVEN),),
+        repeats=Repeats(EVEN, EVEN),
+    )
+    cases = habitual(draw, 300, at_random=at_random)
+    known = {f"i{place}": place for place in range(SIZE)}
+    found = ask(cases, known, EVERYTHING, most=300, repeats=True, contexts={"daytime": TIMES})
+    return learn_blend(model, found, 1, nothing)
+
+
+def test_a_habit_that_was_planted_is_not_found() -> None:
+    learned = learned_of_habits(at_random=False)
+    assert learned.after > 0.95
+    assert max(learned.blend.weight(own_context_term("daytime"))) > 0
+    # Without it, each of two items is as likely as the other.
+    assert learned.before < 0.6
+
+
+def test_a_habit_is_found_where_there_is_none() -> None:
+    learned = learned_of_habits(at_random=True)
+    assert learned.after < 0.65
+
+
+def test_a_standard_blend_takes_habits_into_account() -> None:
+    for blend in (STANDARD_BLEND, UNORDERED_BLEND):
+        assert not any(blend.weight(own_context_term("daytime")))
 
 
 def test_two_searches_find_two_blends() -> None:

@@ -10,7 +10,7 @@ from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
 from homespun_server.evaluation.cases import Case
 from homespun_server.publishing.bundle import MAX_HISTORY
-from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, context_term
+from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, context_term, own_context_term
 from homespun_server.training.model import Model
 from homespun_server.tuning.features import component_feature, other_features
 from homespun_server.tuning.questions import ask
@@ -24,6 +24,9 @@ def weights_of(model: Model) -> dict[str, tuple[float, ...]]:
     found: dict[str, tuple[float, ...]] = {part.name: part.weights for part in model.components}
     found.update({prior.name: prior.weights for prior in model.priors})
     found.update({context_term(context.feature): context.weights for context in model.contexts})
+    for context in model.contexts:
+        assert context.own_weights is not None
+        found[own_context_term(context.feature)] = context.own_weights
     if model.archetypes is not None:
         found[ARCHETYPES] = model.archetypes.weights
     if model.repeats is not None:
@@ -48,11 +51,18 @@ def scores_of(model: Model, cases: list[Case], known: dict[str, int]) -> np.ndar
 def random_case(draw: np.random.Generator, size: int) -> Case:
     count = int(draw.integers(0, 2 * size))
     events = [
-        Event(f"item-{draw.integers(0, size)}", time=None if draw.random() < 0.1 else float(draw.integers(0, 9000)))
+        Event(
+            f"item-{draw.integers(0, size)}",
+            time=None if draw.random() < 0.1 else float(draw.integers(0, 9000)),
+            context=random_daytime(draw),
+        )
         for _ in range(count)
     ]
-    daytime = {} if draw.random() < 0.3 else {"daytime": str(draw.choice(["morning", "night", "noon"]))}
-    return Case("somebody", tuple(events), frozenset({"item-0"}), context=daytime)
+    return Case("somebody", tuple(events), frozenset({"item-0"}), context=random_daytime(draw))
+
+
+def random_daytime(draw: np.random.Generator) -> dict[str, str]:
+    return {} if draw.random() < 0.3 else {"daytime": str(draw.choice(["morning", "night", "noon"]))}
 
 
 def on_a_device(folder: Path, case: Case) -> np.ndarray:

@@ -33,6 +33,7 @@ EVENTS = st.lists(
         kind=st.sampled_from(["view", "buy", "dismiss"]),
         time=st.none() | st.integers(0, 5000).map(float) | st.floats(0, 5000),
         weight=st.none() | st.sampled_from([1.0, 2.9, 3.0, 5.0]),
+        context=st.sampled_from([None, {"daytime": "morning"}, {"daytime": "night"}, {"daytime": "noon"}, {"x": 1}]),
     ),
     max_size=70,
 ).map(tuple)
@@ -85,6 +86,26 @@ def test_histories_levels_or_repeats_are_not_those_of_a_device(
     known = {bundle.position(event.item) for event in events if event.item in bundle}
     assert set(found.left_out_columns.tolist()) == known
     assert question(bundle, events, rule, repeats=True).left_out_columns.size == 0
+
+
+DAYTIMES = {"daytime": ("morning", "night")}
+
+
+@given(events=EVENTS, daytime=st.sampled_from(["morning", "night", "noon", None]))
+def test_habits_are_not_those_of_a_device(events: tuple[Event, ...], daytime: str | None, bundle: Bundle) -> None:
+    bundle.manifest = msgspec.structs.replace(bundle.manifest, history=RULE)
+    told = {} if daytime is None else {"daytime": daytime}
+    cases = [Case("somebody", events, frozenset({bundle.items[0]}), context=told), Case("b", (), frozenset({"item-1"}))]
+    found = ask(cases, position_of(bundle), RULE, most=9, repeats=True, contexts=DAYTIMES)
+    assert found.habits["daytime"].shape == found.chosen.shape
+    said = dict(zip(found.chosen_columns.tolist(), found.habits["daytime"].tolist(), strict=True))
+    habits = bundle.history(events, told).habits
+    assert len(habits) == (daytime in DAYTIMES["daytime"])
+    odds = habits[0].odds if habits else {}
+    # To the last bit: one function says it for both.
+    assert said == {item: odds.get(item, 0.0) for item in said}
+    assert odds.keys() <= said.keys()
+    assert not ask(cases, position_of(bundle), RULE, most=9, repeats=False, contexts=DAYTIMES).habits
 
 
 def test_cases_run_into_each_other(bundle: Bundle) -> None:

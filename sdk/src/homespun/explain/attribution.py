@@ -13,6 +13,7 @@ from homespun.explain.moves import moves_of
 from homespun.explain.reasons import reasons_of
 from homespun.model.history import Reals
 from homespun.model.scoring import Parts, parts_of
+from homespun.protocol.bundle import own_name
 from homespun.ranking.decision import Decision
 from homespun.ranking.tastes import tag_parts
 
@@ -37,6 +38,7 @@ def explain(decision: Decision, item: str) -> Explanation:
         *_of_everybody(decision, parts.priors[:, 0]),
         *_of_context(decision, parts.context[:, 0]),
         *_of_repeats(item, float(parts.repeats[0])),
+        *_of_habits(decision, parts.habits[:, 0]),
     ]
     if ranked.positions[0] >= bundle.manifest.items:
         # What is learned from people says nothing of what the application added.
@@ -63,9 +65,12 @@ def reasons(decision: Decision) -> list[str]:
 
 
 def _totals(parts: Parts, local: Reals) -> Reals:
-    """Return what each history item, each edited interest (float64 [t, p]), then repeating adds; float64 [h+t+1, p]."""
+    """Return what each history item, each edited interest (float64 [t, p]), repeating, then each habit adds.
+
+    It is float64 [h + t + 1 + b, p].
+    """
     by_item: Reals = parts.history.sum(axis=0)
-    return np.concatenate([by_item, local, parts.repeats[None]])
+    return np.concatenate([by_item, local, parts.repeats[None], parts.habits])
 
 
 def _of_history(decision: Decision, added: Reals) -> list[Attribution]:
@@ -118,3 +123,20 @@ def _of_context(decision: Decision, added: Reals) -> list[Attribution]:
 
 def _of_repeats(item: str, added: float) -> list[Attribution]:
     return [Attribution("repeat", None, None, "", added, target=item)] if added else []
+
+
+def _of_habits(decision: Decision, added: Reals) -> list[Attribution]:
+    """Return the parts of the person's habits that one item has to do with (float64 [b])."""
+    return [
+        Attribution(
+            "context",
+            own_name(habit.feature),
+            None,
+            habit.feature,
+            value,
+            target=habit.value,
+            often=habit.is_often(value),
+        )
+        for habit, value in zip(decision.history.habits, added.tolist(), strict=True)
+        if value
+    ]

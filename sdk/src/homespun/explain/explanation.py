@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from homespun.explain.rendering import additive_table, popularity, verb
+from homespun.explain.rendering import additive_table, habit, popularity, verb
 from homespun.protocol.events import Event
 from homespun.protocol.records import SCHEMA_VERSION, AttributionEntry, ExplanationRecord, Source, real
 
@@ -16,14 +16,17 @@ class Attribution:
         source: ``history`` (an item that the person liked), ``control`` (something that they set), ``prior`` (the same
             for everybody), ``context`` (a circumstance of the request), ``archetype`` (the kind of taste that their
             likes show) or ``repeat`` (they chose the item itself before).
-        component: The model's component, the prior's name, or the circumstance's; None for the others.
+        component: The model's component, the prior's name, or the circumstance's, with ``:own`` behind it where the
+            part is about the person's own habits and not about everybody's; None for the others.
         event: The event behind the history item; None for the others.
-        title: The title of the history item, or of the item that the control is about; an interest's tag;
-            empty for the others.
+        title: The title of the history item, or of the item that the control is about; an interest's tag; the
+            name of the circumstance of a habit; empty for the others.
         value: What it adds; negative if it speaks against the item.
         control: Which control; None for the others.
         target: The item or the tag that the control is about, the circumstance's value, the number of the taste, or
             the item that is repeated; None for the others.
+        often: Of a habit, whether the person chooses the item more often in this circumstance than else, or less;
+            None for the others.
     """
 
     source: Source
@@ -33,6 +36,7 @@ class Attribution:
     value: float
     control: Literal["more_like", "less_like", "interest"] | None = None
     target: str | None = None
+    often: bool | None = None
 
     @property
     def label(self) -> str:
@@ -43,6 +47,8 @@ class Attribution:
             return f"you {verb(self.event.kind)} {self.title} ({self.component})"
         if self.control is not None:
             return f"you {verb(self.control)} {self.title} ({self.component})"
+        if self.often is not None:
+            return f"you choose {habit(self.title, self.target or '', often=self.often)}"
         general = {
             "context": f"{self.component}: {self.target}",
             "archetype": "the kind of taste that your choices show",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from homespun.explain.rendering import because, popularity, verb
+from homespun.explain.rendering import because, habit, popularity, verb
 from homespun.model.bundle import Bundle
 from homespun.model.history import Positions, Reals
 from homespun.protocol.controls import Refusal
@@ -27,7 +27,8 @@ def reasons_of(decision: Decision, positions: Positions, totals: Reals, priors: 
     Args:
         decision: The decision.
         positions: int64 [p], the items.
-        totals: float64 [h + t + 1, p], what each history item, each edited interest, then repeating adds to each item.
+        totals: float64 [h + t + 1 + b, p], what each history item, each edited interest, repeating, then each habit
+            adds to each item.
         priors: float64 [T, p], what each prior adds.
     """
     general = _general(decision.bundle, positions, priors)
@@ -68,6 +69,8 @@ def _phrases(decision: Decision, places: Sequence[int]) -> dict[int, tuple[str, 
     kinds = [*(event.kind for event in history.events), *(wish.control for wish in history.wishes)]
     phrases = {place: (verb(kinds[place]), title) for place, title in zip(items, titles, strict=True)}
     others = [*((verb("interest"), tag) for tag in decision.terms), (verb("repeat"), "it before")]
+    # Only what adds something is a reason.
+    others += [("choose", habit(each.feature, each.value, often=each.is_often(1.0))) for each in history.habits]
     for place in places[len(items) :]:
         phrases[place] = others[place - history.positions.size]
     return phrases

@@ -38,6 +38,11 @@ def popularity(prior: str) -> str:
     return "popular with everybody" if prior == "popularity" else f"{prior} of the item"
 
 
+def habit(feature: str, value: str, *, often: bool) -> str:
+    """Return what somebody chooses: ``it more often when daytime is evening``."""
+    return f"it {'more' if often else 'less'} often when {feature} is {value}"
+
+
 def because(phrases: Sequence[tuple[str, str]]) -> str:
     """Join (verb, title) phrases to a reason, naming the verb once where it is the same.
 

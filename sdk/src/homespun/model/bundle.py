@@ -15,7 +15,8 @@ from homespun.model.arguments import as_list, folder_path, item_ids, list_length
 from homespun.model.blend import blend_of
 from homespun.model.candidates import Limits, arranged, best_items
 from homespun.model.catalogue import Catalogue
-from homespun.model.history import History, Positions, Reals, Wish, kernel_weights, likes, times_in_favour
+from homespun.model.habits import with_habits
+from homespun.model.history import History, Positions, Reals, Wish, in_favour, kernel_weights, likes, times_in_favour
 from homespun.model.local_items import LocalItems
 from homespun.model.overlay import Overlay
 from homespun.model.own_rows import OwnRows, StandIns
@@ -26,7 +27,6 @@ from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyState
 from homespun.protocol.content import ContentEncoder
 from homespun.protocol.contract import Layout
 from homespun.protocol.events import ContextValue, Event
-from homespun.protocol.read_only import ReadOnlyDict
 
 _NO_RESERVED = NewItems(first=0, every=0)
 
@@ -223,7 +223,9 @@ class Bundle:
             taste = self.scorer.taste(learned, blend.first_taste, blend.tastes)
             rows.append(blend.first_taste + taste)
             weights.append(float(blend.archetypes[level]))
-        favour = {} if blend.repeats is None else times_in_favour(given, known, rule)
+        favoured = [] if blend.repeats is None else in_favour(given, known, rule)
+        times = times_in_favour(favoured, known)
+        habits = blend.habit(favoured, known, named_context, level)
         return History(
             events=tuple(liked),
             positions=positions,
@@ -235,7 +237,8 @@ class Bundle:
             context_weights=np.array(weights, np.float64),
             circumstances=tuple(named_context.items()),
             taste=taste,
-            repeats=ReadOnlyDict(zip(favour, blend.repeat(favour.values(), level), strict=True)),
+            repeats=with_habits(zip(times, blend.repeat(times.values(), level), strict=True), habits),
+            habits=habits,
         )
 
     def liked(self, events: Iterable[Event]) -> Positions:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun.model.habits import Habit
 from homespun.protocol.bundle import HistoryRule, Kernel
 from homespun.protocol.events import Event, in_order
 from homespun.protocol.read_only import ReadOnlyDict
@@ -45,7 +46,8 @@ class History:
         context_weights: float64 [f], γ.
         circumstances: The feature and the value behind each of the first rows.
         taste: Which archetype, from 0; None: none.
-        repeats: What having liked it before adds to an item, by ascending position.
+        repeats: What having liked it before adds to an item, by ascending position, habits and all.
+        habits: What of it is due to the person's habits in the request's circumstances.
     """
 
     events: tuple[Event, ...]
@@ -59,6 +61,7 @@ class History:
     circumstances: tuple[tuple[str, str], ...] = ()
     taste: int | None = None
     repeats: Mapping[int, float] = field(default_factory=ReadOnlyDict)
+    habits: tuple[Habit, ...] = ()
 
 
 def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
@@ -87,16 +90,20 @@ def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:
     ]
 
 
-def times_in_favour(events: Iterable[Event], known: Mapping[str, int], rule: HistoryRule) -> dict[int, int]:
-    """Return how many events speak for an item, by ascending position; items that none speaks for are left out."""
+def in_favour(events: Iterable[Event], known: Mapping[str, int], rule: HistoryRule) -> list[Event]:
+    """Return the events that speak for known items, in the order given."""
     least = -np.inf if rule.min_weight is None else float(rule.min_weight)
     negative = frozenset(rule.negative_kinds)
-    counts = Counter(
-        known[event.item]
+    return [
+        event
         for event in events
         if event.item in known and event.kind not in negative and (event.weight is None or event.weight >= least)
-    )
-    return dict(sorted(counts.items()))
+    ]
+
+
+def times_in_favour(favoured: Iterable[Event], known: Mapping[str, int]) -> dict[int, int]:
+    """Return how many of the events that ``in_favour`` returns speak for an item, by ascending position."""
+    return dict(sorted(Counter(known[event.item] for event in favoured).items()))
 
 
 def kernel_weights(liked: Sequence[Event], kernels: Sequence[Kernel]) -> Reals:

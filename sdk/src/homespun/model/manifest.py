@@ -73,6 +73,7 @@ def _check_values(manifest: Manifest) -> None:
         "kernels": all(_is_kernel(part.kernel) for part in manifest.components),
         "priors": 1 <= len(manifest.priors) <= MAX_PRIORS and _are_distinct(each.name for each in manifest.priors),
         "contexts": _are_contexts(manifest.contexts),
+        "own_weights": manifest.repeats is not None or all(each.own_weights is None for each in manifest.contexts),
         "archetypes": manifest.archetypes is None or 1 <= manifest.archetypes.count <= MAX_ARCHETYPES,
         "weights": all(_are_weights(weights) for weights in _weights(manifest)),
         "new_items": 0 <= new.first <= manifest.items
@@ -97,6 +98,7 @@ def _weights(manifest: Manifest) -> Iterator[tuple[Decimal, ...]]:
     yield from (part.weights for part in manifest.components)
     yield from (prior.weights for prior in manifest.priors)
     yield from (context.weights for context in manifest.contexts)
+    yield from (context.own_weights for context in manifest.contexts if context.own_weights is not None)
     if manifest.archetypes:
         yield manifest.archetypes.weights
     if manifest.repeats:
@@ -159,11 +161,17 @@ def _are_contexts(contexts: tuple[Context, ...]) -> bool:
     return (
         len(contexts) <= MAX_CONTEXTS
         and len(texts) <= MAX_CONTEXT_VALUES
-        and _are_distinct(context.feature for context in contexts)
+        and _are_distinct(_names(contexts))
         and all(context.values and _are_distinct(context.values) for context in contexts)
         and all(len(text) <= MAX_CONTEXT_LENGTH for text in texts)
         and all(context.feature for context in contexts)
     )
+
+
+def _names(contexts: tuple[Context, ...]) -> Iterator[str]:
+    """Yield what explanations call the parts that depend on circumstances."""
+    yield from (context.feature for context in contexts)
+    yield from (bundle.own_name(context.feature) for context in contexts if context.own_weights is not None)
 
 
 def _are_kinds(kinds: tuple[str, ...]) -> bool:

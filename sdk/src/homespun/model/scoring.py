@@ -90,13 +90,15 @@ class Parts:
         history: float64 [C, h, p], what each history item adds through each component.
         priors: float64 [T, p].
         context: float64 [f, p].
-        repeats: float64 [p].
+        repeats: float64 [p], without habits.
+        habits: float64 [b, p], what each of the history's habits adds.
     """
 
     history: Reals
     priors: Reals
     context: Reals
     repeats: Reals
+    habits: Reals
 
 
 class Scorer:
@@ -313,12 +315,23 @@ def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:
             found = pool.crossings[part.sparse]
             flat = np.bincount(found.rows * shape[1] + found.places, found.values, shape[0] * shape[1])
             by_history[place] += flat.reshape(shape)
+    habits = _habits(history, pool.positions)
+    # One after the other, as they were added up: where nothing but habits is added, nothing is left.
+    repeats = pool.repeats - sum(habits, np.zeros(shape[1]))
     return Parts(
         history=history.weights[:, :, None] * by_history,
         priors=history.priors[:, None] * pool.priors.astype(np.float64).T,
         context=history.context_weights[:, None] * pool.context.astype(np.float64),
-        repeats=pool.repeats,
+        repeats=repeats,
+        habits=habits,
     )
+
+
+def _habits(history: History, positions: Positions) -> Reals:
+    """Return what each habit adds to some items; float64 [b, p]."""
+    items = positions.tolist()
+    rows = [[habit.weight * habit.odds.get(item, 0.0) for item in items] for habit in history.habits]
+    return np.array(rows, np.float64).reshape(len(rows), len(items))
 
 
 def _times(rows: Floats | Reals, weights: Reals) -> Reals:

@@ -74,6 +74,13 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 ACTIVITY_LEVELS = (0, 1, 3, 5, 10, 50)
 """From how many distinct liked items on each of the weights for activity levels holds."""
 
+HABIT_SHRINKAGE = 5.0
+"""Events with a person's own shares that are counted beside those of each item.
+
+What a person chose once or twice says next to nothing of when they choose it; what they chose fifty times says nearly
+all of it.
+"""
+
 RESERVED_TABLES = ("priors", "context")
 """What no table of a component may be called."""
 
@@ -98,6 +105,11 @@ def one_line(text: str) -> str:
 def activity_level(liked: int) -> int:
     """Return the index of the weights that hold for so many distinct liked items."""
     return sum(least <= liked for least in ACTIVITY_LEVELS) - 1
+
+
+def own_name(feature: str) -> str:
+    """Return what explanations call the part of a person's own habits in a circumstance."""
+    return f"{feature}:own"
 
 
 def context_text(value: ContextValue) -> str:
@@ -171,18 +183,23 @@ class Prior(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weights: tuple[Decimal, ...]
 
 
-class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One part of the score that depends on a circumstance of the request.
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One part of the score that depends on a circumstance of the request: what suits it for everybody.
+
+    What suits it for the person is added beside, from their own events: see ``homespun.model.habits``.
 
     Attributes:
         feature: The circumstance's name, as events and requests have it.
         values: What it can be, each with a row of the context table; another value adds nothing. See ``context_text``.
         weights: γ for each activity level.
+        own_weights: δ for each activity level, by which what the person's own habits say is multiplied; None: they
+            add nothing. Only in bundles in which repeats add something, because they are about what was chosen before.
     """
 
     feature: str
     values: tuple[str, ...]
     weights: tuple[Decimal, ...]
+    own_weights: tuple[Decimal, ...] | None = None
 
 
 class Archetypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

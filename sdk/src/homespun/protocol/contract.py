@@ -5,7 +5,14 @@ For N items and a history of items i with weights w_c(i) the score of item j is
     Σ_c β_c Σ_i w_c(i) · S_c[i, j] + Σ_t θ_t · prior_t[j] + Σ_f γ_f · context_f[j] + what repeats add
 
 where a component c has a low-rank table, a sparse one, or both, and S_c is their sum. β, θ and γ depend on
-how much is known of the person (``ACTIVITY_LEVELS``).
+how much is known of the person (``ACTIVITY_LEVELS``), and so do the weights of what repeats add to an item with events
+in favour:
+
+    count · (log(n_j + .1) − log(.1)) + seen + Σ_f δ_f · log[(n_jfc + 5 p_fc) / ((n_jf + 5) p_fc)]
+
+n_j being their number, n_jf those of them that have a declared value of the circumstance f, n_jfc those that have the
+request's value c, and p_fc = (N_fc + 1)/(N_f + V_f) the person's share of c among the V_f declared values, N being sums
+over items. Where the request has no declared value of f, or n_jf = 0, f adds 0.
 
 Low-rank table t of rank d:     S[i, j] = e_i · Σ_k V_ik · s_k · V_jk · d_j
     ``t.integers`` uint8 [N, d]   V + 128, V in −127..127; unsigned because integer products of signed weights

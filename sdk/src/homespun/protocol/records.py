@@ -22,8 +22,8 @@ class AttributionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         source: ``history`` (an item that the person liked), ``control`` (something that they set), ``prior`` (the same
             for everybody), ``context`` (a circumstance of the request), ``archetype`` (the kind of taste that their
             likes show) or ``repeat`` (they chose the item itself before).
-        component: The model's component, the prior's name (None in records of version 1), or the circumstance's;
-            None for the others.
+        component: The model's component, the prior's name (None in records of version 1), or the circumstance's, with
+            ``:own`` behind it where the part is about the person's own habits; None for the others.
         item: The history item, the item that the control is about, or the one that is repeated; None for the others.
         value: What it adds.
         control: Which control; None for the others.

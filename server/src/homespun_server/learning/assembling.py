@@ -9,11 +9,12 @@ import numpy as np
 from homespun_server.errors import TrainingError
 from homespun_server.learning.options import FitOptions
 from homespun_server.learning.terms import Terms
-from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, Blend, context_term
+from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, Blend, context_term, own_context_term
 from homespun_server.training.cold import placed
 from homespun_server.training.compression import LADDER, PAIRS_LADDER, Compressed, Compressor, Uncompressed
+from homespun_server.training.context import LearnedContext
 from homespun_server.training.factoring import leading
-from homespun_server.training.model import Component, ComponentName, Model, Repeats
+from homespun_server.training.model import Component, ComponentName, Context, Model, Repeats
 from homespun_server.training.scaling import (
     scaled_low_rank,
     scaled_rows,
@@ -141,12 +142,16 @@ class Assembly:
             learned=terms.learned,
             components=components,
             priors=tuple(prior.weighted(blend.weight(prior.name)) for prior in terms.priors),
-            contexts=tuple(context.weighted(blend.weight(context_term(context.feature))) for context in terms.contexts),
+            contexts=tuple(self._context(context, blend) for context in terms.contexts),
             archetypes=None if terms.archetypes is None else terms.archetypes.weighted(blend.weight(ARCHETYPES)),
             repeats=repeats,
             new_items_every=options.new_items_every if terms.learned < terms.size else 0,
             words=None if tables.content is None else terms.words,
         )
+
+    def _context(self, context: LearnedContext, blend: Blend) -> Context:
+        own = blend.weight(own_context_term(context.feature)) if self._options.repeats else None
+        return context.weighted(blend.weight(context_term(context.feature)), own)
 
     @cached_property
     def _tastes(self) -> LowRank:

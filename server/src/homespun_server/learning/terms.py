@@ -183,7 +183,7 @@ class _Trainer:
 
     def priors(self, as_of: Sourced[int] | None) -> Sourced[tuple[ItemPrior, ...]]:
         """Return popularity, trends, and which items are chosen again."""
-        found = [derive(_popularity, self.released.universe, self.place)]
+        found = [derive(_popularity, self.released.universe, self.place, self.everything)]
         trend = self.released.by_name.get("item-trend")
         if trend is None or as_of is None:
             self.missed("trend")
@@ -315,10 +315,8 @@ def _hints(features: Features, people: int | None, scorer: Scorer | None) -> Hin
     return Hints(people=people, scorer=scorer, features=features)
 
 
-def _popularity(universe: Universe, place: Placement) -> tuple[ItemPrior, ...]:
-    values = np.log(universe.relative)
-    others = float(np.log(universe.relative_of_others))
-    return _scaled((ItemPrior(POPULARITY, place.spread(values, others)),), place)
+def _popularity(universe: Universe, place: Placement, everything: Integers) -> tuple[ItemPrior, ...]:
+    return _scaled((ItemPrior(POPULARITY, np.log(universe.relative_of(everything))),), place)
 
 
 def _scaled(priors: tuple[ItemPrior, ...], place: Placement) -> tuple[ItemPrior, ...]:

@@ -52,6 +52,11 @@ def _of_terms(model: Parts) -> Iterator[str]:
     if model.contexts:
         features = ", ".join(context.feature for context in model.contexts)
         yield f"Circumstances ({features}) count only with the values listed here; any other adds nothing."
+    if any(any(context.own_weights or ()) for context in model.contexts):
+        yield (
+            "A person's own habits count by all their events on the device alike, old or new, and only for what they "
+            "chose before: a habit that has changed is unlearned slowly."
+        )
     if model.archetypes is not None:
         yield (
             f"Everybody with a like is taken to have one of {model.archetypes.count} tastes, which is a simplification."

@@ -40,7 +40,7 @@ def parts(model: Model, sparse: Mapping[str, Blocks]) -> Parts:
         items=model.items.size,
         components=tuple(_component(each, sparse) for each in model.components),
         priors=tuple(Prior(each.name, decimals(each.weights)) for each in model.priors),
-        contexts=tuple(Context(each.feature, each.values, decimals(each.weights)) for each in model.contexts),
+        contexts=tuple(map(_context, model.contexts)),
         archetypes=None if archetypes is None else Archetypes(archetypes.count, decimals(archetypes.weights)),
         repeats=None if repeats is None else Repeats(decimals(repeats.count_weights), decimals(repeats.seen_weights)),
         new_items=NewItems(int(model.learned), int(model.new_items_every)),
@@ -64,6 +64,11 @@ def _component(component: trained.Component, sparse: Mapping[str, Blocks]) -> Co
         kernel=_kernel(component.kernel),
         weights=decimals(component.weights),
     )
+
+
+def _context(context: trained.Context) -> Context:
+    own = None if context.own_weights is None else decimals(context.own_weights)
+    return Context(context.feature, context.values, decimals(context.weights), own)
 
 
 def _kernel(kernel: trained.Kernel) -> Kernel:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from homespun.protocol.bundle import ACTIVITY_LEVELS, Component, Kernel
+from homespun.protocol.bundle import ACTIVITY_LEVELS, Component, Kernel, own_name
 from homespun.protocol.contract import BLOCK
 from homespun_server.publishing.parts import Parts
 
@@ -34,6 +34,11 @@ def _lines(model: Parts) -> Iterator[str]:
     for context in model.contexts:
         values = ", ".join(context.values)
         yield f"{context.feature}: what suits it, where it is one of {values}; {_weights(context.weights)}"
+        if context.own_weights is not None:
+            yield (
+                f"{own_name(context.feature)}: for what was liked before, how much likelier the person themselves "
+                f"chooses it then, by the events on their device alone; {_weights(context.own_weights)}"
+            )
     if model.archetypes is not None:
         count, weights = model.archetypes.count, _weights(model.archetypes.weights)
         yield f"taste: what people like whose taste is the nearest of {count}; {weights}"

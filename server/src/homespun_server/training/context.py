@@ -35,9 +35,9 @@ class LearnedContext:
     values: tuple[str, ...]
     log_odds: Floats
 
-    def weighted(self, weights: Weights) -> Context:
-        """Return it with γ, one weight per activity level."""
-        return Context(self.feature, self.values, self.log_odds, weights)
+    def weighted(self, weights: Weights, own_weights: Weights | None = None) -> Context:
+        """Return it with γ, one weight per activity level, and δ, of people's own habits; None: they add nothing."""
+        return Context(self.feature, self.values, self.log_odds, weights, own_weights)
 
 
 def train_context(context: Release, placement: Sourced[Placement]) -> Sourced[LearnedContext]:

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.bundle import ACTIVITY_LEVELS
+from homespun.protocol.bundle import ACTIVITY_LEVELS, own_name
 from homespun.protocol.content import ContentEncoder
 from homespun_server.training.tables import Floats, LowRank, SparseRows, check, check_finite, check_name
 
@@ -127,12 +127,14 @@ class Context:
         values: What it can be, each once.
         log_odds: float64 [values, N].
         weights: γ, one per activity level.
+        own_weights: δ, by which devices multiply what a person's own habits say; None: they add nothing.
     """
 
     feature: str
     values: tuple[str, ...]
     log_odds: Floats
     weights: Weights
+    own_weights: Weights | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no device could score with."""
@@ -144,6 +146,7 @@ class Context:
         )
         check_finite(self.feature, self.log_odds)
         _check_weights(self.feature, self.weights)
+        _check_weights(self.feature, self.weights if self.own_weights is None else self.own_weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +231,8 @@ class Model:
         check(bool(self.components) and bool(self.priors), "the model has no component or no prior")
         check(all(found == size for found in self._sizes()), f"not every part of the model is about {size} items")
         check(self.words is None or self._knows(self.words), "the words are not those of the content component")
+        own = any(context.own_weights is not None for context in self.contexts)
+        check(self.repeats is not None or not own, "habits are about what was chosen before, and no repeats are scored")
         for names in self._names():
             check(len(set(names)) == len(names), f"the model has a name twice: {', '.join(names)}")
 
@@ -262,7 +267,8 @@ class Model:
         yield [part.name for part in self.components]
         yield [*(table.name for table in self.low_rank), *(table.name for table in self.sparse)]
         yield [prior.name for prior in self.priors]
-        yield [context.feature for context in self.contexts]
+        own = [own_name(context.feature) for context in self.contexts if context.own_weights is not None]
+        yield [*(context.feature for context in self.contexts), *own]
 
 
 def _distinct(tables: Iterable[TableT | None]) -> tuple[TableT, ...]:

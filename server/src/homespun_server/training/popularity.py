@@ -32,19 +32,27 @@ class Universe:
     Attributes:
         items: int64 [M], catalogue positions.
         popularity: float64 [M], released counts, floored at the noise so that all are positive.
-        others: What an item that was not chosen was counted on average, positive; None: nobody counted any. One alone
-            is lost in the noise, but of all together it is known well how popular they are.
+        counts: float64 [catalogue], about how often every item was counted, positive; None: known of the chosen alone.
+            Those that were not chosen are near the noise, so each is drawn towards their mean.
     """
 
     items: NDArray[np.int64]
     popularity: NDArray[np.float64]
-    others: float | None = None
+    counts: NDArray[np.float64] | None = None
 
-    @property
-    def relative_of_others(self) -> float:
-        """Popularity of an item that was not chosen, relative to the most popular one, in (0, 1]."""
-        least = float(self.popularity.min())
-        return (least if self.others is None else min(self.others, least)) / float(self.popularity.max())
+    def relative_of(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return popularity relative to the most popular item, in (0, 1].
+
+        Args:
+            items: int64 [N], catalogue positions; where only the chosen ones are known, others are like the least.
+        """
+        known = self.counts
+        if known is None:
+            known = np.full(int(max(items.max(), self.items.max())) + 1, self.popularity.min())
+        known = known.copy()
+        known[self.items] = self.popularity
+        relative: NDArray[np.float64] = known[items] / self.popularity.max()
+        return relative
 
     @property
     def relative(self) -> NDArray[np.float64]:
@@ -84,10 +92,24 @@ def _chosen(items: Items, counts: Release, max_items: int) -> Universe:
         )
     chosen = order[:size]
     floor = max(counts.noise, 1 / counts.statistic.grid)
-    rest = values[order[size:]]
-    least = max(counts.noise / np.sqrt(max(rest.size, 1)), 1 / counts.statistic.grid)
-    others = max(float(rest.mean()), least) if rest.size else None
-    return Universe(chosen, np.maximum(values[chosen], floor), others)
+    return Universe(chosen, np.maximum(values[chosen], floor), _shrunk(values, order[size:], counts))
+
+
+def _shrunk(values: NDArray[np.float64], rest: NDArray[np.int64], counts: Release) -> NDArray[np.float64]:
+    """Return counts with those of the rest drawn towards their mean, as much as noise makes them differ.
+
+    m + (p̃ − m) · max(v − σ², 0) / v with their mean m and variance v (Efron and Morris 1973, "Stein's estimation rule
+    and its competitors"), between the least that the mean can be known by and what the chosen have.
+    """
+    shrunk = values.copy()
+    if not rest.size:
+        return shrunk
+    found, spread = values[rest], float(values[rest].var())
+    kept = max(spread - counts.noise**2, 0.0) / spread if spread else 0.0
+    least = max(counts.noise / np.sqrt(rest.size), 1 / counts.statistic.grid)
+    mean = max(float(found.mean()), least)
+    shrunk[rest] = np.clip(mean + kept * (found - mean), min(least, mean), max(float(found.max()), mean))
+    return shrunk
 
 
 def prior(universe: Universe) -> NDArray[np.float64]:

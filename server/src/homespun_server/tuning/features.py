@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, context_term
+from homespun_server.training.blend import ARCHETYPES, REPEATED, SEEN, context_term, own_context_term
 from homespun_server.training.model import Component, Kernel, Model
 from homespun_server.tuning.questions import Questions
 
@@ -46,6 +46,11 @@ def _others(model: Model, questions: Questions) -> Iterator[tuple[str, NDArray[n
     for context in model.contexts:
         codes = questions.contexts.get(context.feature, np.full(questions.count, -1))
         yield context_term(context.feature), np.where(codes[:, None] >= 0, context.log_odds[codes], 0.0)
+        # Where nothing that was seen may be recommended, what people chose before tells no items apart.
+        if context.own_weights is not None and context.feature in questions.habits:
+            own = np.zeros((questions.count, questions.items), np.float32)
+            own[questions.chosen_rows, questions.chosen_columns] = questions.habits[context.feature]
+            yield own_context_term(context.feature), own
     if model.archetypes is not None:
         liked = csr_matrix(
             (np.ones(questions.rows.size), (questions.rows, questions.columns)), (questions.count, questions.items)

@@ -4,15 +4,16 @@ Ages, gaps and levels are the device's (``homespun.protocol.bundle.Kernel``); th
 client's own code.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from homespun.model.history import LEAST_SHARE, likes, times_in_favour
+from homespun.model.habits import own_odds
+from homespun.model.history import LEAST_SHARE, in_favour, likes, times_in_favour
 from homespun.protocol.bundle import HistoryRule, activity_level
 from homespun.protocol.events import Event
 from homespun_server.evaluation.cases import Case
@@ -44,6 +45,8 @@ class Questions:
         target_columns: int64 [t], the item.
         contexts: int64 [q] by feature, indices into its values; −1: none of them.
         times: float64 [q], when each request was made; not a number where nobody knows.
+        habits: float64 [m] by feature, what each person's own habits say of each item with events in favour, without
+            weights; 0 where they say nothing. No feature where nothing that was seen may be recommended.
         lately: What changes from request to request of what depends on the item alone; empty if nothing does.
     """
 
@@ -63,6 +66,7 @@ class Questions:
     target_columns: Integers
     contexts: Mapping[str, Integers]
     times: Reals
+    habits: Mapping[str, Reals] = field(default_factory=dict)
     lately: "Lately | None" = None
 
     @property
@@ -117,7 +121,9 @@ def ask(
     answerable = (case for case in cases if any(item in known for item in case.relevant))
     asked = list(islice(answerable, most))
     histories = [_history(case.events, known, rule) for case in asked]
-    chosen = [times_in_favour(case.events, known, rule) for case in asked]
+    favoured = [in_favour(case.events, known, rule) for case in asked]
+    chosen = [times_in_favour(events, known) for events in favoured]
+    told = contexts or {}
     seen = [
         [] if repeats else sorted({known[event.item] for event in case.events if event.item in known}) for case in asked
     ]
@@ -140,8 +146,20 @@ def ask(
         left_out_columns=np.array([item for each in seen for item in each], np.int64),
         target_rows=_rows([len(each) for each in targets]),
         target_columns=np.array([item for each in targets for item in each], np.int64),
-        contexts={feature: _codes(asked, feature, values) for feature, values in (contexts or {}).items()},
+        contexts={feature: _codes(asked, feature, values) for feature, values in told.items()},
         times=np.array([np.nan if case.now is None else case.now for case in asked], np.float64),
+        habits={
+            feature: np.array(
+                [
+                    odds
+                    for case, events, items in zip(asked, favoured, chosen, strict=True)
+                    for odds in _habit(case, events, items, known, feature, frozenset(values))
+                ],
+                np.float64,
+            )
+            for feature, values in told.items()
+            if repeats
+        },
     )
 
 
@@ -156,6 +174,20 @@ def _history(
     latest = times[timed].max() if timed.any() else 0.0
     gaps = np.where(timed, latest - np.nan_to_num(times), 0.0)
     return np.array([known[event.item] for event in used], np.int64), ages, gaps, timed.astype(np.float64)
+
+
+def _habit(
+    case: Case,
+    favoured: Sequence[Event],
+    chosen: Iterable[int],
+    known: Mapping[str, int],
+    feature: str,
+    values: Collection[str],
+) -> list[float]:
+    """Return what a person's own habits say of each of the items that they chose."""
+    value = case.context.get(feature)
+    odds = {} if value is None or value not in values else own_odds(favoured, known, feature, values, value)
+    return [odds.get(item, 0.0) for item in chosen]
 
 
 def _codes(cases: Sequence[Case], feature: str, values: Sequence[str]) -> Integers:
