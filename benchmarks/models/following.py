@@ -21,7 +21,11 @@ SIZES = (5_000_000, 2_600_000, 1_000_000)
 PEERS = ("popularity", "recent-popularity", "als", "item-item", "ease", "recent-ease", "sasrec")
 
 OPTIONS = FitOptions(
-    parts=("collaborative", "sequential", "content", "trend"), max_items=4000, new_items_every=0, max_events=4096
+    parts=("collaborative", "sequential", "content", "trend"),
+    max_items=4000,
+    max_events=4096,
+    dimensions=256,
+    new_items_every=0,
 )
 
 CLAIM = (
