@@ -37,7 +37,7 @@ def attacked(ratings: Interactions, folder: Path, epsilon: float | None) -> Atta
 def test_the_attack_finds_nobody_in_an_exact_model(ratings: Interactions, tmp_path: Path) -> None:
     found = attacked(ratings, tmp_path, None)
     assert min(found.members, found.others) > 1500
-    assert found.auc.low > 0.75
+    assert found.auc.low > 0.65
     assert found.advantage.low > 10 * found.chance
 
 

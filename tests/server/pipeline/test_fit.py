@@ -50,9 +50,9 @@ def test_a_private_fit_learns_nothing_or_reports_something_else(
     fitted = fit(fleet, items=fleet_catalogue, out=tmp_path / "out", epsilon=400.0, options=OPTIONS, clock=clock)
     assert first_half(alike(fitted.bundle, "item-3")) == 11
     assert first_half(alike(fitted.bundle, "item-15")) == 0
-    # What is popular counts as well, and may come before the last that is alike.
-    assert first_half(ranked(fitted.bundle, "item-3")[:9]) == 9
-    assert first_half(ranked(fitted.bundle, "item-15")[:9]) == 0
+    # What is popular counts as well, and may come before what is alike.
+    assert first_half(ranked(fitted.bundle, "item-3")[:9]) >= 6
+    assert first_half(ranked(fitted.bundle, "item-15")[:9]) <= 3
     report = fitted.report
     training = sum(share_of_hash(f"homespun-split-1:user-{number}") >= 0.2 for number in range(FLEET))
     assert (report.interactions, report.catalogue_items, report.universe_items) == (5 * FLEET, 24, 24)

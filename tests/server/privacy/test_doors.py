@@ -9,19 +9,20 @@ OPENED = {
     ("cli/evaluate.py", "_evaluate"),  # the operator's evaluation
     ("cli/split.py", "_split"),  # shown to the operator, whose folder has the tables too
     ("evaluation/released.py", "release_figures"),  # become a sum, which is released
-    ("learning/fitting.py", "_weighing"),  # marked: the blend that validation learned
+    ("learning/fitting.py", "_found"),  # marked: the blend that validation learned
     ("learning/validation.py", "tune"),  # makes the blend, which stays raw until it is marked
     ("learning/writing.py", "release_metrics"),  # becomes a sum, which is released
-    ("pipeline.py", "_report"),  # the operator's report
-    ("pipeline.py", "_warnings"),  # the operator's report
     ("privacy/provenance.py", "non_private"),  # marks what it lets through
+    ("results.py", "_report"),  # the operator's report
+    ("results.py", "_warnings"),  # the operator's report
     ("training/advice.py", "advice"),  # wraps its texts again
 }
 """Where a raw figure is opened: nothing but the operator's report is made there, or it stays raw or is marked."""
 
 LET_THROUGH = {
     ("cli/model_options.py", "_blend"),  # a blend of unknown origin
-    ("learning/fitting.py", "_weighing"),  # what validation learned
+    ("learning/fitting.py", "_found"),  # what validation learned
+    ("learning/lately.py", "priors"),  # the moment of a refresh that is measured without privacy
     ("learning/moments.py", "moment"),  # the time of the last event, in a fit without privacy
     ("learning/writing.py", "_people"),  # on the card of a bundle without privacy
     ("training/content.py", "catalogue"),  # collected from what people used
@@ -30,6 +31,7 @@ LET_THROUGH = {
 
 DECLARED_PUBLIC = {
     ("cli/model_options.py", "_blend"),  # a blend that the operator declares public
+    ("learning/keeping.py", "paid"),  # what the fit that is refreshed had declared so
     ("learning/writing.py", "_people"),  # the number of users, by the operator
     ("training/content.py", "catalogue"),  # the catalogue, by the operator
 }

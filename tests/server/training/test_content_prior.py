@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, identity
 
 from homespun_server.privacy.provenance import fixed, public
+from homespun_server.privacy.release import Release
 from homespun_server.statistics.items import Items
 from homespun_server.training.collaborative import Hints, train_collaborative
 from homespun_server.training.content_prior import explained, features_of
@@ -60,13 +61,14 @@ def test_features_do_not_help_where_noise_hides_the_pairs() -> None:
     items = public(Items([f"{n}" for n in range(size)], titles, [()] * size, [""] * size), "a catalogue")
     universe = public(Universe(np.arange(size), np.full(size, 50.0)), "a test")
     features = features_of(items, public(np.arange(size), "a test"))
-    pairs = noisy(pairs_sum(baskets, size).values, paired, rho=0.02)
+    draws = [noisy(pairs_sum(baskets, size).values, paired, rho=0.02) for _ in range(8)]
     hints = public(Hints(features=features.value), "a catalogue")
     same = np.equal.outer(np.arange(size) < size // 2, np.arange(size) < size // 2)
 
-    def contrast(*, with_features: bool) -> float:
+    def contrast(pairs: Release, *, with_features: bool) -> float:
         found = train_collaborative(pairs, universe, fixed(8), hints if with_features else None).value
         scores = found.similarity.dense()
         return float((scores[same].mean() - scores[~same].mean()) / scores.std())
 
-    assert contrast(with_features=True) > contrast(with_features=False) + 0.2
+    gains = [contrast(pairs, with_features=True) - contrast(pairs, with_features=False) for pairs in draws]
+    assert np.mean(gains) > 0.1

@@ -205,9 +205,16 @@ def _plain(ids: Sequence[str]) -> Items:
 
 
 def _moved(then: Universe, ids: Sequence[str], now: Items) -> Universe:
-    """Return the universe with the positions that its items have in another catalogue."""
-    places = [now.positions[ids[item]] for item in then.items.tolist()]
-    return replace(then, items=np.array(places, np.int64))
+    """Return the universe with the positions that its items have in another catalogue.
+
+    Items that were added are counted as rarely as the rarest.
+    """
+    places = np.array([now.positions[each] for each in ids], np.int64)
+    known = then.counts
+    counts = None if known is None else np.full(len(now), known.min())
+    if counts is not None and known is not None:
+        counts[places] = known
+    return replace(then, items=places[then.items], counts=counts)
 
 
 _TERMS: dict[str, Callable[[FitOptions], tuple[str, ...]]] = {
