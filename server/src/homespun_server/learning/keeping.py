@@ -27,6 +27,7 @@ from homespun_server.privacy.kept import keep, kept
 from homespun_server.privacy.ledger import BudgetLedger
 from homespun_server.privacy.provenance import public, released, together
 from homespun_server.privacy.release import Release
+from homespun_server.publishing.in_place import put_in_place
 from homespun_server.statistics.cohort import Cohort
 
 RELEASES_FOLDER = "releases"
@@ -172,7 +173,7 @@ def save(
                 keep(release, made / (name + _SUFFIX))
             (made / CATALOGUE_FILE).write_bytes(msgspec.json.encode(list(ids)))
             (made / FIT_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-            _put_in_place(made, folder, Path(temporary) / "replaced")
+            put_in_place(made, folder, Path(temporary) / "replaced")
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written ({error}); what was there was left alone, and what was released is charged. "
@@ -274,16 +275,3 @@ def _relative(ledger: Path, folder: Path) -> str:
         return Path(os.path.relpath(ledger, folder)).as_posix()
     except ValueError:  # another drive
         return str(ledger.absolute())
-
-
-def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
-    """Rename the new folder into place, and the old one back if that fails."""
-    if not folder.exists():
-        made.rename(folder)
-        return
-    folder.rename(replaced)
-    try:
-        made.rename(folder)
-    except BaseException:
-        replaced.rename(folder)
-        raise

@@ -19,6 +19,7 @@ from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
 from homespun_server.publishing.card import Card, declarations, markdown
 from homespun_server.publishing.catalogue import write_catalogue
 from homespun_server.publishing.figures import Figure, Quality
+from homespun_server.publishing.in_place import put_in_place
 from homespun_server.publishing.limitations import limitations
 from homespun_server.publishing.onnx_export import write_model
 from homespun_server.publishing.parts import Parts, parts
@@ -94,26 +95,13 @@ def write_bundle(model: Sourced[Model], items: Sourced[Items], description: Desc
             made = Path(temporary) / "bundle"
             made.mkdir()
             manifest = _write_files(model, items, description, made)
-            _put_in_place(made, folder, Path(temporary) / "replaced")
+            put_in_place(made, folder, Path(temporary) / "replaced")
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written ({error}); what was there was left alone. Make room, close whatever holds "
             "the old bundle open, or choose another folder."
         ) from error
     return manifest
-
-
-def _put_in_place(made: Path, folder: Path, replaced: Path) -> None:
-    """Rename the new bundle into place, and the old one back if that fails."""
-    if not folder.exists():
-        made.rename(folder)
-        return
-    folder.rename(replaced)
-    try:
-        made.rename(folder)
-    except BaseException:
-        replaced.rename(folder)
-        raise
 
 
 def check_replaceable(folder: Path) -> None:
