@@ -16,7 +16,7 @@ from homespun.errors import BundleError, ModelContractError
 from homespun.model.bundle import Bundle
 from homespun.model.graph import inspect
 from homespun.model.manifest import parse_manifest
-from homespun.protocol.bundle import CATALOGUE, MANIFEST, PROPOSE, ROWS, WEIGHTS
+from homespun.protocol.bundle import CATALOGUE, MANIFEST, POLICY, PROPOSE, ROWS, WEIGHTS
 from homespun.protocol.events import Event
 from tests.conftest import Runs
 from tests.sdk import bundles
@@ -73,15 +73,35 @@ def mutated(draw: random.Random, content: bytes, other: bytes) -> bytes:
     return draw.choice(MUTATIONS)(draw, content, other)
 
 
+RULES = b"""{"schema": 1, "name": "Shop", "surfaces": {
+"home": {"stages": [{"stage": "candidates", "pool": 50}, {"stage": "rules"}]}, "continue": {"stages": []}},
+"rules": [{"name": "cheap in the evening", "then": {"do": "boost", "by": 1.5}, "surfaces": ["home"],
+"items": {"all": [{"tag": "tag-1"}, {"not": {"attribute": {"name": "price", "at_least": 10, "below": 20.5}}}]},
+"when": {"any": [{"context": {"name": "hour", "at_least": 18}}, {"history": {"kinds": ["buy"], "at_least": 2}}]},
+"since": "2025-01-01T00:00:00Z"}], "lifecycle": {"onboarding_below": 3}}"""
+
+
 @pytest.fixture(scope="module")
-def files(full_folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in full_folder.iterdir()}
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with everything that the contract has, and every file and table that there can be."""
+    return bundles.write(
+        tmp_path_factory.mktemp("whole") / "bundle",
+        bundles.full_model(40, every=3, density=0.3),
+        words=bundles.random_words(11)[:4],
+        attributes=bundles.some_attributes(40),
+        policy=RULES,
+    )
+
+
+@pytest.fixture(scope="module")
+def files(whole: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in whole.iterdir()}
 
 
 @pytest.fixture
-def tampered(full: Path) -> Path:
-    """A bundle with everything that the contract has, in place of the small one."""
-    return full
+def tampered(whole: Path, tmp_path: Path) -> Path:
+    """A copy in place of the small bundle's."""
+    return bundles.copy(whole, tmp_path)
 
 
 def use(folder: Path) -> None:
@@ -96,6 +116,13 @@ def use(folder: Path) -> None:
         for item in bundle.items:
             bundle.title(item).encode()
             bundle.tags(item)
+            bundle.attributes(item)
+        for name in ("price", "brand"):
+            texts, codes = bundle.texts(name)
+            assert bundle.numbers(name).shape == codes.shape == (bundle.size,)
+            assert codes.min() >= -1
+            assert codes.max() < len(texts)
+        assert bundle.encoder is None or len(bundle.encoder.words) > 0
     finally:
         bundle.close()
 
@@ -146,6 +173,20 @@ def test_a_damaged_catalogue_crashes_its_user(runs: Runs, tampered: Path, files:
     assert refused > 0
 
 
+@pytest.mark.timeout(300)
+def test_a_damaged_policy_crashes_its_user(runs: Runs, tampered: Path, files: dict[str, bytes]) -> None:
+    refused = 0
+    for number in runs("fuzz", 1000):
+        draw = random.Random(f"policy {number}")
+        (tampered / POLICY).write_bytes(mutated(draw, files[POLICY], files[MANIFEST]))
+        bundles.reseal(tampered)
+        try:
+            Bundle.open(tampered).close()
+        except BundleError:
+            refused += 1
+    assert refused > 0
+
+
 STATEMENTS = (
     "UPDATE items SET title = {text}",
     "UPDATE items SET tags = {text}",
@@ -153,6 +194,14 @@ STATEMENTS = (
     "UPDATE items SET position = {number} WHERE position = 0",
     "DELETE FROM items WHERE position = {number}",
     "INSERT INTO items VALUES ({number}, {text}, {text}, {text})",
+    "UPDATE attributes SET texts = {text}",
+    "UPDATE attributes SET items = {text}",
+    "UPDATE attributes SET name = {text} WHERE first = {number}",
+    "UPDATE OR IGNORE attributes SET first = {number}",
+    "DELETE FROM attributes WHERE first = {number}",
+    "INSERT INTO attributes VALUES ('price', {number}, {text}, {text})",
+    "UPDATE words SET vector = {text}, weight = {number}",
+    "DROP TABLE words",
     "UPDATE sqlite_schema SET sql = {text}",
     "UPDATE sqlite_schema SET rootpage = {number}",
     "UPDATE sqlite_schema SET type = {text}",

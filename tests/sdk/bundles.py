@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import struct
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from homespun.protocol import graphs
 from homespun.protocol.bundle import (
+    ATTRIBUTES_SCHEMA,
     CARD_DATA,
     CARD_TEXT,
     CATALOGUE,
@@ -30,6 +32,8 @@ from homespun.protocol.bundle import (
     FILES,
     MANIFEST,
     NEGATIVE_KINDS,
+    OPTIONAL_FILES,
+    POLICY,
     PROPOSE,
     ROWS,
     SCHEMA_VERSION,
@@ -70,6 +74,8 @@ TYPES = {
 Arrays = dict[str, NDArray[Any]]
 Word = tuple[object, object, object, object, object]
 """Field, word, weight, scale and vector."""
+Attribute = tuple[object, object, object, object]
+"""Name, first, texts and items."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,11 @@ def write(
     max_items: int = 1000,
     catalogue: Items | None = None,
     words: Sequence[Word] | None = None,
+    attributes: Sequence[Attribute] | None = None,
+    policy: bytes | None = None,
     change: Callable[[Arrays], object] | None = None,
 ) -> Path:
-    """Write a model; ``change`` may forge its tables. Without ``words`` the catalogue has no such table."""
+    """Write a model; ``change`` may forge its tables. The catalogue has the optional tables that are given."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = arrays_of(model)
     if change is not None:
@@ -109,7 +117,9 @@ def write(
     external = write_weights(layout, arrays, folder / WEIGHTS)
     for name, spec in ((PROPOSE, graphs.propose(layout)), (ROWS, graphs.rows(layout))):
         (folder / name).write_bytes(graph_of(spec, external).SerializeToString())
-    write_catalogue(catalogue or catalogue_of(model.size), folder / CATALOGUE, words)
+    write_catalogue(catalogue or catalogue_of(model.size), folder / CATALOGUE, words, attributes)
+    if policy is not None:
+        (folder / POLICY).write_bytes(policy)
     (folder / CARD_DATA).write_bytes(b"{}")
     (folder / CARD_TEXT).write_bytes(b"A random bundle.")
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
@@ -248,17 +258,47 @@ def graph_of(spec: GraphSpec, external: dict[str, onnx.TensorProto]) -> onnx.Mod
     return model
 
 
-def write_catalogue(items: Items, path: Path, words: Sequence[Word] | None = None) -> None:
+def write_catalogue(
+    items: Items, path: Path, words: Sequence[Word] | None = None, attributes: Sequence[Attribute] | None = None
+) -> None:
     rows = zip(items.ids, items.titles, map(json.dumps, items.tags), strict=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(CATALOGUE_SCHEMA)
         if words is not None:
             connection.execute(WORDS_SCHEMA)
+        if attributes is not None:
+            connection.execute(ATTRIBUTES_SCHEMA)
         connection.execute("BEGIN")
         connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?)", [(n, *row) for n, row in enumerate(rows)])
         if words is not None:
             connection.executemany("INSERT INTO words VALUES (?, ?, ?, ?, ?)", words)
+        if attributes is not None:
+            connection.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?)", attributes)
         connection.execute("COMMIT")
+
+
+def numbers_row(name: str, values: Sequence[float | None], first: int = 0) -> Attribute:
+    numbers = [float("nan") if value is None else value for value in values]
+    return name, first, None, struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+def texts_row(name: str, values: Sequence[str | None], first: int = 0) -> Attribute:
+    texts = {text: place for place, text in enumerate(sorted({value for value in values if value is not None}))}
+    places = [-1 if value is None else texts[value] for value in values]
+    return name, first, json.dumps(list(texts)), struct.pack(f"<{len(places)}h", *places)
+
+
+def some_attributes(items: int) -> list[Attribute]:
+    """``price`` and ``brand``, each unknown of some items, in two rows each."""
+    prices = [None if number % 5 == 4 else number / 2 for number in range(items)]
+    brands = [None if number % 7 == 6 else f"Märke {number % 3}" for number in range(items)]
+    half = items // 2
+    return [
+        numbers_row("price", prices[:half]),
+        numbers_row("price", prices[half:], half),
+        texts_row("brand", brands[:half]),
+        texts_row("brand", brands[half:], half),
+    ]
 
 
 def random_words(dimensions: int, *, seed: int = 0) -> list[Word]:
@@ -286,7 +326,8 @@ def reseal(folder: Path) -> None:
     """Make the manifest name the files as they are now."""
 
     def entries(manifest: dict[str, Any]) -> None:
-        contents = {name: (folder / name).read_bytes() for name in FILES}
+        there = [*FILES, *(name for name in OPTIONAL_FILES if (folder / name).exists())]
+        contents = {name: (folder / name).read_bytes() for name in there}
         manifest["files"] = {
             name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in contents.items()

@@ -7,6 +7,7 @@
     │   ├── InvalidEventError        an event that no profile may hold
     │   ├── UnknownItemError         an item that the bundle does not know
     │   ├── NotPermittedError        the person does not allow it
+    │   ├── PolicyError              a policy says how lists are to be made in a way that cannot be followed
     │   └── ClosedError              the profile was closed
     ├── UntrustedInputError          bytes that came from elsewhere failed a check
     │   ├── ExportError              an export of a profile was not made by homespun, or was changed since
@@ -55,6 +56,7 @@ __all__ = [
     "ModelContractError",
     "NewerProfileError",
     "NotPermittedError",
+    "PolicyError",
     "ProfileBusyError",
     "ProfileError",
     "ProfileStorageError",
@@ -84,6 +86,10 @@ class UnknownItemError(MisuseError):
 
 class NotPermittedError(MisuseError):
     """The person does not allow it: they never did, they withdrew, or what they allowed has lapsed."""
+
+
+class PolicyError(MisuseError):
+    """A policy cannot be used; the message names the place in its JSON. What was in force stays so."""
 
 
 class ClosedError(MisuseError):

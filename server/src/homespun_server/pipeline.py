@@ -122,7 +122,7 @@ def fit_content(
     Args:
         items: A CSV, Parquet or JSON Lines file, or items that were read.
         out: Folder for the bundle.
-        options: Name, dimensions, min_weight and kinds are used.
+        options: Name, dimensions, min_weight, kinds and policy are used.
         item_columns: Which column is what, if not by their usual names.
         skip_bad_rows: Leave out rows that cannot be used instead of refusing.
         clock: The time, for the bundle's date.
@@ -151,6 +151,7 @@ def fit_content(
         delta=None,
         parameters={"dimensions": derive(lambda found: str(found.low_rank[0].dimensions), model)},
         kinds=None if options.kinds is None else options.stated(options.kinds),
+        policy=options.stated_policy,
     )
     write_bundle(model, stated, description, folder)
     return folder

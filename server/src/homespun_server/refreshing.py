@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from homespun.errors import MisuseError
+from homespun.protocol.policy import Policy
 from homespun_server.accounts import DATA_SET, Account, Wanted, granted
 from homespun_server.errors import LedgerError
 from homespun_server.evaluation.comparison import Observer
@@ -34,6 +35,7 @@ def refresh(
     item_columns: ItemColumns | None = None,
     skip_bad_rows: bool = False,
     measure: bool = True,
+    policy: Policy | None = None,
     observer: Observer | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Fitted:
@@ -57,12 +59,14 @@ def refresh(
         item_columns: Likewise for the catalogue.
         skip_bad_rows: Leave out rows that cannot be used, and count them, instead of refusing.
         measure: Whether users who were kept aside are asked how good the model is.
+        policy: How devices are to make lists; None: as the fit said, if it did.
         observer: Called with (step, done, in all) as work goes on.
         clock: The time, for the bundle's date and trends.
 
     Raises:
         MisuseError: If ``previous`` keeps no releases, a statistic cannot be refreshed, the ledger has to be named, or
             the arguments contradict each other.
+        PolicyError: If the policy cannot be used.
         PrivacyParameterError: If ε promises nothing.
         BudgetError: If the ledger does not allow it, or is not where it was; nothing was read.
         StoreError: If the ledger's store cannot be opened.
@@ -72,6 +76,8 @@ def refresh(
         OutputError: If ``out`` holds something else than an earlier result.
     """
     kept = load(Path(previous) / RELEASES_FOLDER)
+    if policy is not None:
+        kept = replace(kept, options=replace(kept.options, policy=policy))
     check_refreshable(kept, statistics)
     wanted = Wanted(epsilon, None, None, kept.options.test_share)
     folder = Path(out)

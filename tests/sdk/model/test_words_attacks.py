@@ -27,7 +27,9 @@ def write(path: Path, words: list[Word], *, schema: str = LOOSE, declared: str =
         connection.execute(CATALOGUE_SCHEMA)
         connection.execute("INSERT INTO items VALUES (0, 'a', 'Title A', '[]')")
         connection.execute(schema)
+        connection.execute("BEGIN")
         connection.executemany("INSERT INTO words VALUES (?, ?, ?, ?, ?)", words)
+        connection.execute("COMMIT")
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'words'", (declared,))
     return path

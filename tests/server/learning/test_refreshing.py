@@ -11,14 +11,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from homespun.errors import MisuseError
+from homespun.errors import MisuseError, PolicyError
 from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import PrivacyStatement
+from homespun.protocol.policy import Policy, parse_policy
 from homespun_server import Account, BudgetPolicy, FitOptions, Fitted, Items, fit, open_ledger, refresh
 from homespun_server.accounts import BUDGET_FILE, DATA_SET
 from homespun_server.errors import (
@@ -101,6 +103,41 @@ def beside(fitted: Fitted) -> Account:
 
 def names(statement: PrivacyStatement) -> list[str]:
     return sorted(entry.statistic for entry in statement.releases)
+
+
+POLICY = {
+    "schema": 1,
+    "name": "Shop",
+    "surfaces": {"home": {"stages": [{"stage": "rules"}]}},
+    "rules": [{"name": "spring", "then": {"do": "filter"}, "items": {"tag": "x"}, "until": "2026-03-01T00:00:00Z"}],
+}
+
+
+def policy_of(fitted: Fitted) -> Policy | None:
+    with closing(Bundle.open(fitted.bundle)) as bundle:
+        return bundle.policy
+
+
+def test_a_refresh_forgets_the_policy_or_keeps_the_old_one(rows: list[Row], again: Refresh, tmp_path: Path) -> None:
+    first, second = parse_policy(POLICY), parse_policy(POLICY | {"name": "Later"})
+    options = replace(OPTIONS, policy=first)
+    table = write_table(tmp_path / "rows.csv", rows)
+    fitted = fit(table, items=catalogue(ITEMS), out=tmp_path / "with", epsilon=EPSILON, options=options)
+    assert policy_of(fitted) == first
+    kept = again(previous=fitted.bundle.parent, out=tmp_path / "kept")
+    assert policy_of(kept) == first
+    replaced = again(previous=fitted.bundle.parent, out=tmp_path / "replaced", policy=second)
+    assert policy_of(replaced) == second
+    card = (replaced.bundle / "card.md").read_text(encoding="utf-8")
+    assert "“Later” (public: what another shop published)" in card
+    assert policy_of(again(previous=tmp_path / "replaced", out=tmp_path / "next")) == second
+
+
+def test_a_policy_that_devices_would_refuse_is_paid_for(fitted: Fitted, again: Refresh) -> None:
+    before = state_of(beside(fitted))
+    with pytest.raises(PolicyError):
+        again(policy=msgspec.structs.replace(parse_policy(POLICY), name="\x1b[2J"))
+    assert state_of(beside(fitted)) == before
 
 
 def weights(fitted: Fitted) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from homespun.errors import MisuseError
 from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, MANIFEST
+from homespun.protocol.policy import parse_policy
 from homespun.protocol.statistics.standard import metric_sums
 from homespun_server import FitOptions, fit
 from homespun_server.privacy.provenance import Sourced, derive, fixed, non_private, public, released
@@ -23,6 +24,7 @@ from tests.server.publishing.support import NOON, model_of
 from tests.server.support import catalogue, exact, noisy
 
 MARK = "NON-PRIVATE"
+POLICY = parse_policy({"schema": 1, "name": "Shop", "surfaces": {"home": {"stages": []}}})
 METRICS = metric_sums(("ndcg_100", "recall_20"))
 
 
@@ -121,8 +123,9 @@ EXACT = non_private(Raw(300), "a figure")
         {"kinds": derive(lambda _: ("view",), EXACT)},
         {"quality": released_quality(noisy([9000, 20, 10], METRICS), derive(lambda m, _: m, MODEL, EXACT))},
         {"people": derive(number_of_users, derive(lambda _: 5, derive(lambda n: n > 100, EXACT)))},
+        {"policy": derive(lambda _: POLICY, EXACT)},
     ],
-    ids=["people", "min_weight", "parameter", "kinds", "quality", "derived"],
+    ids=["people", "min_weight", "parameter", "kinds", "quality", "derived", "policy"],
 )
 def test_one_exact_figure_on_the_card_of_a_private_model(changes: dict[str, Any], tmp_path: Path) -> None:
     sources = check_marked(written(tmp_path / "bundle", MODEL, **changes), "a figure")
@@ -145,6 +148,7 @@ def test_an_exact_release_of_metrics_of_a_private_model(tmp_path: Path) -> None:
         {"parameters": {"rank": "8"}},
         {"parameters": {"rank": Raw("8")}},
         {"kinds": ("view",)},
+        {"policy": POLICY},
     ],
 )
 def test_a_bare_figure_stands_on_a_card(changes: dict[str, Any]) -> None:
@@ -166,7 +170,7 @@ def test_a_private_bundle_is_marked_too_or_has_no_figures(tmp_path: Path) -> Non
     bundle = written(tmp_path / "bundle", MODEL, quality=quality, people=people)
     card = json.loads((bundle / CARD_DATA).read_bytes())
     text = (bundle / CARD_TEXT).read_text(encoding="utf-8")
-    assert card["schema"] == 3
+    assert card["schema"] == 4
     assert card["privacy"]["kind"] == "differential_privacy"
     assert [entry["statistic"] for entry in card["privacy"]["releases"]] == ["item-counts", "metric-sums"]
     assert MARK not in text

@@ -11,9 +11,11 @@ import pytest
 from homespun.model.bundle import Bundle
 from homespun.protocol import bundle
 from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, FILES, MANIFEST, Manifest
+from homespun.protocol.policy import encode_policy, parse_policy
 from homespun_server.errors import OutputError
+from homespun_server.privacy.provenance import derive, fixed
 from homespun_server.publishing import bundle as module
-from homespun_server.publishing.bundle import MAX_HISTORY, check_replaceable
+from homespun_server.publishing.bundle import MAX_HISTORY, Description, check_replaceable
 from homespun_server.training.model import Model
 from tests.server.publishing.support import NOON, contents, description_of, model_of, publish
 
@@ -294,3 +296,48 @@ def test_a_limitation_is_kept_quiet(model: Model, said: str, unsaid: str, tmp_pa
     found = "\n".join(json.loads((tmp_path / "bundle" / CARD_DATA).read_bytes())["limitations"])
     assert said in found
     assert unsaid not in found
+
+
+POLICY = parse_policy(
+    {
+        "schema": 1,
+        "name": "Shop",
+        "surfaces": {"home": {"stages": [{"stage": "candidates"}, {"stage": "rules"}]}, "continue": {"stages": []}},
+        "rules": [{"name": "new", "then": {"do": "boost", "by": 0.5}, "since": "2025-01-01T00:00:00+02:00"}],
+    }
+)
+
+
+def with_policy() -> Description:
+    return replace(description_of(), policy=derive(parse_policy, fixed(encode_policy(POLICY).decode())))
+
+
+def test_a_policy_is_not_in_the_bundle_or_is_another_one(tmp_path: Path) -> None:
+    manifest = publish(tmp_path / "bundle", description=with_policy())
+    assert set(manifest.files) == {*FILES, bundle.POLICY}
+    with Bundle.open(tmp_path / "bundle") as opened:
+        assert opened.policy == POLICY
+    card = json.loads((tmp_path / "bundle" / CARD_DATA).read_bytes())
+    assert card["policy"] == {"name": "Shop", "surfaces": ["home", "continue"], "rules": 1}
+    assert card["sources"]["policy"] == "fixed a priori"
+    text = (tmp_path / "bundle" / CARD_TEXT).read_text(encoding="utf-8")
+    assert "By the policy “Shop” (fixed a priori): 1 rule, for home, continue." in text
+
+
+def test_a_bundle_with_a_policy_cannot_be_replaced_or_leaves_it_behind(tmp_path: Path) -> None:
+    publish(tmp_path / "bundle", description=with_policy())
+    check_replaceable(tmp_path / "bundle")
+    publish(tmp_path / "bundle")
+    assert sorted(contents(tmp_path)) == sorted(f"bundle/{name}" for name in (MANIFEST, *FILES))
+    with Bundle.open(tmp_path / "bundle") as opened:
+        assert opened.policy is None
+    card = json.loads((tmp_path / "bundle" / CARD_DATA).read_bytes())
+    assert card["policy"] is None
+    assert "policy" not in card["sources"]
+    assert "policy" not in (tmp_path / "bundle" / CARD_TEXT).read_text(encoding="utf-8")
+
+
+def test_a_policy_alone_is_taken_for_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / bundle.POLICY).write_bytes(encode_policy(POLICY))
+    with pytest.raises(OutputError, match="is not a bundle"):
+        check_replaceable(tmp_path)

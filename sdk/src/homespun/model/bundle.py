@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from homespun.errors import InvalidEventError, MisuseError, UnknownItemError
 from homespun.model.arguments import as_list, folder_path, item_ids, list_length
@@ -27,6 +28,7 @@ from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyState
 from homespun.protocol.content import ContentEncoder
 from homespun.protocol.contract import Layout
 from homespun.protocol.events import ContextValue, Event
+from homespun.protocol.policy import Policy
 
 _NO_RESERVED = NewItems(first=0, every=0)
 
@@ -53,6 +55,7 @@ class Bundle:
         self.manifest: Manifest = manifest
         self.id: str = verified.identity
         self.layout: Layout = verified.layout
+        self._policy = verified.policy
         session = ModelSession(verified.propose, verified.rows, folder, layout=verified.layout, threads=threads)
         self.scorer = Scorer(session, verified.starts)
         self._blend = blend_of(manifest)
@@ -122,6 +125,11 @@ class Bundle:
         """What the bundle's privacy rests on."""
         return self.manifest.privacy
 
+    @property
+    def policy(self) -> Policy | None:
+        """How the publisher wants lists to be made; None: the bundle does not say."""
+        return self._policy
+
     def __contains__(self, item: object) -> bool:
         return isinstance(item, str) and item in self._catalogue.positions
 
@@ -169,6 +177,33 @@ class Bundle:
         An unknown tag has none. The first call reads the tags of the whole catalogue.
         """
         return self._catalogue.tagged(tag)
+
+    def numbers(self, name: str) -> Reals:
+        """Return an attribute's numbers, read-only: float64 [items], NaN where an item has none.
+
+        What the application says of an item on the device counts in place of the bundle's value. An unknown attribute
+        has none. The first call reads the column.
+
+        Raises:
+            ModelContractError: If the catalogue's attributes are not what the contract allows.
+            ClosedError: If the bundle was closed before they were read.
+        """
+        return self._catalogue.attributes.numbers(name)
+
+    def texts(self, name: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+        """Return an attribute's distinct texts, and which one each item has: int32 [items], read-only, −1 for none.
+
+        As ``numbers`` otherwise.
+        """
+        return self._catalogue.attributes.texts(name)
+
+    def attributes(self, item: str) -> Mapping[str, str | float]:
+        """Return what is known of an item by name; raises what ``numbers`` does.
+
+        Raises:
+            UnknownItemError: If the bundle does not have it.
+        """
+        return self._catalogue.attributes.of(self.position(item))
 
     def positions_of(self, items: Iterable[str]) -> Positions:
         """Return the distinct positions of those of ``items`` that the bundle has, in any order (int64 [n])."""

@@ -1,4 +1,4 @@
-"""Reads the bundle's catalogue: inert SQLite tables of items and words, opened read-only and never written.
+"""Reads the bundle's catalogue: inert SQLite tables of items, words and attributes, opened read-only and never written.
 
 A catalogue with anything but these tables (a view, a trigger, an index, a virtual table) is refused.
 """
@@ -18,9 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
+from homespun.model.attributes import Attributes
 from homespun.model.verify import open_file
 from homespun.model.words import SELECT_WORDS, encoder_of
-from homespun.protocol.bundle import CATALOGUE_SCHEMA, CONTROL_CHARACTERS, MAX_WORDS, WORDS_SCHEMA
+from homespun.protocol.bundle import (
+    ATTRIBUTES_SCHEMA,
+    CATALOGUE_SCHEMA,
+    CONTROL_CHARACTERS,
+    MAX_WORDS,
+    WORDS_SCHEMA,
+)
 from homespun.protocol.content import ContentEncoder
 from homespun.protocol.events import check_item
 
@@ -29,12 +36,17 @@ _AT_ONCE = 1000
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
 _SELECT_TITLES = "SELECT position, title FROM items WHERE position IN (SELECT value FROM json_each(?))"
 _SELECT_TAGS = "SELECT position, tags FROM items WHERE position IN (SELECT value FROM json_each(?))"
+_TABLES = [
+    ("table", "items", CATALOGUE_SCHEMA),
+    ("table", "words", WORDS_SCHEMA),
+    ("table", "attributes", ATTRIBUTES_SCHEMA),
+]
 _NOWHERE: NDArray[np.int64] = np.zeros(0, np.int64)
 _NOWHERE.setflags(write=False)
 
 
 class Catalogue:
-    """Ids, titles and tags of a bundle's items. Safe to use from several threads at once."""
+    """Ids, titles, tags and attributes of a bundle's items. Safe to use from several threads at once."""
 
     def __init__(self, path: Path, items: int, dimensions: int = 0) -> None:
         """Open a catalogue.
@@ -57,11 +69,13 @@ class Catalogue:
             connection = _connect(path)
         try:
             with _translated():
-                self._has_words = _check_schema(connection)
+                tables = _check_schema(connection)
                 self.ids = _read_ids(connection, items)
         except BaseException:
             connection.close()
             raise
+        self._has_words = "words" in tables
+        self.attributes = Attributes(self._rows if "attributes" in tables else None, items)
         self.positions = {identity: position for position, identity in enumerate(self.ids)}
         self._connection: apsw.Connection | None = connection
 
@@ -193,13 +207,13 @@ def _connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def _check_schema(connection: apsw.Connection) -> bool:
-    """Return whether there is a table of words beside that of items; nothing else may be there."""
-    schema = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 3").fetchall()
-    tables = [("table", "items", CATALOGUE_SCHEMA), ("table", "words", WORDS_SCHEMA)]
-    if schema not in (tables[:1], tables):
+def _check_schema(connection: apsw.Connection) -> set[str]:
+    """Return which tables there are: the items', and maybe one of words and one of attributes; nothing else may be."""
+    schema = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 4").fetchall()
+    names = {str(name) for _, name, _ in schema}
+    if schema != [table for table in _TABLES if table[1] in names] or "items" not in names:
         raise ModelContractError("the catalogue holds something else than its tables; it is refused.")
-    return len(schema) == len(tables)
+    return names
 
 
 def _read_ids(connection: apsw.Connection, items: int) -> tuple[str, ...]:

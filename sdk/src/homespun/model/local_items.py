@@ -27,6 +27,7 @@ class LocalItems:
         unscored: Ids of the new ones that have no position.
         titles: Titles by position, of new ones and of the bundle's that got another one.
         tags: Tags likewise.
+        attributes: By name and position, what counts in place of the bundle's values; an empty text: none.
         limited: int64 [w], ascending: positions of those that cannot always be had.
         since: float64 [w], from when on they can, seconds since 1970.
         until: float64 [w], until when.
@@ -38,6 +39,7 @@ class LocalItems:
     unscored: frozenset[str]
     titles: Mapping[int, str]
     tags: Mapping[int, tuple[str, ...]]
+    attributes: Mapping[str, Mapping[int, str | float]]
     limited: Positions
     since: NDArray[np.float64]
     until: NDArray[np.float64]
@@ -78,6 +80,7 @@ def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int) 
         unscored=frozenset(item.id for item, vector in new if vector is None),
         titles=_titles(placed, first),
         tags={at: tuple(item.tags or ()) for at, item in placed.items() if at >= first or item.tags is not None},
+        attributes=_attributes(placed),
         limited=limits[:, 0].astype(np.int64),
         since=limits[:, 1],
         until=limits[:, 2],
@@ -92,6 +95,14 @@ def _titles(placed: Mapping[int, NewItem], first: int) -> dict[int, str]:
         elif position >= first:
             titles[position] = item.id
     return titles
+
+
+def _attributes(placed: Mapping[int, NewItem]) -> dict[str, dict[int, str | float]]:
+    found: dict[str, dict[int, str | float]] = defaultdict(dict)
+    for position, item in placed.items():
+        for name, value in item.facts.items():
+            found[name][position] = value
+    return dict(found)
 
 
 def carriers(tags: Mapping[int, tuple[str, ...]]) -> dict[str, list[int]]:

@@ -11,6 +11,7 @@ from homespun.model.graph import MAX_GRAPH_BYTES
 from homespun.protocol import bundle
 from homespun.protocol.bundle import Component, Context, Kernel, Manifest, PrivacyStatement
 from homespun.protocol.events import KIND, MAX_CONTEXT_LENGTH
+from homespun.protocol.policy.policy import MAX_BYTES
 
 MAX_ITEMS = 10_000_000
 MAX_HISTORY = 100_000
@@ -83,9 +84,10 @@ def _check_values(manifest: Manifest) -> None:
         "history.max_items": 1 <= history.max_items <= MAX_HISTORY,
         "history.negative_kinds": _are_kinds(history.negative_kinds),
         "privacy": _is_coherent(manifest.privacy),
-        "files": set(files) == set(bundle.FILES),
+        "files": files.keys() - set(bundle.OPTIONAL_FILES) == set(bundle.FILES),
         "file entries": all(entry.size >= 0 and _SHA256.fullmatch(entry.sha256) for entry in files.values()),
-        # Graphs are read into memory, so their size is bounded before.
+        # Graphs and the policy are read into memory, so their size is bounded before.
+        "policy": bundle.POLICY not in files or files[bundle.POLICY].size <= MAX_BYTES,
         "graphs": all(files[name].size <= MAX_GRAPH_BYTES for name in files if name.endswith(".onnx")),
     }
     wrong = [name for name, right in checks.items() if not right]

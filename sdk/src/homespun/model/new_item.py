@@ -34,8 +34,8 @@ class NewItem:
         tags: Its tags.
         text: A description.
         attributes: Text or finite numbers by name, as the bundle's catalogue has them.
-        price: Its price, ≥ 0; where the catalogue has an attribute ``price``, it is that one too.
-        stock: How many there are, ≥ 0; with 0 it is kept out of lists.
+        price: Its price, ≥ 0; the attribute ``price`` too, unless ``attributes`` has one.
+        stock: How many there are, ≥ 0; with 0 it is kept out of lists. The attribute ``stock`` likewise.
         available: Whether it can be had; if not, it is kept out of lists.
         since: From when on it can be had, seconds since 1970.
         until: From when on it cannot be had any more, seconds since 1970.
@@ -105,6 +105,18 @@ class NewItem:
         if self.available is False or self.stock == 0:
             return math.inf, -math.inf
         return (-math.inf if self.since is None else self.since), (math.inf if self.until is None else self.until)
+
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """What counts in place of the catalogue's attributes, by name; an empty text says that there is none.
+
+        Control characters in texts become spaces, as in bundles.
+        """
+        numbers = {"price": self.price, "stock": self.stock}
+        found: dict[str, str | float] = {name: float(value) for name, value in numbers.items() if value is not None}
+        for name, value in (self.attributes or {}).items():
+            found[name] = one_line(value) if isinstance(value, str) else value
+        return found
 
     def _keep(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

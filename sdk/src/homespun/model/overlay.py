@@ -6,18 +6,20 @@ from functools import cached_property
 import numpy as np
 
 from homespun.model.catalogue import Catalogue
+from homespun.model.local_attributes import LocalAttributes
 from homespun.model.local_items import LocalItems, Positions, carriers
 from homespun.protocol.content import ContentEncoder
 
 
 class Overlay:
-    """Ids, titles and tags, as ``Catalogue`` has them. Safe to use from several threads at once."""
+    """Ids, titles, tags and attributes, as ``Catalogue`` has them. Safe to use from several threads at once."""
 
     def __init__(self, catalogue: Catalogue, local: LocalItems) -> None:
         """Put ``local`` on top of ``catalogue``."""
         self.local = local
         self.positions: Mapping[str, int] = _Positions(catalogue.positions, local)
         self.catalogue = catalogue
+        self.attributes = LocalAttributes(catalogue.attributes, local)
         self._retags = any(place < local.first for place in local.tags)
         self._carriers = carriers(local.tags)
 

@@ -1,6 +1,6 @@
 """Verifies a bundle's files before anything in them is used.
 
-Order: manifest (schema, then structure), sizes and hashes of every named file, the graphs against the
+Order: manifest (schema, then structure), sizes and hashes of every named file, the policy, the graphs against the
 contract, then the tables: values that are not finite, sparse rows that lead out of the catalogue. What was
 verified as bytes is used as bytes.
 """
@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.errors import BundleIntegrityError, ModelContractError
+from homespun.errors import BundleIntegrityError, ModelContractError, PolicyError
 from homespun.model.graph import DTYPES, Weight, inspect
 from homespun.model.manifest import parse_manifest
 from homespun.model.tables import check_tables
@@ -24,10 +24,12 @@ from homespun.model.topology import check_topology
 from homespun.protocol import bundle, graphs
 from homespun.protocol.bundle import FileEntry, Manifest
 from homespun.protocol.contract import Layout, layout_of
+from homespun.protocol.policy import Policy, parse_policy
 
 MAX_MANIFEST_BYTES = 1 << 20
 
 _CHUNK = 1 << 20
+_KEPT = frozenset({bundle.PROPOSE, bundle.ROWS, bundle.POLICY})
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Verified:
         rows: The row graph.
         starts: int32 [N + 1] by sparse table, where each row's blocks start.
         spectra: float32 [d] by low-rank table.
+        policy: How the publisher wants lists to be made; None: the bundle does not say.
     """
 
     manifest: Manifest
@@ -51,6 +54,7 @@ class Verified:
     rows: bytes
     starts: Mapping[str, NDArray[np.int32]]
     spectra: Mapping[str, NDArray[np.float32]]
+    policy: Policy | None
 
 
 def verify(folder: Path) -> Verified:
@@ -58,16 +62,18 @@ def verify(folder: Path) -> Verified:
 
     Raises:
         BundleSchemaError: If the bundle was made for another version of homespun.
-        BundleIntegrityError: If a file is missing or is not what the manifest says.
+        BundleIntegrityError: If a file is missing or is not what the manifest says, or the policy is none.
         ModelContractError: If a graph or its weights break the contract.
     """
     raw = _read(folder / bundle.MANIFEST, MAX_MANIFEST_BYTES)
     manifest = parse_manifest(raw)
     kept = {}
-    for name in bundle.FILES:
-        content = _check_file(folder / name, manifest.files[name], keep=name.endswith(".onnx"))
-        if name.endswith(".onnx"):
+    for name in (*bundle.FILES, *(name for name in bundle.OPTIONAL_FILES if name in manifest.files)):
+        keep = name in _KEPT
+        content = _check_file(folder / name, manifest.files[name], keep=keep)
+        if keep:
             kept[name] = content
+    policy = _policy(kept.get(bundle.POLICY))
     layout, propose, rows = layout_of(manifest), kept[bundle.PROPOSE], kept[bundle.ROWS]
     weights = _check_graphs(layout, propose, rows, manifest.files[bundle.WEIGHTS].size)
     with open_file(folder / bundle.WEIGHTS) as file:
@@ -75,7 +81,14 @@ def verify(folder: Path) -> Verified:
         check_tables(layout, read)
         starts = {table: read(f"{table}.starts") for table in layout.sparse}
         spectra = {table: read(f"{table}.spectrum") for table in layout.low_rank}
-    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows, starts, spectra)
+    return Verified(manifest, hashlib.sha256(raw).hexdigest(), layout, propose, rows, starts, spectra, policy)
+
+
+def _policy(raw: bytes | None) -> Policy | None:
+    try:
+        return None if raw is None else parse_policy(raw, bundle.POLICY)
+    except PolicyError as error:
+        raise BundleIntegrityError(f"the bundle cannot be used, because of its policy: {error}") from error
 
 
 def _check_file(path: Path, entry: FileEntry, *, keep: bool) -> bytes:

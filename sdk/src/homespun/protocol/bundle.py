@@ -1,8 +1,8 @@
 """The bundle's manifest: what a bundle contains, how its model is used, and what privacy it has.
 
-A bundle is a folder: ``manifest.json``, the two ONNX graphs with their shared weights, the catalogue and
-the model card. The manifest names every file with its size and SHA-256; nothing that it does not name
-is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
+A bundle is a folder: ``manifest.json``, the two ONNX graphs with their shared weights, the catalogue, the model
+card and, if the publisher has one, the policy. The manifest names every file with its size and SHA-256; nothing that
+it does not name is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from homespun.protocol.events import KIND, ContextValue
+from homespun.protocol.events import KIND, MAX_CONTEXT_LENGTH, ContextValue
 
 SCHEMA_VERSION = 2
 """Version of the manifest that this package writes and reads."""
@@ -26,9 +26,13 @@ WEIGHTS = "weights.bin"
 CATALOGUE = "catalogue.sqlite"
 CARD_TEXT = "card.md"
 CARD_DATA = "card.json"
+POLICY = "policy.json"
 
 FILES = (PROPOSE, ROWS, WEIGHTS, CATALOGUE, CARD_TEXT, CARD_DATA)
-"""Every file of a bundle besides the manifest; a bundle has exactly these."""
+"""Files that every bundle has besides the manifest."""
+
+OPTIONAL_FILES = (POLICY,)
+"""Files that a bundle may have; it has no others."""
 
 MODEL_FILES = (PROPOSE, ROWS, WEIGHTS)
 """The files that make up the model and count towards its size."""
@@ -67,6 +71,34 @@ MAX_WORD_LENGTH = 512
 
 MAX_WORD_NUMBER = 1e6
 """Largest weight and scale of a word."""
+
+ATTRIBUTES_SCHEMA = """\
+CREATE TABLE attributes (
+    name TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    texts TEXT,
+    items BLOB NOT NULL,
+    PRIMARY KEY (name, first)
+) STRICT, WITHOUT ROWID"""
+"""The catalogue's third table, to the letter: what is known of the items by name, column by column.
+
+A row is about the items from position ``first`` on, ``MAX_ATTRIBUTE_ITEMS`` at most; the rows of a name, in this order,
+are about every item once. An attribute is of numbers or of text. Of numbers, ``texts`` is NULL and ``items`` holds
+little-endian float64, NaN where an item has none. Of text, ``texts`` is a JSON array of distinct texts, and ``items``
+holds little-endian int16, places in it, −1 where an item has none. Empty or missing where nothing is known.
+"""
+
+MAX_ATTRIBUTES = 100
+"""Names of attributes that a catalogue may have."""
+
+MAX_ATTRIBUTE_NAME = MAX_CONTEXT_LENGTH
+"""Characters of an attribute's name: a policy names no longer ones."""
+
+MAX_ATTRIBUTE_TEXT = 1000
+"""Characters of an attribute's text."""
+
+MAX_ATTRIBUTE_ITEMS = 1 << 13
+"""Items that one row of attributes is about."""
 
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What no title, tag or name of a bundle may hold: it would steer a terminal or break a line."""
@@ -326,7 +358,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         new_items: Places for new items.
         history: How events become the model's input.
         privacy: What the bundle's privacy rests on.
-        files: Every other file by name.
+        files: Every other file by name: all of ``FILES``, and of ``OPTIONAL_FILES`` those that there are.
     """
 
     schema: int

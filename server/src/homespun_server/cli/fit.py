@@ -8,6 +8,7 @@ from rich.console import Console
 
 from homespun.errors import MisuseError
 from homespun_server.cli.model_options import add_model_options, validation_of, with_model_options
+from homespun_server.cli.policy_option import add_policy_option, policy_of
 from homespun_server.cli.tables import account_of, add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
@@ -26,6 +27,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
         max_items=options.max_items,
         dimensions=options.dimensions,
         kinds=None if options.kinds is None else tuple(options.kinds),
+        policy=policy_of(options),
     )
     settings = with_model_options(settings, options)
     if options.interactions is None:
@@ -117,5 +119,6 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dimensions", type=int, metavar="K", default=_DEFAULTS.dimensions, help="of the model: its largest rank (96)"
     )
+    add_policy_option(command, "none")
     add_model_options(command)
     add_table_options(command)

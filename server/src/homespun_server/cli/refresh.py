@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from homespun_server.cli.policy_option import add_policy_option, policy_of
 from homespun_server.cli.tables import account_of, add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning.refreshing import REFRESHABLE, TREND
@@ -26,6 +27,7 @@ def _refresh(options: argparse.Namespace, console: Console) -> None:
             item_columns=item_columns(options),
             skip_bad_rows=options.skip_bad_rows,
             measure=not options.no_quality,
+            policy=policy_of(options),
             observer=observer,
         )
     console.print(report_view(fitted.report))
@@ -89,4 +91,5 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-quality", action="store_true", help="do not ask users who were kept aside how good the model is"
     )
+    add_policy_option(command, "the fit's, if it has one")
     add_table_options(command)

@@ -29,6 +29,13 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
         help="the same of ITEMS (item, title, tags or genres, text or description)",
     )
     command.add_argument(
+        "--attributes",
+        nargs="+",
+        default=(),
+        metavar="COLUMN",
+        help="further columns of ITEMS, numbers or text: for content and for the rules of policies (none)",
+    )
+    command.add_argument(
         "--skip-bad-rows", action="store_true", help="leave rows out that cannot be read, and count them"
     )
 
@@ -61,7 +68,7 @@ def item_columns(options: argparse.Namespace) -> ItemColumns:
         MisuseError: If an option is malformed.
     """
     mapping = _mapping(options.item_columns, {"item", "title", "tags", "text"}, "--item-columns")
-    return msgspec.structs.replace(ItemColumns(), **mapping)
+    return msgspec.structs.replace(ItemColumns(attributes=tuple(options.attributes)), **mapping)
 
 
 def _mapping(pairs: Sequence[str], roles: set[str], option: str) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from homespun.errors import MisuseError
 from homespun.protocol.events import KIND
+from homespun.protocol.policy import Policy, encode_policy, parse_policy
 from homespun.protocol.statistics.declaration import MAX_PAIRED
 from homespun_server.privacy.provenance import PlainT, Sourced, check_sourced, derive, fixed, together
 from homespun_server.training.blend import Blend
@@ -51,11 +52,13 @@ class FitOptions:
         blend: How terms weigh; None: the standard blend.
         learns_blend: Whether validation learns the blend; a fit that is given one sets it.
         kinds: The kinds of events that devices may record, declared and never taken from the table; None: any.
+        policy: How devices are to make lists, as the publisher declares it; None: the bundle does not say.
         users: The number of users, if the operator declares it public; it then stands on the card.
         chosen_by: What options were chosen by, if not fixed a priori: releases, or figures derived from them.
 
     Raises:
         MisuseError: On construction, if one means nothing.
+        PolicyError: On construction, if the policy cannot be used.
     """
 
     name: str = "homespun bundle"
@@ -78,6 +81,7 @@ class FitOptions:
     blend: Blend | None = None
     learns_blend: bool = False
     kinds: tuple[str, ...] | None = None
+    policy: Policy | None = None
     users: int | None = None
     chosen_by: tuple[Sourced[object], ...] = ()
 
@@ -96,6 +100,9 @@ class FitOptions:
         check_sourced(**{f"chosen_by[{place}]": source for place, source in enumerate(self.chosen_by)})
         if self.users is not None and self.users < 0:
             raise MisuseError(f"{self.users} users cannot be declared; leave it out if the number is not public.")
+        if self.policy is not None:
+            # As devices will read it.
+            parse_policy(encode_policy(self.policy))
         self._check_parts()
 
     def _check_parts(self) -> None:
@@ -127,3 +134,8 @@ class FitOptions:
     def stated(self, value: PlainT) -> Sourced[PlainT]:
         """State one of these options: fixed a priori, or whatever it was chosen by."""
         return derive(lambda plain, _: plain, fixed(value), together(*self.chosen_by))
+
+    @property
+    def stated_policy(self) -> Sourced[Policy] | None:
+        """State the policy; None: there is none."""
+        return None if self.policy is None else derive(parse_policy, self.stated(encode_policy(self.policy).decode()))

@@ -48,6 +48,7 @@ def write(
         kinds=None if options.kinds is None else options.stated(options.kinds),
         people=_people(data.likes, options, private=budget is not None),
         quality=quality,
+        policy=options.stated_policy,
     )
     return write_bundle(model, catalogue(data.interactions.items), description, folder).privacy
 

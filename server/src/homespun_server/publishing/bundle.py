@@ -13,11 +13,12 @@ import msgspec
 
 from homespun.protocol import bundle
 from homespun.protocol.bundle import NEGATIVE_KINDS, FileEntry, HistoryRule, Manifest, one_line
+from homespun.protocol.policy import Policy, encode_policy
 from homespun_server.errors import OutputError
 from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
-from homespun_server.publishing.card import Card, declarations, markdown
-from homespun_server.publishing.catalogue import write_catalogue
+from homespun_server.publishing.card import Card, PolicyInShort, declarations, markdown
+from homespun_server.publishing.catalogue import Written, write_catalogue
 from homespun_server.publishing.figures import Figure, Quality
 from homespun_server.publishing.in_place import put_in_place
 from homespun_server.publishing.limitations import limitations
@@ -46,6 +47,7 @@ class Description:
         kinds: The kinds of events that devices may record; None: any.
         people: How many people it was made from.
         quality: How good the model is for people.
+        policy: How devices are to make lists; None: the bundle does not say.
 
     Raises:
         MisuseError: On construction, if something that could depend on people's data does not say where it comes
@@ -60,6 +62,7 @@ class Description:
     kinds: Sourced[tuple[str, ...]] | None = None
     people: Sourced[Figure] | None = None
     quality: Sourced[Quality] | None = None
+    policy: Sourced[Policy] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what does not say where it comes from."""
@@ -73,6 +76,7 @@ class Description:
             "kinds": self.kinds,
             "people": self.people,
             "quality": self.quality,
+            "policy": self.policy,
             **{f"parameter: {name}": parameter for name, parameter in self.parameters.items()},
         }
         return {name: sourced for name, sourced in found.items() if sourced is not None}
@@ -119,7 +123,7 @@ def check_replaceable(folder: Path) -> None:
     if found is not folder:
         return
     names = {path.name for path in folder.iterdir()}
-    if names and not {bundle.MANIFEST} <= names <= {bundle.MANIFEST, *bundle.FILES}:
+    if names and not {bundle.MANIFEST} <= names <= {bundle.MANIFEST, *bundle.FILES, *bundle.OPTIONAL_FILES}:
         raise OutputError(
             f"{folder} exists and is not a bundle; it was left alone. Choose another folder or remove it."
         )
@@ -127,11 +131,14 @@ def check_replaceable(folder: Path) -> None:
 
 def _write_files(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
     layout = write_model(model.value, folder)
-    words = write_catalogue(items.value, model.value.items, model.value.words, folder / bundle.CATALOGUE)
+    written = write_catalogue(items.value, model.value.items, model.value.words, folder / bundle.CATALOGUE)
     found = parts(model.value, layout.sparse)
-    card = _card(model, items, description, found, words)
+    card = _card(model, items, description, found, written)
     (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
+    if description.policy is not None:
+        (folder / bundle.POLICY).write_bytes(encode_policy(description.policy.value))
+    names = (*bundle.FILES, *(() if description.policy is None else (bundle.POLICY,)))
     manifest = Manifest(
         schema=bundle.SCHEMA_VERSION,
         contract=bundle.CONTRACT_VERSION,
@@ -146,24 +153,27 @@ def _write_files(model: Sourced[Model], items: Sourced[Items], description: Desc
         new_items=found.new_items,
         history=card.history,
         privacy=card.privacy,
-        files={name: _file_entry(folder / name) for name in bundle.FILES},
+        files={name: _file_entry(folder / name) for name in names},
     )
     (folder / bundle.MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
-def _card(model: Sourced[Model], items: Sourced[Items], description: Description, found: Parts, words: int) -> Card:
+def _card(
+    model: Sourced[Model], items: Sourced[Items], description: Description, found: Parts, written: Written
+) -> Card:
     # What all of it was derived from decides what is said of it; nobody can say otherwise.
     sources = {"model": model, "catalogue": items, **description.stated}
     everything = together(*sources.values())
     privacy = privacy_statement(everything, description.delta)
-    quality = _value(description.quality)
+    quality, policy = _value(description.quality), _value(description.policy)
     return Card(
         schema=CARD_VERSION,
         name=one_line(description.name),
         created=_timestamp(description.created),
         model=found,
-        words=words,
+        words=written.words,
+        attributes=written.attributes.names,
         history=_history(description),
         privacy=privacy,
         statistics=declarations(everything.releases),
@@ -171,7 +181,8 @@ def _card(model: Sourced[Model], items: Sourced[Items], description: Description
         people=_value(description.people),
         quality=quality,
         sources={name: sourced.origin for name, sourced in sources.items()},
-        limitations=limitations(privacy, found, quality, words),
+        limitations=limitations(privacy, found, quality, written.words, written.attributes),
+        policy=None if policy is None else PolicyInShort.of(policy),
     )
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from homespun.protocol.bundle import HistoryRule, PrivacyStatement
+from homespun.protocol.policy import Policy
 from homespun_server.privacy.release import Release
 from homespun_server.publishing.figures import Figure, Quality, shown
 from homespun_server.publishing.parts import Parts
 from homespun_server.publishing.scoring import scoring
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -44,6 +45,25 @@ class Declared(msgspec.Struct, frozen=True):
     digest: str
 
 
+class PolicyInShort(msgspec.Struct, frozen=True):
+    """What the bundle's policy is about; it lies beside the card.
+
+    Attributes:
+        name: Its name for people.
+        surfaces: The places that it makes lists for.
+        rules: How many rules it has.
+    """
+
+    name: str
+    surfaces: tuple[str, ...]
+    rules: int
+
+    @classmethod
+    def of(cls, policy: Policy) -> "PolicyInShort":
+        """Return a policy in short."""
+        return cls(policy.name, tuple(policy.surfaces), len(policy.rules))
+
+
 class Card(msgspec.Struct, frozen=True):
     """A model card.
 
@@ -53,6 +73,7 @@ class Card(msgspec.Struct, frozen=True):
         created: ISO 8601 date and time, UTC.
         model: Items that can be recommended, and the score's additive parts.
         words: How many words devices know, to score items that an application adds.
+        attributes: The attributes of items that devices know.
         history: How a history becomes the model's input.
         privacy: The privacy statement.
         statistics: The statistics used.
@@ -61,6 +82,7 @@ class Card(msgspec.Struct, frozen=True):
         quality: How good it is; None if that was not released.
         sources: Where everything comes from that could depend on people's data, by name.
         limitations: What the model does not do.
+        policy: The policy that it comes with; None: without one.
     """
 
     schema: int
@@ -68,6 +90,7 @@ class Card(msgspec.Struct, frozen=True):
     created: str
     model: Parts
     words: int
+    attributes: tuple[str, ...]
     history: HistoryRule
     privacy: PrivacyStatement
     statistics: tuple[Declared, ...]
@@ -76,6 +99,7 @@ class Card(msgspec.Struct, frozen=True):
     quality: Quality | None
     sources: dict[str, str]
     limitations: tuple[str, ...]
+    policy: PolicyInShort | None = None
 
 
 def declarations(releases: Iterable[Release]) -> tuple[Declared, ...]:
@@ -101,11 +125,13 @@ def _declared(release: Release) -> Declared:
 
 def markdown(card: Card) -> str:
     """Render a card for people."""
-    sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}{_words(card.words)}"]
+    sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}{_words(card.words)}{_attributes(card)}"]
     sections += ["## Privacy", card.privacy.statement]
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
     sections += ["## How it scores", scoring(card.model)]
+    if card.policy is not None:
+        sections += ["## How lists are made", _policy(card.policy, card.sources["policy"])]
     if card.quality is not None:
         sections += ["## Quality", _quality(card.quality, card.sources["quality"])]
     sections += ["## What was counted", *(_declaration(declared) for declared in card.statistics)]
@@ -123,6 +149,15 @@ def _items(model: Parts) -> str:
 
 def _words(words: int) -> str:
     return f" Devices know {words:,} words, by which they score items that an application adds." if words else ""
+
+
+def _attributes(card: Card) -> str:
+    return f" Rules can ask for their {', '.join(card.attributes)}." if card.attributes else ""
+
+
+def _policy(policy: PolicyInShort, source: str) -> str:
+    rules = f"{policy.rules:,} rule{'' if policy.rules == 1 else 's'}"
+    return f"By the policy “{policy.name}” ({source}): {rules}, for {', '.join(policy.surfaces)}."
 
 
 def _facts(card: Card) -> Iterator[str]:

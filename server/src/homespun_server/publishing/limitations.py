@@ -2,14 +2,30 @@
 
 from collections.abc import Iterator
 
-from homespun.protocol.bundle import PrivacyStatement
+from homespun.protocol.bundle import MAX_ATTRIBUTE_NAME, MAX_ATTRIBUTE_TEXT, MAX_ATTRIBUTES, PrivacyStatement
+from homespun_server.publishing.attributes import Attributes
 from homespun_server.publishing.figures import Quality
 from homespun_server.publishing.parts import Parts
 
 
-def limitations(privacy: PrivacyStatement, model: Parts, quality: Quality | None, words: int = 0) -> tuple[str, ...]:
-    """Return what must be said against the model, of whose words devices know so many."""
-    return (*_of_items(model, words), *_of_terms(model), *_of_figures(privacy, quality))
+def limitations(
+    privacy: PrivacyStatement,
+    model: Parts,
+    quality: Quality | None,
+    words: int = 0,
+    attributes: Attributes | None = None,
+) -> tuple[str, ...]:
+    """Return what must be said against a bundle.
+
+    Args:
+        privacy: Its statement.
+        model: Its model's parts.
+        quality: How good it is; None if that was not released.
+        words: How many words devices know.
+        attributes: The catalogue's; None: without any.
+    """
+    left_out = () if attributes is None else _of_attributes(attributes)
+    return (*_of_items(model, words), *left_out, *_of_terms(model), *_of_figures(privacy, quality))
 
 
 def _of_items(model: Parts, words: int) -> Iterator[str]:
@@ -33,6 +49,19 @@ def _of_items(model: Parts, words: int) -> Iterator[str]:
         )
     else:
         yield "Rarely used items fell out of the universe: their counts do not stand out from the noise."
+
+
+def _of_attributes(attributes: Attributes) -> Iterator[str]:
+    if attributes.left_out:
+        yield (
+            f"Attributes of the catalogue that devices do not know: {attributes.left_out:,}. They know the first "
+            f"{MAX_ATTRIBUTES} whose names have at most {MAX_ATTRIBUTE_NAME} characters, all of one line."
+        )
+    if attributes.long_texts:
+        yield (
+            f"Texts of attributes that devices do not know, because they have more than {MAX_ATTRIBUTE_TEXT:,} "
+            f"characters: {attributes.long_texts:,}."
+        )
 
 
 def _of_terms(model: Parts) -> Iterator[str]:
