@@ -33,6 +33,7 @@ RUNS_ITSELF = (
     "planning",
     "profile",
     "statistics",
+    "ranking.rules",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 

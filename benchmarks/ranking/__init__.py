@@ -1,0 +1,1 @@
+"""Benchmarks of ranking and reasons: speed, effect and faithfulness."""
