@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from benchmarks.models import circumstances, costs, following, later, newcomers, proposing, tastes
 from benchmarks.models.part import Part
+from benchmarks.ranking import prequential
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
@@ -19,5 +20,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "models-cold-users": newcomers.cold_users,
         "models-proposals": proposing.run,
         "models-fit-cost": costs.run,
+        "ranking-films": prequential.films,
+        "ranking-retail": prequential.retail,
     }
 )

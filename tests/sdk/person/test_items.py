@@ -305,7 +305,10 @@ def test_threads_see_half_of_an_update(known: hs.Bundle) -> None:
     stop, found = threading.Event(), []
 
     def look() -> None:
-        while not stop.is_set():
+        done = False
+        while not done:
+            # One look at least after the last update, however late the thread began.
+            done = stop.is_set()
             view = items.view
             found.append({view.title(item) for item in ("new-0", "new-1") if item in view})
 
