@@ -74,10 +74,3 @@ def test_popularity_is_not_the_first_prior(bundle: Bundle) -> None:
     expected = bundle.scorer.score(bundle.history([]), positions).priors[:, 0]
     assert popularity_of(bundle)(positions).tolist() == pytest.approx(expected.tolist())
     assert len(set(expected.tolist())) == 3
-
-
-def test_popularity_mixes_up_items_beyond_the_first_block(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = np.arange(bundle.size)[::-1].copy()
-    expected = popularity_of(bundle)(everything)
-    monkeypatch.setattr("homespun.ranking.rules.naming._AT_ONCE", 7)
-    assert popularity_of(bundle)(everything).tolist() == expected.tolist()

@@ -146,6 +146,17 @@ class Scorer:
         # Of equals, argmax takes the first.
         return int(rows.astype(np.float64).sum(axis=1).argmax())
 
+    def decoders(self, positions: Positions) -> Mapping[str, Floats]:
+        """Return the rows by which items (int64 [p]) are scored; float32 [p, d] by low-rank table."""
+        known = positions < self._session.layout.items
+        rows = self._session.decoders(positions[known])
+        return rows if self._added is None else self._added.beside(rows, positions, known, self._added.decoder)
+
+    def priors(self, positions: Positions) -> Floats:
+        """Return what is the same for everybody of items (int64 [p]), 0 of those that were added; float32 [p, T]."""
+        known = positions < self._session.layout.items
+        return scattered(self._session.priors(positions[known]), known)
+
     def sources(self, positions: Positions) -> Mapping[str, Floats]:
         """Return the rows that items (int64 [p]) have in a history; float32 [p, d] by low-rank table."""
         known = positions < self._session.layout.items

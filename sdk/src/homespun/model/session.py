@@ -198,6 +198,24 @@ class ModelSession:
             context=found["context_rows"] if self.layout.context else np.zeros((0, items.size), np.float32),
         )
 
+    def decoders(self, items: Positions) -> dict[str, Floats]:
+        """Return the rows by which ``items`` (int64 [n]) are scored; float32 [n, d] by low-rank table.
+
+        Raises:
+            ModelContractError: As ``own`` does.
+        """
+        names = {table: decoder_rows(table) for table in self.layout.low_rank}
+        found = self._run_rows(list(names.values()), items) if names else {}
+        return {table: found[name] for table, name in names.items()}
+
+    def priors(self, items: Positions) -> Floats:
+        """Return what is the same for everybody of ``items`` (int64 [n]); float32 [n, T].
+
+        Raises:
+            ModelContractError: As ``own`` does.
+        """
+        return self._run_rows(["priors"], items)["priors"]
+
     def _run_rows(
         self,
         names: list[str],

@@ -163,7 +163,6 @@ class Learner:
         """Look at the catalogue; applications call ``Learner.of``."""
         self.table = table
         self._bundle = bundle
-        self._nobody = bundle.history(())
         items = bundle.manifest.items
         sample = np.linspace(0, items - 1, min(items, SAMPLE)).astype(np.int64)
         self._prior = prior_of(self._rows(sample))
@@ -195,4 +194,4 @@ class Learner:
         return Posterior(self.table, self._prior, rows, counts, share, rule)
 
     def _rows(self, positions: Positions) -> Floats:
-        return self._bundle.scorer.score(self._nobody, positions).decoder[self.table]
+        return self._bundle.scorer.decoders(positions)[self.table]

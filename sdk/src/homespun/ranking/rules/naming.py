@@ -28,22 +28,10 @@ Popularity = Callable[[Positions], Reals]
 _NONE: Positions = np.zeros(0, np.int64)
 _NONE.setflags(write=False)
 
-_AT_ONCE = 8192
-
 
 def popularity_of(bundle: Bundle) -> Popularity:
-    """Return the bundle's first prior as a function of positions; nothing is popular where it has none."""
-    history = bundle.history(())
-
-    def popularity(positions: Positions) -> Reals:
-        found = np.zeros(positions.size)
-        # Rows hold more than priors: never many at a time.
-        for first in range(0, positions.size if bundle.layout.priors else 0, _AT_ONCE):
-            some = slice(first, first + _AT_ONCE)
-            found[some] = bundle.scorer.score(history, positions[some]).priors[:, 0]
-        return found
-
-    return popularity
+    """Return the bundle's first prior as a function of positions."""
+    return lambda positions: bundle.scorer.priors(positions)[:, 0].astype(np.float64)
 
 
 def named_items(rules: Sequence[Rule], table: ItemTable, shelf: Shelf, popularity: Popularity) -> tuple[Positions, ...]:
