@@ -175,9 +175,10 @@ def test_the_card_forgets_what_the_kept_releases_cost(fitted: Fitted, again: Ref
 
 
 def test_a_refreshed_trend_changes_no_list(fitted: Fitted, again: Refresh) -> None:
-    assert popular(fitted)[0] != "item-29"
     refreshed = again()
     assert popular(refreshed)[0] == "item-29"
+    # Noise may have put it first before, too, but not everything in the same order.
+    assert popular(refreshed) != popular(fitted)
     assert refreshed.report.universe_items == fitted.report.universe_items
     assert [each.statistic for each in refreshed.report.bounding] == ["item-trend"]
 

@@ -27,7 +27,7 @@ _TEXTS = msgspec.json.Decoder(tuple[str, ...])
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Piece:
     """A checked row.
 
     Attributes:
@@ -64,7 +64,7 @@ def column_of(name: str, rows: Sequence[tuple[Any, ...]], items: int) -> Reals |
     Raises:
         ModelContractError: If a row is not as the contract says, or they are not about every item once.
     """
-    parts = [part_of(name, row) for row in rows]
+    parts = [piece_of(name, row) for row in rows]
     if [part.first for part in parts] != [0, *(part.end for part in parts[:-1])] or parts[-1].end != items:
         raise gap(name)
     if len({part.texts is None for part in parts}) > 1:
@@ -80,7 +80,7 @@ def column_of(name: str, rows: Sequence[tuple[Any, ...]], items: int) -> Reals |
     return tuple(known), sealed(np.concatenate(codes))
 
 
-def part_of(name: str, row: tuple[Any, ...]) -> Part:
+def piece_of(name: str, row: tuple[Any, ...]) -> Piece:
     """Return one row of an attribute; raises what ``column_of`` does."""
     # Types too, although the table declares them: a forged file need not keep to it.
     first, texts, items = row
@@ -95,11 +95,11 @@ def part_of(name: str, row: tuple[Any, ...]) -> Part:
     if texts is None:
         if np.isinf(values).any():
             raise ModelContractError(f"the catalogue's attribute {name!r} has a number that is not finite.")
-        return Part(first, None, values)
+        return Piece(first, None, values)
     known = _decoded(name, texts)
     if values.min() < -1 or values.max() >= len(known):
         raise ModelContractError(f"the catalogue's attribute {name!r} names a text that is not there.")
-    return Part(first, known, values)
+    return Piece(first, known, values)
 
 
 def _decoded(name: str, raw: str) -> tuple[str, ...]:

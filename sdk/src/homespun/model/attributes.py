@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from homespun.errors import ModelContractError
-from homespun.model.attribute_rows import Reals, Texts, checked_name, column_of, gap, part_of, sealed
+from homespun.model.attribute_rows import Reals, Texts, checked_name, column_of, gap, piece_of, sealed
 from homespun.protocol.bundle import MAX_ATTRIBUTES
 
 Read = Callable[..., list[tuple[Any, ...]]]
@@ -87,7 +87,7 @@ class Attributes:
     def _value(self, name: str, position: int) -> str | float | None:
         rows = [] if self._read is None else self._read(_ONE, name, position)
         for row in rows:
-            part = part_of(name, row)
+            part = piece_of(name, row)
             if position < part.end:
                 return part.value(position)
         raise gap(name)

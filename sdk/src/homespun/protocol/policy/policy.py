@@ -117,7 +117,7 @@ def parse_policy(given: "bytes | str | dict[str, Any]", what: str = "the policy"
             raise PolicyError(f"{what} is longer than {MAX_BYTES} bytes; leave rules out.")
         plain = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError, TypeError, RecursionError) as error:
-        raise PolicyError(f"{what} is no JSON: {error}. {_UNUSED}") from error
+        raise PolicyError(f"{what} cannot be used, because it is no JSON: {error}. {_UNUSED}") from error
     _check_texts(plain, what)
     surfaces = plain.get("surfaces") if isinstance(plain, dict) else None
     # Each by itself first, because messages about a mapping's values do not say which.
