@@ -127,7 +127,7 @@ class Bundle:
 
     @property
     def policy(self) -> Policy | None:
-        """How the publisher wants lists to be made; None: the bundle does not say."""
+        """How the publisher wants lists to be made, which nothing follows yet; None: the bundle does not say."""
         return self._policy
 
     def __contains__(self, item: object) -> bool:

@@ -16,7 +16,11 @@ def add_policy_option(command: argparse.ArgumentParser, otherwise: str) -> None:
         otherwise: What holds without it, in a few words.
     """
     command.add_argument(
-        "--policy", type=Path, metavar="FILE", help=f"a policy.json: how devices are to make lists ({otherwise})"
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help=f"a policy.json: how devices are to make lists; "
+        f"this version checks it and does not follow it yet ({otherwise})",
     )
 
 

@@ -1,9 +1,12 @@
 """Conditions and item tests in words, for people who write rules; quoting what the policy says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from homespun.protocol.bundle import context_text
 from homespun.protocol.policy.conditions import Condition, HistoryTest, ItemTest, Likes, ValueTest
+
+TestT = TypeVar("TestT", Condition, ItemTest)
 
 _SHOWN = 5
 """Values that are quoted; the others are counted."""
@@ -11,28 +14,12 @@ _SHOWN = 5
 
 def condition_words(condition: Condition) -> str:
     """Return when a condition holds, for instance ``'hour' is at least 18 and below 23``."""
-    if condition.all is not None:
-        return _joined([condition_words(part) for part in condition.all], " and ")
-    if condition.any is not None:
-        return _joined([condition_words(part) for part in condition.any], " or ")
-    if condition.not_ is not None:
-        return f"not ({condition_words(condition.not_)})"
-    return _test_words(condition)
+    return _combined(condition, condition_words) or _test_words(condition)
 
 
 def item_words(test: ItemTest) -> str:
     """Return which items fit a test, as what they are, for instance ``tagged 'shoes'``."""
-    if test.all is not None:
-        return _joined([item_words(part) for part in test.all], " and ")
-    if test.any is not None:
-        return _joined([item_words(part) for part in test.any], " or ")
-    if test.not_ is not None:
-        return f"not ({item_words(test.not_)})"
-    if test.tag is not None:
-        return f"tagged {test.tag!r}"
-    if test.attribute is not None:
-        return f"whose {test.attribute.name!r} is {value_words(test.attribute)}"
-    return f"with the id {listed(test.items or ())}"
+    return _combined(test, item_words) or _item_test_words(test)
 
 
 def events_words(test: HistoryTest) -> str:
@@ -71,6 +58,23 @@ def _test_words(condition: Condition) -> str:
     if condition.history is not None:
         return f"the number of {events_words(condition.history)} is {range_words(condition.history)}"
     return f"the person is {listed(condition.lifecycle or (), quoted=False)}"
+
+
+def _item_test_words(test: ItemTest) -> str:
+    if test.tag is not None:
+        return f"tagged {test.tag!r}"
+    if test.attribute is not None:
+        return f"whose {test.attribute.name!r} is {value_words(test.attribute)}"
+    return f"with the id {listed(test.items or ())}"
+
+
+def _combined(test: TestT, words: Callable[[TestT], str]) -> str | None:
+    """Return a combination of tests; None if it is none."""
+    if test.all is not None:
+        return _joined([words(part) for part in test.all], " and ")
+    if test.any is not None:
+        return _joined([words(part) for part in test.any], " or ")
+    return None if test.not_ is None else f"not ({words(test.not_)})"
 
 
 def _joined(parts: Sequence[str], word: str) -> str:
