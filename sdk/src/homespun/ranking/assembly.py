@@ -135,6 +135,7 @@ class _Assembly:
         self._reserved = [0] * len(plan.reserves)
 
     def run(self) -> Assembled:
+        """Return the list."""
         pinned = self._pinned()
         places: list[Placed] = []
         for place in range(1, self._plan.length + 1):
