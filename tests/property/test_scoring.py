@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun.explain.attribution import explain
+from homespun.explain.explaining import explain
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import ContextValue, Event
-from homespun.ranking.decision import decide
 from tests.sdk import bundles
+from tests.sdk.deciding import decide
 from tests.sdk.models import Model, counts_in_favour, favoured_items, liked_items
 
 HISTORIES = 1000
@@ -71,7 +71,7 @@ def random_events(number: int) -> list[Event]:
     events = []
     for _ in range(size):
         weight = None if draw.random() < 0.3 else float(draw.integers(1, 6))
-        time = None if draw.random() < 0.1 else float(draw.integers(0, 1000))
+        time = None if draw.random() < 0.1 else 60.0 * float(draw.integers(0, 1000))
         kind = ("rate", "rate", "view", "hide")[draw.integers(0, 4)]
         # From few items as often as from all, so that items have many events.
         item = draw.integers(0, 20 if draw.random() < 0.5 else ITEMS + 50)
@@ -107,7 +107,8 @@ def test_attributions_do_not_add_up_to_the_score_that_ranked(scored: Bundle) -> 
             largest = max(largest, abs(explanation.residual) / magnitude)
     # float32 rows, float64 sums: far better than promised.
     assert largest < 1e-12
-    assert {source for source, _ in sources} == {"history", "prior", "context", "archetype", "repeat"}
+    model = {"history", "prior", "context", "archetype", "repeat"}
+    assert {source for source, _ in sources} == model | {"learning", "returns"}
     assert {component for source, component in sources if source == "context"} == {
         *("device", "device:own"),
         *("evening", "evening:own"),

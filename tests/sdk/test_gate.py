@@ -109,9 +109,9 @@ def _exposures(me: hs.Personalizer, _: Machine) -> bool:
 
 
 def _decisions(me: hs.Personalizer, _: Machine) -> bool:
-    before = len(me.decisions())
+    before = len(me.decisions)
     me.recommend(3)
-    return len(me.decisions()) > before
+    return len(me.decisions) > before
 
 
 def _controls(me: hs.Personalizer, _: Machine) -> bool:

@@ -13,6 +13,7 @@
     │   ├── ExportError              an export of a profile was not made by homespun, or was changed since
     │   │   ├── ExportKeyError       what was given does not open the sealed export
     │   │   └── ExportSchemaError    another version of homespun made it
+    │   ├── RecordError              an explanation record was changed, or does not follow from its bundle
     │   ├── LedgerError              a ledger's entries were changed, left out or exchanged
     │   ├── ReceiptError             a receipt of an erasure was changed, or is not signed by who should have
     │   └── BundleError
@@ -61,6 +62,7 @@ __all__ = [
     "ProfileError",
     "ProfileStorageError",
     "ReceiptError",
+    "RecordError",
     "TransportError",
     "UnknownItemError",
     "UntrustedInputError",
@@ -106,6 +108,10 @@ class LedgerError(UntrustedInputError):
 
 class ReceiptError(UntrustedInputError):
     """A receipt of an erasure was changed, is no receipt, or is not signed by who should have signed it."""
+
+
+class RecordError(UntrustedInputError):
+    """An explanation record was changed, or what it says does not follow from the bundle and the record."""
 
 
 class BundleError(UntrustedInputError):

@@ -3,46 +3,46 @@
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from datetime import tzinfo
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from homespun.config import DEFAULTS, Durability, Settings, check_durability
 from homespun.consent import Notice
-from homespun.consent.parts import SCORING
 from homespun.contribute.ledger import Ledger
 from homespun.contribute.log import Transport
 from homespun.custody import Clock
 from homespun.errors import MisuseError
-from homespun.explain.attribution import explain
-from homespun.explain.explanation import Explanation
+from homespun.explain.counterfactual import MOST_EXECUTED, Change, Counterfactual
+from homespun.explain.explanation import Attribution, Explanation
 from homespun.home import Home
-from homespun.model.arguments import as_list, folder_path
+from homespun.listing import Listing, Question
+from homespun.model.arguments import as_list, folder_path, list_length
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.person.attributes import Attributes
 from homespun.person.consent import Consent
 from homespun.person.controls import Controls
+from homespun.person.decisions import Decisions
 from homespun.person.erasing import Extent, erase_part
 from homespun.person.interests import Interest, interests
 from homespun.person.items import Items
 from homespun.person.keys import Keys
+from homespun.policies import GivenPolicy, Policies
 from homespun.profile import Key, KeyStore, Place, Sizes, Tombstones
 from homespun.profile.files import Entropy
-from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.receipts import Receipt
-from homespun.protocol.records import ExplanationRecord
-from homespun.ranking.decision import decide, decide_one
-from homespun.recommendation import Recommendation, decision_of, recommendations
+from homespun.ranking.onboarding import MOST_ANSWERS, Answers
+from homespun.ranking.request import HOME
+from homespun.ranking.rules import RuleReport
+from homespun.recommendation import Recommendation
 
 if TYPE_CHECKING:
     from homespun.person.export import Recipient, RecipientKey
     from homespun.protocol.export import Manifest
 
 __all__ = ["Personalizer", "Recommendation"]
-
-_DAY = 86_400.0
 
 
 class Personalizer:
@@ -53,7 +53,15 @@ class Personalizer:
     wait for the disk.
     """
 
-    def __init__(self, bundle: Bundle, home: Home) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        home: Home,
+        *,
+        policy: GivenPolicy = None,
+        zone: tzinfo | None = None,
+        templates: Mapping[str, str] | None = None,
+    ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.bundle = bundle
         self.consent = Consent(home)
@@ -62,6 +70,9 @@ class Personalizer:
         self.attributes = Attributes(home)
         self.keys = Keys(home)
         self.ledger = Ledger(home.log)
+        self.policy = Policies(self.items, policy, zone)
+        self.decisions = Decisions(home, self.items)
+        self._listing = Listing(home, self.consent, self.controls, self.policy, templates)
         self._home = home
 
     @classmethod
@@ -78,6 +89,9 @@ class Personalizer:
         tombstones: Tombstones | None = None,
         transport: Transport | None = None,
         choices: str | None = None,
+        policy: GivenPolicy = None,
+        zone: tzinfo | None = None,
+        templates: Mapping[str, str] | None = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -95,8 +109,13 @@ class Personalizer:
                 a file ``<folder>.erased`` beside the folder.
             transport: What sends contributions; None where nothing is ever sent.
             choices: What ``consent.choices()`` gave the application to remember while there was no profile.
+            policy: How lists are made, in place of the bundle's own policy; see ``policy.use``.
+            zone: The person's time zone. With it the circumstances ``hour`` and ``weekday`` are known in every
+                request; without, only where the application gives them.
+            templates: How reasons are said, by the names of ``homespun.explain.wording.REASONS``.
 
         Raises:
+            PolicyError: If the policy cannot be used.
             MisuseError: If there is no path and the key is not ephemeral, or an argument is not what it
                 should be.
             WrongKeyError: If the key does not open the profile.
@@ -122,7 +141,13 @@ class Personalizer:
             if bundle is None:
                 opened.close()
             raise
-        return cls(opened, home)
+        try:
+            return cls(opened, home, policy=policy, zone=zone, templates=templates)
+        except BaseException:
+            home.close()
+            if bundle is None:
+                opened.close()
+            raise
 
     @classmethod
     def import_(
@@ -263,44 +288,87 @@ class Personalizer:
         self,
         k: int = 10,
         *,
+        surface: str = HOME,
         exclude: Iterable[str] = (),
-        exclude_seen: bool = True,
+        exclude_seen: bool | None = None,
         context: Mapping[str, ContextValue] | None = None,
+        seed: int | None = None,
     ) -> list[Recommendation]:
-        """Return the best items for this person, as they steer it.
+        """Return the best items for this person, as they steer it and by the policy of a surface.
 
         Where personal data may not be used, or there are none, the list is the same for everybody; ``personalized``
         is then False and ``reason`` says why.
 
         Args:
             k: How many.
+            surface: Where the list will be shown: the policy may say other things for other places.
             exclude: Items that must not appear.
-            exclude_seen: Whether items with an event are left out.
+            exclude_seen: Whether items with an event are left out; None: as the policy says. What the person spoke
+                against stays out in any case.
             context: Circumstances of the request, beside what the person declared.
+            seed: Decides what chance decides, where the policy explores; None: drawn anew.
 
         Raises:
-            MisuseError: If ``k`` is not a whole number from 1 up, or ``exclude`` not ids of items.
+            MisuseError: If ``k`` is not a whole number from 1 up, ``exclude`` not ids of items, or the policy has no
+                such surface.
             ClosedError, ProfileError: See the classes.
         """
-        home, steering = self._home, self._steering()
-        read = home.epochs()
-        decision = decide(
-            self.items.view,
-            home.usable_events(),
-            k=k,
-            now=home.now(),
-            exclude=exclude,
-            exclude_seen=exclude_seen,
-            steering=steering,
-            shown=self._shown(steering.frequency_cap),
-            context=context,
-            attributes=self._declared(),
-        )
-        made = recommendations(decision)
-        if steering.frequency_cap is not None:
-            home.add_exposures(each.item for each in made)
-        home.add_decisions(lambda: [explain(decision, each.item).record() for each in made], read)
-        return made
+        return self._listing.made(k, surface, context=context, seed=seed, exclude=exclude, exclude_seen=exclude_seen)
+
+    def similar_items(
+        self,
+        item: str,
+        k: int = 10,
+        *,
+        exclude: Iterable[str] = (),
+        context: Mapping[str, ContextValue] | None = None,
+        surface: str = "similar",
+    ) -> list[Recommendation]:
+        """Return what is like an item, ordered by that and not by the person's taste; what they hid stays hidden.
+
+        Raises:
+            UnknownItemError: If neither the bundle nor ``items`` has the item.
+            MisuseError, ClosedError, ProfileError: As ``recommend``.
+        """
+        return self._listing.made(k, surface, context=context, exclude=exclude, item=item)
+
+    def search(
+        self,
+        ids: Iterable[str],
+        k: int = 10,
+        *,
+        exclude: Iterable[str] = (),
+        context: Mapping[str, ContextValue] | None = None,
+        surface: str = "search",
+    ) -> list[Recommendation]:
+        """Return the best of some items, for instance of what the application's own search found.
+
+        Args:
+            ids: The items; unknown ones are passed over.
+            k: How many.
+            exclude: Items that must not appear.
+            context: Circumstances of the request.
+            surface: Which surface's policy to use.
+
+        Raises:
+            MisuseError, ClosedError, ProfileError: As ``recommend``.
+        """
+        return self._listing.made(k, surface, context=context, exclude=exclude, ids=ids)
+
+    def resume(
+        self,
+        k: int = 10,
+        *,
+        exclude: Iterable[str] = (),
+        context: Mapping[str, ContextValue] | None = None,
+        surface: str = "continue",
+    ) -> list[Recommendation]:
+        """Return the best of what the person has events with, to go on with; empty where nothing may be used.
+
+        Raises:
+            MisuseError, ClosedError, ProfileError: As ``recommend``.
+        """
+        return self._listing.made(k, surface, context=context, exclude=exclude)
 
     def explain(self, item: Recommendation | str) -> Explanation:
         """Explain a recommendation exactly as it was made, or an item by what is known now.
@@ -315,19 +383,70 @@ class Personalizer:
                 use was forbidden since, or it is not in the profile.
             ClosedError, ProfileError: See the classes.
         """
-        events, steering = self._home.usable_events(), self._steering()
-        if isinstance(item, Recommendation):
-            return explain(decision_of(item, events, steering, self._declared()), item.item)
-        decided = decide_one(
-            self.items.view,
-            events,
-            item,
-            now=self._home.now(),
-            steering=steering,
-            shown=self._shown(steering.frequency_cap),
-            attributes=self._declared(),
-        )
-        return explain(decided, item)
+        return self._listing.explained(item)
+
+    def counterfactual(self, item: Recommendation, *, executions: int = MOST_EXECUTED) -> Counterfactual:
+        """Return the smallest set of the person's own events, settings and circumstances that keeps an item listed.
+
+        Each answer was executed: without it the list was made again, and the item was gone. The search and what it
+        does not cover are told in ``homespun.explain.counterfactual``.
+
+        Args:
+            item: A recommendation from a list.
+            executions: How many lists are made again at most.
+
+        Raises:
+            MisuseError, ClosedError, ProfileError: As ``explain``.
+        """
+        return self._listing.counterfactual(item, executions)
+
+    def without(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> list[Recommendation]:
+        """Let a reason count no more, and return the list that a recommendation is from as it is then.
+
+        What was done with an item is taken out of the person's taste by ``controls.ignore_item``, a setting is set
+        back: ``controls.undo`` takes either back. Circumstances and attributes are left out of this list alone.
+
+        Args:
+            item: A recommendation from a list.
+            reason: An attribution of its explanation, or what ``counterfactual`` returned.
+
+        Raises:
+            MisuseError: The reason is nothing that the person can take away; or as ``explain``.
+            ClosedError, ProfileError: See the classes.
+        """
+        return self._listing.without(item, reason)
+
+    def onboarding(self, count: int | None = None, *, answered: Answers | None = None) -> list[Question]:
+        """Return the few items whose rating tells most about a new person: to be asked for, ten answers at most.
+
+        What the person did counts as answers. Record what they like; what they do not know is told with ``answered``.
+
+        Args:
+            count: How many to ask for now; None: as many as are left of ten.
+            answered: What they said by item: whether they like it, None if they do not know it.
+
+        Raises:
+            MisuseError: If ``count`` is not a whole number from 1 up.
+            ClosedError, ProfileError: See the classes.
+        """
+        said = answered or {}
+        left = MOST_ANSWERS - len(said) if count is None else list_length(count)
+        return [] if left < 1 else self._listing.questions(left, said)
+
+    def dry_run(self, surface: str = HOME, context: Mapping[str, ContextValue] | None = None) -> list[RuleReport]:
+        """Return for each of the policy's rules whether it would act now, and why or why not.
+
+        The reasons tell what is known of the person, and are for who may see that.
+
+        Args:
+            surface: For which surface.
+            context: Circumstances.
+
+        Raises:
+            MisuseError: The policy has no such surface.
+            ClosedError, ProfileError: See the classes.
+        """
+        return self._listing.rules(surface, context)
 
     def interests(self) -> list[Interest]:
         """Return what the events say that the person likes, tag by tag, with the events that it comes from.
@@ -339,14 +458,6 @@ class Personalizer:
         """
         events = self._home.usable_events()
         return [] if events is None else interests(self.items.view, events, self._home.steering())
-
-    def decisions(self) -> list[ExplanationRecord]:
-        """Return why each recommendation was made, as far as ``Purpose.EXPLANATION_LOG`` lets it be kept.
-
-        Raises:
-            ClosedError, ProfileError: See the classes.
-        """
-        return self._home.decisions()
 
     def export(
         self,
@@ -469,18 +580,6 @@ class Personalizer:
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
         self._home.close()
-
-    def _steering(self) -> Steering:
-        """Return what the person set, and how a private session is: without personal data."""
-        steering = self._home.steering()
-        return replace(steering, non_profiled=True) if self._home.is_private else steering
-
-    def _declared(self) -> Mapping[str, ContextValue]:
-        """Return what the person declared about themselves, where it may be used."""
-        return self._home.attributes() if self._home.permits(SCORING) else {}
-
-    def _shown(self, cap: FrequencyCap | None) -> dict[str, int]:
-        return {} if cap is None else self._home.exposures(self._home.now() - cap.days * _DAY)
 
     def __enter__(self) -> Self:
         return self

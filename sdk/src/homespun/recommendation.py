@@ -1,10 +1,11 @@
 """A recommended item, and the decision that it was made by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from homespun.errors import MisuseError
-from homespun.explain.attribution import reasons
+from homespun.explain.explaining import reasons
+from homespun.explain.wording import Wording
 from homespun.protocol.bundle import context_text
 from homespun.protocol.controls import Steering
 from homespun.protocol.events import ContextValue, Event
@@ -17,8 +18,9 @@ class _Decided:
     So nothing that goes through the fields prints, copies or stores the history that the decision holds.
     """
 
-    __slots__ = ("_decision",)
+    __slots__ = ("_consents", "_decision")
     _decision: Decision
+    _consents: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -47,27 +49,34 @@ class Recommendation(_Decided):
         return Recommendation, (self.item, self.title, self.score, self.reason, self.personalized)
 
 
-def recommendations(decision: Decision) -> list[Recommendation]:
-    """Return a decision's list."""
+def recommendations(decision: Decision, wording: Wording, consents: Mapping[str, int]) -> list[Recommendation]:
+    """Return a decision's list.
+
+    Args:
+        decision: The decision.
+        wording: How reasons are said.
+        consents: Numbers of the consent records in force, by purpose.
+    """
     bundle, ranked = decision.bundle, decision.ranked
     positions = ranked.positions.tolist()
-    rows = zip(positions, bundle.titles_at(positions), ranked.scores.tolist(), reasons(decision), strict=True)
+    rows = zip(positions, bundle.titles_at(positions), ranked.scores.tolist(), reasons(decision, wording), strict=True)
     made = [
         Recommendation(bundle.items[position], title, score, reason, decision.personalized)
         for position, title, score, reason in rows
     ]
     for recommendation in made:
         object.__setattr__(recommendation, "_decision", decision)  # frozen for everybody else
+        object.__setattr__(recommendation, "_consents", consents)
     return made
 
 
 def decision_of(
     recommendation: Recommendation,
-    events: list[Event] | None,
+    events: Sequence[Event] | None,
     steering: Steering,
     attributes: Mapping[str, ContextValue],
-) -> Decision:
-    """Return the decision behind a recommendation, if it may still be told.
+) -> tuple[Decision, Mapping[str, int]]:
+    """Return the decision behind a recommendation, if it may still be told, and the consents that it was made by.
 
     Args:
         recommendation: The original.
@@ -90,11 +99,12 @@ def decision_of(
             "new list."
         )
     told = {(name, context_text(value)) for name, value in attributes.items()}
-    wished = {wish.item for wish in decision.history.wishes} - steering.more_like - steering.less_like
+    wishes = {wish.item for wish in decision.history.wishes if wish.control != "similar"}
+    wished = wishes - steering.more_like - steering.less_like
     gone = wished or decision.terms.keys() - steering.interests or decision.attributes.items() - told
-    if gone or not set(decision.history.events) <= set(events or ()):
+    if gone or not {*decision.history.events, *decision.person.against} <= set(events or ()):
         raise MisuseError(
             "this recommendation was made from events, wishes or attributes that are not in the profile: they were "
             "erased or taken back since, or it is another person's. Make a new list."
         )
-    return decision
+    return decision, recommendation._consents  # noqa: SLF001 - of the same module

@@ -105,10 +105,10 @@ def test_a_decision_names_what_was_erased_while_it_was_made(machine: Machine, mo
 
         monkeypatch.setattr(me._home, "add_decisions", late)
         me.recommend(3)
-        assert "item-3" not in repr(other.decisions())
+        assert "item-3" not in repr(other.decisions.all())
         monkeypatch.undo()
         me.recommend(3)
-        assert len(other.decisions()) == 3
+        assert len(other.decisions) == 1
 
 
 def test_a_private_session_ends_with_that_of_another_thread(machine: Machine) -> None:
@@ -170,9 +170,9 @@ def test_what_was_derived_from_a_corrected_event_stays(machine: Machine) -> None
         me.recommend(3)
         wrong = hs.Event("item-3", "rate", 1.0, 5.0)
         assert me.rectify(hs.Event("item-3", "rate", 2.0, 5.0), wrong) == 0
-        assert len(me.decisions()) == 3
+        assert len(me.decisions) == 1
         assert me.rectify(wrong, hs.Event("item-4", "rate", 1.0, 5.0)) == 1
-        assert "item-3" not in repr(me.decisions())
+        assert "item-3" not in repr(me.decisions.all())
 
 
 def test_an_erased_inference_is_told_by_the_reasons_that_were_kept(machine: Machine) -> None:
@@ -181,6 +181,7 @@ def test_an_erased_inference_is_told_by_the_reasons_that_were_kept(machine: Mach
         tag = me.interests()[0].tag
         me.controls.set_interest(tag, 0.25)
         me.recommend(40, exclude_seen=False)
-        assert any(part.tag == tag for record in me.decisions() for part in record.attributions)
+        (record,) = me.decisions
+        assert any(part.tag == tag for item in record.items for part in item.attributions)
         me.erase(inference=tag)
-        assert not any(part.tag == tag for record in me.decisions() for part in record.attributions)
+        assert me.decisions.all() == []

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from homespun.explain.attribution import explain, reasons
+from homespun.explain.explaining import explain, reasons
 from homespun.explain.explanation import Attribution
+from homespun.explain.recording import record_of
 from homespun.model.bundle import Bundle
 from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import Event
-from homespun.protocol.records import ExplanationRecord
-from homespun.ranking.decision import Decision, decide, decide_one
+from homespun.protocol.records import parse_record
+from homespun.ranking.decision import Decision
+from tests.sdk.deciding import decide, decide_one
 
 EVENTS = [Event("item-3", "rate", 1.0, 5.0), Event("item-8", "watch", 2.0), Event("item-21", "haul", 3.0)]
 GENERAL = "popular with everybody"
@@ -128,7 +130,7 @@ def test_a_list_without_personal_data_does_not_say_why(bundle: Bundle, refusal: 
     decision = decide(bundle, EVENTS if refusal else None, k=5, now=0.0, steering=steering)
     assert set(reasons(decision)) == {f"popular with everybody; not personalized, because {why}"}
     alone = decide_one(bundle, EVENTS if refusal else None, "item-4", now=0.0, steering=steering)
-    assert reasons(alone) == [f"popular with everybody; not personalized, because {why}"]
+    assert explain(alone, "item-4").reason == f"popular with everybody; not personalized, because {why}"
 
 
 def test_an_item_that_was_moved_does_not_say_so_or_one_that_was_not_does(bundle: Bundle) -> None:
@@ -176,13 +178,13 @@ def steered(bundle: Bundle) -> Decision:
 
 def test_a_record_loses_the_controls_and_the_moves(steered: Decision) -> None:
     moved = 0
-    for item in items(steered):
-        explanation = explain(steered, item)
-        record = explanation.record()
-        assert msgspec.json.decode(msgspec.json.encode(record), type=ExplanationRecord) == record
-        assert record.moves == explanation.moves
-        moved += len(record.moves)
-        kinds = {(entry.source, entry.control, entry.component, entry.item, entry.tag) for entry in record.attributions}
+    record = record_of(steered, {})
+    assert parse_record(msgspec.json.encode(record)) == record
+    for item, told in zip(items(steered), record.items, strict=True):
+        assert told.item == item
+        assert told.moves == explain(steered, item).moves
+        moved += len(told.moves)
+        kinds = {(entry.source, entry.control, entry.component, entry.item, entry.tag) for entry in told.attributions}
         assert {
             ("control", "more_like", "content", "item-5", None),
             ("control", "interest", None, None, "каждый"),
@@ -193,9 +195,26 @@ def test_a_record_loses_the_controls_and_the_moves(steered: Decision) -> None:
 
 
 def test_a_record_of_before_there_were_controls_is_not_read(bundle: Bundle) -> None:
-    item = items(decide(bundle, EVENTS, k=1, now=0.0))[0]
-    record = msgspec.to_builtins(explain(decide(bundle, EVENTS, k=1, now=0.0), item).record())
-    del record["moves"]
-    for entry in record["attributions"]:
-        del entry["control"], entry["tag"]
-    assert msgspec.json.decode(msgspec.json.encode(record), type=ExplanationRecord).moves == ()
+    (item,) = record_of(decide(bundle, EVENTS, k=1, now=0.0), {}).items
+    parts = [
+        {"source": entry.source, "component": entry.component, "item": entry.item, "value": entry.value}
+        for entry in item.attributions
+    ]
+    old = {
+        "schema": 1,
+        "bundle": bundle.id,
+        "time": "1.5",
+        "item": item.item,
+        "personalized": True,
+        "score": item.score,
+        "attributions": parts,
+        "residual": item.residual,
+    }
+    record = parse_record(msgspec.json.encode(old))
+    assert (record.schema, record.time, record.personalized) == (1, 1.5, True)
+    assert (record.policy, record.inputs) == (None, None)
+    (read,) = record.items
+    assert (read.item, read.score, read.residual, read.moves) == (item.item, item.score, item.residual, ())
+    assert [(entry.value, entry.control, entry.tag) for entry in read.attributions] == [
+        (entry.value, None, None) for entry in item.attributions
+    ]

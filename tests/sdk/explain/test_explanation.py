@@ -1,5 +1,7 @@
 import math
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,15 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from homespun.errors import UnknownItemError
-from homespun.explain.attribution import explain, reasons
-from homespun.explain.rendering import additive_table, because
+from homespun.explain.explaining import explain, reasons
+from homespun.explain.recording import inputs_of, items_of, record_of
+from homespun.explain.rendering import additive_table
 from homespun.model.bundle import Bundle
+from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import Event
-from homespun.protocol.records import ExplanationRecord, real
-from homespun.ranking.decision import decide
+from homespun.protocol.records import MOST_PARTS, SCHEMA_VERSION, named_in, parse_record, real
+from homespun.ranking.decision import decide as decide_again
 from tests.sdk import bundles
+from tests.sdk.deciding import decide
 
 EVENTS = [Event("item-3", "rate", 1.0, 5.0), Event("item-8", "watch", 2.0), Event("item-21", "haul", 3.0)]
 
@@ -115,15 +121,21 @@ def test_a_reason_names_what_was_done_after_the_rating(bundle: Bundle) -> None:
     assert not any("viewed" in reason for reason in told)
 
 
-def test_of_two_that_add_alike_the_later_one_is_named_first(tmp_path: Path) -> None:
+@pytest.fixture
+def alike(tmp_path: Path) -> Iterator[Bundle]:
+    """A bundle in which every item speaks for every other one alike."""
     model = bundles.random_model(9)
     for table in model.low_rank.values():
         table.integers[:] = table.integers[0]
         table.encoder[:] = table.encoder[0]
         table.spectrum[:] = 1.0
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as opened:
-        events = [Event("item-4", time=1.0), Event("item-2", time=2.0), Event("item-7", time=3.0)]
-        told = set(reasons(decide(opened, events, k=9, now=0.0)))
+        yield opened
+
+
+def test_of_two_that_add_alike_the_later_one_is_named_first(alike: Bundle) -> None:
+    events = [Event("item-4", time=1.0), Event("item-2", time=2.0), Event("item-7", time=3.0)]
+    told = set(reasons(decide(alike, events, k=9, now=0.0)))
     assert "because you viewed Title № 4 and Title № 2" in told
     assert told <= {
         "because you viewed Title № 4 and Title № 2",
@@ -148,10 +160,19 @@ def test_reasons_differ_from_a_plain_search_for_the_two_strongest(bundle: Bundle
             assert reason.startswith(expected)
 
 
-def test_a_verb_is_repeated_or_dropped() -> None:
-    assert because([("rated", "A")]) == "because you rated A"
-    assert because([("rated", "A"), ("rated", "B")]) == "because you rated A and B"
-    assert because([("rated", "A"), ("watched", "B")]) == "because you rated A and watched B"
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [
+        (["play"], "because you played Title № 0"),
+        (["play", "play"], "because you played Title № 0 and Title № 1"),
+        (["play", "watch"], "because you played Title № 0 and watched Title № 1"),
+    ],
+)
+def test_a_verb_is_repeated_or_dropped(alike: Bundle, kinds: list[str], told: str) -> None:
+    events = [Event(f"item-{number}", kind, float(number)) for number, kind in enumerate(kinds)]
+    found = set(reasons(decide(alike, events, k=9, now=0.0)))
+    assert told in found
+    assert len({reason for reason in found if reason.startswith("because")}) == 1
 
 
 def numbers(table: str) -> list[float]:
@@ -177,16 +198,81 @@ def test_a_table_of_nothing() -> None:
 
 def test_a_record_does_not_restore_the_numbers_or_survive_json(bundle: Bundle) -> None:
     decision = decide(bundle, EVENTS, k=5, now=1_700_000_000.123456)
-    for position in decision.ranked.positions.tolist():
+    record = record_of(decision, {"personalization": 3})
+    assert parse_record(msgspec.json.encode(record)) == record
+    assert record.digest == record.computed_digest()
+    assert (record.schema, record.personalized, record.time) == (SCHEMA_VERSION, True, decision.time)
+    assert (record.bundle, record.policy) == (bundle.id, decision.compiled.identity)
+    assert (record.candidates, record.consents) == (decision.pool.positions.size, {"personalization": 3})
+    for position, item in zip(decision.ranked.positions.tolist(), record.items, strict=True):
         explanation = explain(decision, bundle.items[position])
-        record = explanation.record()
-        assert msgspec.json.decode(msgspec.json.encode(record), type=ExplanationRecord) == record
-        assert float(record.score) == explanation.score
-        assert float(record.time) == decision.time
-        assert [float(part.value) for part in record.attributions] == [part.value for part in explanation.attributions]
-        exact = sum((part.value for part in record.attributions), Decimal(0)) + record.residual
-        assert float(exact) == pytest.approx(float(record.score), rel=1e-12)
-        assert (record.personalized, record.item) == (True, explanation.item)
+        assert float(item.score) == explanation.score
+        assert [float(part.value) for part in item.attributions] == [part.value for part in explanation.attributions]
+        exact = sum((part.value for part in item.attributions), Decimal(0)) + item.others + item.residual
+        assert float(exact) == pytest.approx(float(item.score), rel=1e-12)
+        assert float(item.residual) == explanation.residual
+        assert (item.item, item.reason) == (explanation.item, explanation.reason)
+        assert item.moves == explanation.moves
+        assert item.stages == tuple(stage.entry() for stage in explanation.stages)
+        assert float(item.propensity) == explanation.propensity
+
+
+def test_a_record_does_not_restore_what_the_list_was_a_function_of(bundle: Bundle) -> None:
+    steering = Steering(hidden_items=frozenset({"item-1"}), interests={"tag-1": 0.7}, diversity=0.3)
+    decision = decide(
+        bundle,
+        [Event("item-3", "rate", None, 5.0, {"device": "tv", "count": 3, "at": 1.5, "home": True}), *EVENTS],
+        k=6,
+        now=1_700_000_000.123456,
+        steering=replace(steering, frequency_cap=FrequencyCap(2, 9)),
+        attributes={"mood": "calm"},
+        exclude=["item-2"],
+        exclude_seen=False,
+        shown={"item-7": 2},
+        context={"evening": True},
+        seed=77,
+    )
+    record = parse_record(msgspec.json.encode(record_of(decision, {})))
+    inputs, request = inputs_of(record)
+    assert inputs == decision.person.inputs
+    assert request == decision.request
+    assert items_of(decide_again(decision.compiled, inputs, request)) == record.items
+
+
+def test_a_record_holds_what_might_not_be_used(bundle: Bundle) -> None:
+    steering = Steering(more_like=frozenset({"item-5"}), hidden_items=frozenset({"item-1"}), restricted=True)
+    decision = decide(bundle, EVENTS, k=3, now=0.0, steering=steering, attributes={"mood": "calm"}, shown={"item-7": 9})
+    assert named_in(record_of(decision, {})) == {item.item for item in items_of(decision)} | {"item-1"}
+    given = record_of(decision, {}).inputs
+    assert given is not None
+    assert (given.events, given.attributes, given.shown) == (None, {}, {})
+
+
+def test_parts_that_a_record_does_not_list_are_lost(bundle: Bundle) -> None:
+    events = [Event(f"item-{number}", "view", float(number)) for number in range(20)]
+    decision = decide(bundle, events, k=5, now=0.0)
+    for item in record_of(decision, {}).items:
+        parts = explain(decision, item.item).attributions
+        assert len(parts) > len(item.attributions) == MOST_PARTS
+        assert float(item.others) == pytest.approx(sum(part.value for part in parts[MOST_PARTS:]), rel=1e-12)
+
+
+def test_a_record_that_was_altered_keeps_its_digest(bundle: Bundle) -> None:
+    record = record_of(decide(bundle, EVENTS, k=5, now=0.0), {})
+    assert record.digest
+    first = record.items[0]
+    altered = [
+        structs.replace(record, time=1.0),
+        structs.replace(record, personalized=False),
+        structs.replace(record, items=record.items[1:]),
+        structs.replace(record, items=record.items[::-1]),
+        structs.replace(record, items=(structs.replace(first, score=first.score + 1), *record.items[1:])),
+        structs.replace(record, inputs=None),
+        structs.replace(record, consents={"personalization": 1}),
+        structs.replace(record, policy="0" * 64),
+    ]
+    for each in altered:
+        assert each.computed_digest() != record.digest
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -9,15 +9,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from homespun.explain.attribution import explain, reasons
+from homespun.explain.explaining import explain, reasons
 from homespun.explain.explanation import Attribution
-from homespun.explain.rendering import popularity
+from homespun.explain.reasons import popularity
+from homespun.explain.recording import record_of
+from homespun.explain.wording import DEFAULT
 from homespun.model.bundle import Bundle
 from homespun.protocol.controls import Steering
 from homespun.protocol.events import ContextValue, Event
-from homespun.protocol.records import SCHEMA_VERSION, ExplanationRecord
-from homespun.ranking.decision import Decision, decide, decide_one
+from homespun.protocol.records import SCHEMA_VERSION, parse_record
+from homespun.ranking.decision import Decision
 from tests.sdk import bundles
+from tests.sdk.deciding import decide, decide_one
 from tests.sdk.models import Model
 
 EVENTS = [Event("item-3", time=10.0), Event("item-8", time=20.0), Event("item-21")]
@@ -128,7 +131,7 @@ def test_a_habit_is_told_as_everybodys_or_the_wrong_way_round(tmp_path: Path, si
         parts = {item: parts_of(decision, item, "context") for item in ("item-3", "item-8", "item-21", "item-4")}
         # Of the weight of repeats, 0, nothing is left when habits are taken away.
         assert not any(parts_of(decision, item, "repeat") for item in parts)
-        entries = explain(decision, "item-3").record().attributions
+        (entries,) = [item.attributions for item in record_of(decision, {}).items if item.item == "item-3"]
     labels = {item: sorted(part.label for part in found) for item, found in parts.items()}
     assert labels == {
         "item-3": ["evening: true", "you choose it more often when evening is true"],
@@ -150,10 +153,11 @@ def test_a_habit_is_told_as_everybodys_or_the_wrong_way_round(tmp_path: Path, si
 def test_a_record_loses_what_a_part_is(full: tuple[Bundle, Model]) -> None:
     bundle, _ = full
     decision = decide(bundle, EVENTS, k=60, now=0.0, context={"evening": False}, exclude_seen=False)
-    record = explain(decision, "item-8").record()
-    assert record.schema == SCHEMA_VERSION == 2
-    assert msgspec.json.decode(msgspec.json.encode(record), type=ExplanationRecord) == record
-    kinds = {(entry.source, entry.component, entry.item, entry.choice) for entry in record.attributions}
+    record = record_of(decision, {})
+    assert record.schema == SCHEMA_VERSION == 3
+    assert parse_record(msgspec.json.encode(record)) == record
+    (told,) = [item for item in record.items if item.item == "item-8"]
+    kinds = {(entry.source, entry.component, entry.item, entry.choice) for entry in told.attributions}
     assert {
         ("history", "session", "item-8", None),
         ("prior", "popularity", None, None),
@@ -186,8 +190,8 @@ def test_a_record_of_version_1_is_not_read() -> None:
         "residual": "0",
         "moves": [],
     }
-    record = msgspec.json.decode(msgspec.json.encode(old), type=ExplanationRecord)
-    assert [entry.choice for entry in record.attributions] == [None, None]
+    (item,) = parse_record(msgspec.json.encode(old)).items
+    assert [entry.choice for entry in item.attributions] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +204,7 @@ def test_a_record_of_version_1_is_not_read() -> None:
     ],
 )
 def test_a_prior_is_told_as_another(prior: str, words: str) -> None:
-    assert popularity(prior) == words
+    assert popularity(prior, DEFAULT) == words
 
 
 def test_what_is_popular_lately_is_called_popular_with_everybody(full: tuple[Bundle, Model]) -> None:
@@ -244,20 +248,26 @@ def test_a_new_item_at_a_reserved_place_does_not_say_so_or_its_neighbours_do_not
     steering = Steering(diversity=diversity)
     decision = decide(with_new, EVENTS, k=13, now=0.0, steering=steering)
     usual = [score for place, score in enumerate(decision.ranked.scores.tolist()) if place % 4 != 3]
-    assert decision.reserved == {3, 7, 11}
-    spread = "unlike items stand side by side and " if diversity else ""
+    kept = {place for place, placed in enumerate(decision.assembled.places) if placed.cause == "kept"}
+    assert kept == {3, 7, 11}
+    order = decision.steps[-1].order.tolist()
     for place, position in enumerate(decision.ranked.positions.tolist()):
-        moves = explain(decision, f"item-{position}").moves
-        if place in decision.reserved:
+        explanation = explain(decision, f"item-{position}")
+        spread = tuple(move for move in explanation.moves if move.endswith("so that unlike items stand side by side"))
+        assert bool(spread) is bool(
+            decision.steps[0].order.tolist().index(decision.places[place]) != order.index(decision.places[place])
+        )
+        moves = explanation.moves[len(spread) :]
+        if place in kept:
             assert position >= 270
             assert moves == (f"at place {place + 1}, which is kept for items that are new",)
+            assert explanation.reason == "new here, and a place is kept for what is new"
             assert decision.ranked.scores[place] < min(usual)
-        elif moves:
-            (told,) = moves
-            assert told.endswith(f"so that {spread}new items have a place")
+        elif order[place] == decision.places[place]:
+            assert moves == ()
         else:
-            assert decision.places is not None
-            assert decision.places[place] == place
+            before = order.index(decision.places[place]) + 1
+            assert moves == (f"moved down from place {before} to {place + 1}, by the places of other items",)
     assert explain(decision, f"item-{int(decision.ranked.positions[0])}").moves == ()
 
 

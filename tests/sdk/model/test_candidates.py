@@ -11,8 +11,8 @@ from homespun.errors import MisuseError, UnknownItemError
 from homespun.model.bundle import Bundle
 from homespun.protocol.controls import Steering
 from homespun.protocol.events import Event
-from homespun.ranking.decision import decide
 from tests.sdk import bundles
+from tests.sdk.deciding import decide
 from tests.sdk.models import Model, Part
 
 ITEMS = 1200

@@ -15,8 +15,8 @@ from homespun.model.bundle import Bundle
 from homespun.model.habits import own_odds
 from homespun.protocol.bundle import HABIT_SHRINKAGE
 from homespun.protocol.events import ContextValue, Event
-from homespun.ranking.decision import decide
 from tests.sdk import bundles
+from tests.sdk.deciding import decide
 from tests.sdk.models import Model, favoured_items, own_log_odds
 
 SIZE = 30

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homespun.explain.attribution import explain, reasons
+from homespun.explain.explaining import explain, reasons
 from homespun.model.bundle import Bundle
 from homespun.person.items import Items
 from homespun.protocol.controls import FrequencyCap, Steering
 from homespun.protocol.events import Event
-from homespun.ranking.decision import Decision, decide, decide_one
+from homespun.ranking.decision import Decision
 from tests.sdk import bundles
+from tests.sdk.deciding import decide, decide_one
 from tests.sdk.models import LEVELS, Model, kernel
 
 ITEMS = 600
@@ -226,14 +227,21 @@ def test_an_added_item_is_listed_against_what_was_said(added: Items, steering: S
 def test_an_interest_passes_an_added_item_over(added: Items) -> None:
     plain = decide_one(added.view, EVENTS, "new-3", now=0.0)
     edited = decide_one(added.view, EVENTS, "new-3", now=0.0, steering=Steering(interests={"новый": 1.0}))
-    assert edited.ranked.scores[0] > plain.ranked.scores[0]
-    assert edited.terms["новый"] == pytest.approx(edited.ranked.scores[0] - plain.ranked.scores[0])
+    assert plain.asked is not None
+    assert edited.asked is not None
+    added_by_it = edited.asked.scores[0] - plain.asked.scores[0]
+    assert added_by_it > 0
+    assert edited.terms["новый"] == pytest.approx(added_by_it)
 
 
 def test_unlike_items_are_not_spread_out_among_added_ones(added: Items) -> None:
-    decision = decide(added.view, EVENTS, k=40, now=0.0, steering=Steering(diversity=0.8))
-    assert len(set(listed(decision))) == 40
-    assert decision.spread
+    decision = decide(added.view, EVENTS, k=150, now=0.0, steering=Steering(diversity=0.8))
+    assert len(set(listed(decision))) == 150
+    by_score, spread = decision.steps
+    assert (by_score.stage, spread.stage) == ("score", "diversity")
+    order = decision.pool.positions[spread.order[:150]]
+    assert any(position >= ITEMS for position in order.tolist())
+    assert order.tolist() != decision.pool.positions[by_score.order[:150]].tolist()
     assert any(position >= ITEMS for position in listed(decision))
 
 
@@ -241,8 +249,10 @@ def test_an_added_item_is_called_popular(added: Items) -> None:
     decision = decide(added.view, [], k=ITEMS + 50, now=0.0)
     told = dict(zip(listed(decision), reasons(decision), strict=True))
     assert any(position >= ITEMS for position in told)
-    for position, reason in told.items():
-        assert reason.startswith("new here") == (position >= ITEMS)
+    kept = {place.candidate for place in decision.assembled.places if place.cause == "kept"}
+    for place, (position, reason) in zip(decision.places.tolist(), told.items(), strict=True):
+        assert reason.startswith("new here; ") == (position >= ITEMS and place not in kept)
+        assert reason.startswith("new here, and a place is kept") == (place in kept)
 
 
 def test_a_bundle_without_a_content_component_scores_by_words(tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from homespun.protocol.consent import ConsentRecord, ShownNotice
 from homespun.protocol.control_entry import ControlEntry, FrequencyCap
 from homespun.protocol.events import Event
 from homespun.protocol.export import ExportedBundle
-from homespun.protocol.records import AttributionEntry, ExplanationRecord, real
+from homespun.protocol.records import (
+    AttributionEntry,
+    DecisionInputs,
+    EventEntry,
+    ExplanationRecord,
+    ItemEntry,
+    SteeringEntry,
+    real,
+)
 
 QUICK = Settings(argon2_memory_kib=8 * 1024, argon2_iterations=1, argon2_lanes=1)
 PASSPHRASE = "wörds that only she knows"  # noqa: S105 - made up
@@ -49,19 +57,37 @@ CONSENTS = (
 )
 DECISIONS = (
     ExplanationRecord(
-        schema=1,
+        schema=3,
         bundle="b" * 64,
-        time=real(1_700_000_000.25),
-        item="film-1",
+        time=1_700_000_000.25,
         personalized=True,
-        score=real(0.1 + 0.2),
-        attributions=(
-            AttributionEntry("history", "long-term", "映画-2", real(0.1)),
-            AttributionEntry("prior", None, None, real(0.2)),
+        items=(
+            ItemEntry(
+                item="film-1",
+                score=real(0.1 + 0.2),
+                reason="because you rated <i>映画</i>",
+                attributions=(
+                    AttributionEntry("history", "long-term", "映画-2", real(0.1)),
+                    AttributionEntry("prior", None, None, real(0.2)),
+                ),
+                others=real(0.0),
+                residual=real(0.1 + 0.2 - 0.3),
+                moves=("moved down by 2: similar to what stands above",),
+            ),
+            ItemEntry("film-77", real(0.25), "popular with everybody", (), real(0.25), real(0.0)),
         ),
-        residual=real(0.1 + 0.2 - 0.3),
-        moves=("moved down by 2: similar to what stands above",),
-    ),
+        policy="c" * 64,
+        inputs=DecisionInputs(
+            k=2,
+            surface="home & <garden>",
+            events=(EventEntry("映画-2", "rate"),),
+            steering=SteeringEntry(diversity=0.5),
+        ),
+        candidates=300,
+        runtime="homespun",
+        precision="float64",
+        consents={"personalization": 1},
+    ).sealed(),
 )
 TITLES = {"film-1": "Solaris <script>alert(1)</script>", "映画-2": "عنوان \u202ereversed", "film-3": "E=mc² & \x07bell"}
 

@@ -69,7 +69,7 @@ def test_something_still_names_an_erased_item(machine: Machine) -> None:
         me.erase(item="item-2")
         assert items_of(me.events()) == [f"item-{number}" for number in (1, 3, 4, 5, 6)]
         assert '"item-2"' not in everything_in(me, machine)
-        assert "Title № 2" not in {row.get("title") for row in exported(me, machine.root / "export.zip")["decisions"]}
+        assert exported(me, machine.root / "export.zip")["decisions"] == []
         # What was set about others and about nothing in particular stays.
         now = me.controls.current()
         assert now.hidden_items == {"item-1"}
@@ -118,9 +118,7 @@ def test_a_tag_takes_others_items_or_misses_some(machine: Machine) -> None:
         me.recommend(40)
         me.erase(tag="tag-1")  # items 1, 4, 7, 10, …
         assert items_of(me.events()) == [f"item-{number}" for number in (2, 3, 5, 6)]
-        assert {row["item"] for row in exported(me, machine.root / "export.zip")["decisions"]}.isdisjoint(
-            {f"item-{number}" for number in range(1, 40, 3)}
-        )
+        assert exported(me, machine.root / "export.zip")["decisions"] == []
         assert "tag-1" not in me.controls.current().interests
         assert me.controls.current().hidden_tags == {"tag-0"}
 
@@ -149,7 +147,7 @@ def test_a_decision_of_an_erased_time_stays(machine: Machine) -> None:
             me.recommend(2)
             machine.clock.advance(DAY)
         me.erase(between=(NOON + 0.5 * DAY, NOON + 1.5 * DAY))
-        assert [float(record.time) for record in me.decisions()] == [NOON, NOON, NOON + 2 * DAY, NOON + 2 * DAY]
+        assert [record.time for record in me.decisions] == [NOON, NOON + 2 * DAY]
         assert set(me._home.exposures(0.0).values()) == {2}
         assert items_of(me.events()) == ["item-3"]
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from homespun.person.export import Contents, Section, markup, write_export
 from homespun.protocol.events import Event
-from tests.sdk.person.export_contents import exported, many, members
+from tests.sdk.person.export_contents import DECISIONS, TITLES, exported, many, members
 
 MARKUP = '</td></table><script>alert(1)</script><img src=x onerror="alert(1)">&amp;'
 UNSEEN = "safe\u202egpj.exe\x00\x1b[2J\u2066\ue000"
@@ -180,3 +181,24 @@ def test_the_titles_that_are_known_are_not_shown(tmp_path: Path) -> None:
     page = page_of(tmp_path, events=[Event("a"), Event("b")], titles={"a": "Alpha"}, controls=(), decisions=())
     assert ">Alpha</td>" in page
     assert ">b</td>" in page
+
+
+def test_a_list_is_not_one_line_with_its_titles_or_shows_everything(tmp_path: Path) -> None:
+    page = page_of(tmp_path, titles={**TITLES, "film-77": "Alphaville"}, events=(), controls=())
+    section = page[page.index('id="decisions"') :]
+    table = section[section.index("<table>") : section.index("</table>")]
+    assert table.count("<tr>") == 2
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", table)
+    assert heads == ["When", "Where", "What was listed", "From your data"]
+    assert "2023-11-14 22:13:20" in table
+    assert "home &amp; &lt;garden&gt;" in table
+    assert "<li>Solaris &lt;script&gt;alert(1)&lt;/script&gt;</li><li>Alphaville</li>" in table
+    # The parts of the score are in the file alone.
+    assert "long-term" not in section[: section.index("</section>")]
+
+
+def test_a_long_list_floods_the_page(tmp_path: Path) -> None:
+    (record,) = DECISIONS
+    items = tuple(structs.replace(record.items[0], item=f"film-{number}") for number in range(60))
+    page = page_of(tmp_path, decisions=[structs.replace(record, items=items)], titles={}, events=(), controls=())
+    assert "<li>film-7</li><li>… and 52 more</li>" in page

@@ -289,7 +289,7 @@ def test_explanations_and_exposures_are_kept_for_ever_where_events_are(tmp_path:
     for day in (50, 100, 150, 200, 250, 300, 350):
         opened(folder, settings=keeping(), now=NOW + day * DAY).close()
     with opened(folder, settings=keeping(), now=NOW + (LOG_DAYS + 2) * DAY) as store:
-        assert [each.item for each in store.decisions()] == [f"at-{LOG_DAYS - 1:.0f}"]
+        assert [each.items[0].item for each in store.decisions()] == [f"at-{LOG_DAYS - 1:.0f}"]
         assert store.exposures(0) == {f"at-{LOG_DAYS - 1:.0f}": 1}
         # The epoch in which nothing is left any more is gone.
         assert len(vaults_of(folder, "epoch")) == 1

@@ -25,7 +25,7 @@ from homespun.profile.files import PREPARING, listed
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.controls import entry
 from homespun.protocol.events import Event
-from homespun.protocol.records import ExplanationRecord
+from homespun.protocol.records import SCHEMA_VERSION, ExplanationRecord, ItemEntry
 from tests.sdk.profile.support import (
     EVENTS,
     NOW,
@@ -139,14 +139,11 @@ def test_what_was_set_declared_kept_decided_and_shown_comes_back(store: ProfileS
 
 def decision_about(item: str) -> ExplanationRecord:
     return ExplanationRecord(
-        schema=1,
+        schema=SCHEMA_VERSION,
         bundle="0" * 64,
-        time=Decimal(NOW),
-        item=item,
+        time=NOW,
         personalized=False,
-        score=Decimal("0.5"),
-        attributions=(),
-        residual=Decimal(0),
+        items=(ItemEntry(item, Decimal("0.5"), "popular", (), Decimal("0.5"), Decimal(0)),),
     )
 
 

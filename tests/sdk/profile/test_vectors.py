@@ -8,18 +8,24 @@ failure here means that people would lose their profiles.
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from homespun.config import Settings
 from homespun.consent import ConsentLedger, Notice, Purpose
-from homespun.profile import Key, Place, open_profile
+from homespun.explain.recording import inputs_of
+from homespun.home import Home
+from homespun.person.export import Contents, write_export
+from homespun.profile import Key, Place, Selection, open_profile
 from homespun.profile.erasure import erase
 from homespun.protocol.controls import FrequencyCap, fold
 from homespun.protocol.egress import progress_of, verify_chain
 from homespun.protocol.events import Event
 from homespun.protocol.receipts import verify
+from homespun.testing import FakeClock
+from tests.sdk.person.export_contents import rows_of
 from tests.sdk.profile import vector
 from tests.sdk.profile.support import NOW, created, opened, raw_key, record, vault_of, vaults_of
 
@@ -109,3 +115,72 @@ def test_this_version_writes_other_names_and_layouts_than_version_2(tmp_path: Pa
         ours, theirs = (vault_of(each, kind).read_bytes() for each in (tmp_path / "new", tmp_path / "profile"))
         assert ours[16:24] == theirs[16:24]
         assert theirs[16:24] == bytes.fromhex("0800020240402020")
+
+
+def copied_with_rows(folder: Path) -> Path:
+    """The profile of version 2 with a record of each version; all name film-1, film-6 or the interest in drama."""
+    copy_of("2", folder)
+    with opened(folder, now=vector.LATER) as store:
+        store.vaults.look()
+        connection = store.vaults.connection(store.vaults.epochs[-1])
+        connection.execute("DELETE FROM decision")
+        rows = [(vector.LATER + version, "", text) for version, text in vector.ROWS.items()]
+        connection.executemany("INSERT INTO decision (time, item, record) VALUES (?, ?, ?)", rows)
+    return folder
+
+
+def test_a_record_of_some_version_cannot_be_read_in_a_profile(tmp_path: Path) -> None:
+    with opened(copied_with_rows(tmp_path / "profile"), now=vector.LATER + 100) as store:
+        first, second, third = store.decisions()
+    assert [record.schema for record in (first, second, third)] == [1, 2, 3]
+    assert [[item.item for item in record.items] for record in (first, second, third)] == [
+        ["film-5"],
+        ["film-6"],
+        ["film-5", "film-6"],
+    ]
+    assert [float(record.items[-1].score) for record in (first, second, third)] == [0.75, 1.0, 1.0]
+    assert [part.source for part in second.items[0].attributions] == ["prior", "context", "repeat", "control"]
+    assert second.items[0].moves == ("moved up from place 2 to 1, so that unlike items stand side by side",)
+    assert (second.inputs, second.digest) == (None, "")
+    # What was written stays what its digest is about.
+    assert third.computed_digest() == third.digest
+    assert msgspec.json.encode(third).decode() == vector.ROWS[3]
+    inputs, request = inputs_of(third)
+    assert inputs.events is not None
+    assert (inputs.events[0], inputs.steering.frequency_cap) == (vector.EARLY[0], FrequencyCap(3, 7))
+    assert (request.k, request.seed, request.exclude_seen) == (2, 7, False)
+
+
+def test_a_record_of_some_version_is_not_exported(tmp_path: Path) -> None:
+    place = Place(copied_with_rows(tmp_path / "profile"), raw_key(), Settings())
+    home = Home(place, clock=FakeClock(vector.LATER + 100))
+    decisions = home.decisions()
+    home.close()
+    path = tmp_path / "export.zip"
+    write_export(path, Contents(profile="", made=NOW, decisions=decisions, titles={"film-5": "Solaris"}))
+    rows = rows_of("decisions", path)
+    assert [row["titles"] for row in rows] == [["Solaris"], ["film-6"], ["Solaris", "film-6"]]
+    assert [row["schema"] for row in rows] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("selection", "left"),
+    [
+        ({"items": frozenset({"film-5"}), "targets": frozenset({"film-5"})}, [2]),
+        ({"items": frozenset({"film-1"}), "targets": frozenset({"film-1"})}, [2]),
+        ({"items": frozenset({"film-6"}), "targets": frozenset({"film-6"})}, [1]),
+        # Only the inputs of the latest name them.
+        ({"items": frozenset({"film-7"}), "targets": frozenset({"film-7"})}, [1, 2]),
+        ({"items": frozenset({"film-8"}), "targets": frozenset({"film-8"})}, [1, 2]),
+        ({"items": frozenset({"映画-2"}), "targets": frozenset({"映画-2"})}, [1, 2]),
+        ({"events": False, "targets": frozenset({"drama"})}, [1]),
+        ({"start": vector.LATER + 2, "end": vector.LATER + 3}, [1, 3]),
+        ({"items": frozenset({"film-77"}), "targets": frozenset({"film-77"})}, [1, 2, 3]),
+    ],
+)
+def test_a_record_of_some_version_outlives_what_it_names(
+    tmp_path: Path, selection: dict[str, Any], left: list[int]
+) -> None:
+    with opened(copied_with_rows(tmp_path / "profile"), now=vector.LATER + 100) as store:
+        store.forget(Selection(**selection))
+        assert [record.schema for record in store.decisions()] == left

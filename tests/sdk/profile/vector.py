@@ -9,6 +9,9 @@ import sys
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from homespun.config import Settings
 from homespun.consent import Notice, Purpose
@@ -19,7 +22,7 @@ from homespun.profile import Key, Place
 from homespun.profile.files import Entropy
 from homespun.protocol.controls import FrequencyCap, entry
 from homespun.protocol.events import Event
-from homespun.protocol.records import AttributionEntry, ExplanationRecord
+from homespun.protocol.records import parse_record
 from homespun.testing import FakeClock
 
 START = 1_700_000_000.25
@@ -36,19 +39,46 @@ EARLY = [
     Event("film-1", "buy", id="once"),
 ]
 LATE = [Event("film-3", "view", 1_702_678_500.0, id="other"), Event("film-4", "view")]
-DECISION = ExplanationRecord(
-    schema=1,
-    bundle="ab" * 32,
-    time=Decimal("1702678400.250000"),
-    item="film-5",
-    personalized=True,
-    score=Decimal("0.75"),
-    attributions=(
-        AttributionEntry("prior", None, None, Decimal("0.25")),
-        AttributionEntry("history", "collaborative", "film-1", Decimal("0.5")),
+ROWS = {
+    1: (
+        '{"schema":1,"bundle":"abababababababababababababababababababababababababababababababab","time":"17026784'
+        '00.250000","item":"film-5","personalized":true,"score":"0.75","attributions":[{"source":"prior","compone'
+        'nt":null,"item":null,"value":"0.25","control":null,"tag":null},{"source":"history","component":"collabor'
+        'ative","item":"film-1","value":"0.5","control":null,"tag":null}],"residual":"0","moves":[]}'
     ),
-    residual=Decimal(0),
-)
+    2: (
+        '{"schema":2,"bundle":"abababababababababababababababababababababababababababababababab","time":"17026784'
+        '00.250000","item":"film-6","personalized":true,"score":"1","attributions":[{"source":"prior","component"'
+        ':"popularity","item":null,"value":"0.25","control":null,"tag":null,"choice":null},{"source":"context","c'
+        'omponent":"evening:own","item":null,"value":"0.25","control":null,"tag":null,"choice":"true"},{"source":'
+        '"repeat","component":null,"item":"film-6","value":"0.25","control":null,"tag":null,"choice":null},{"sour'
+        'ce":"control","component":null,"item":null,"value":"0.25","control":"interest","tag":"drama","choice":nu'
+        'll}],"residual":"0","moves":["moved up from place 2 to 1, so that unlike items stand side by side"]}'
+    ),
+    3: (
+        '{"schema":3,"bundle":"abababababababababababababababababababababababababababababababab","time":170267840'
+        '0.25,"personalized":true,"items":[{"item":"film-5","score":"0.75","reason":"because you viewed Solaris",'
+        '"attributions":[{"source":"prior","component":"popularity","item":null,"value":"0.25","control":null,"ta'
+        'g":null,"choice":null},{"source":"history","component":"collaborative","item":"film-1","value":"0.5","co'
+        'ntrol":null,"tag":null,"choice":null}],"others":"0","residual":"0","moves":["moved up from place 2 to 1,'
+        ' so that unlike items stand side by side"],"stages":[{"stage":"model","before":2,"after":2},{"stage":"di'
+        'versity","before":2,"after":1}],"propensity":"1"},{"item":"film-6","score":"1","reason":"chosen to find '
+        'out whether you like it","attributions":[{"source":"control","component":null,"item":null,"value":"0.5",'
+        '"control":"interest","tag":"drama","choice":null},{"source":"context","component":"evening","item":null,'
+        '"value":"0.25","control":null,"tag":null,"choice":"true"}],"others":"0.25","residual":"0","moves":[],"st'
+        'ages":[],"propensity":"0.125"}],"policy":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd'
+        'cd","inputs":{"k":2,"surface":"home","events":[{"item":"film-1","kind":"view","time":1700000000.5,"weigh'
+        't":3.5,"context":{"device":"tv","alone":true,"count":2,"share":0.25}},{"item":"映画-2","kind":"rate"}],"st'
+        'eering":{"hidden_items":["film-9"],"interests":{"drama":0.5},"cap_times":3,"cap_days":7,"diversity":0.25'
+        '},"attributes":{"language":"nb"},"context":{"evening":true},"exclude":["film-7"],"exclude_seen":false,"s'
+        'hown":{"film-8":2},"seed":7},"candidates":300,"runtime":"homespun 0.1, numpy 2","precision":"float64","c'
+        'onsents":{"explanation_log":2},"digest":"33a40cc6e66d4f79759f495023326795ca53b4d7b1dd4fd94b6044e5861d937'
+        'a"}'
+    ),
+}
+"""What each version of explanation records writes into the column ``decision.record``; the first is in the profile."""
+
+DECISION = parse_record(ROWS[1])
 
 
 def counted() -> Entropy:
@@ -79,7 +109,9 @@ def make(folder: Path) -> str:
     home.keep(CACHE, "empty", b"")
     clock.advance(LATER - START)
     home.add_all(LATE)
-    home.add_decisions(lambda: [DECISION])
+    # As the version wrote it that made the profile.
+    row: Any = msgspec.Raw(ROWS[1].encode())
+    home.add_decisions(lambda: [row])
     home.add_exposures(["film-5", "film-6", "film-5"])
     for number in range(2):
         home.egress.queue(

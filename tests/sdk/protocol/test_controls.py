@@ -24,7 +24,7 @@ from homespun.protocol.controls import (
     undo,
 )
 
-ABOUT_ITEMS = ("hide_item", "more_like", "less_like")
+ABOUT_ITEMS = ("hide_item", "more_like", "less_like", "ignore_item")
 ABOUT_TAGS = ("hide_tag", "interest")
 caps = st.none() | st.builds(FrequencyCap, st.integers(1, 1000), st.integers(1, 3650))
 
@@ -128,6 +128,7 @@ def test_everything_that_is_set_counts() -> None:
         ("hide_tag", "Horror", True),
         ("more_like", "b", True),
         ("less_like", "c", True),
+        ("ignore_item", "d", True),
         ("interest", "Drama", 1),
         ("interest", "War", 0.0),
         ("pause", None, True),
@@ -137,12 +138,13 @@ def test_everything_that_is_set_counts() -> None:
         ("restriction", None, True),
         ("objection", None, np.True_),
     )
-    assert [each.sequence for each in entries] == list(range(1, 13))
+    assert [each.sequence for each in entries] == list(range(1, 14))
     assert fold(entries) == Steering(
         hidden_items=frozenset("a"),
         hidden_tags=frozenset({"Horror"}),
         more_like=frozenset("b"),
         less_like=frozenset("c"),
+        ignored_items=frozenset("d"),
         interests={"Drama": 1.0, "War": 0.0},
         paused=True,
         frequency_cap=FrequencyCap(3, 7),
@@ -154,7 +156,7 @@ def test_everything_that_is_set_counts() -> None:
 
 
 def test_what_is_set_back_still_counts() -> None:
-    made = [("hide_item", "a"), ("hide_tag", "t"), ("more_like", "a"), ("pause", None), ("restriction", None)]
+    made = [("hide_item", "a"), ("hide_tag", "t"), ("ignore_item", "a"), ("pause", None), ("restriction", None)]
     for control, target in made:
         assert fold(log((control, target, True), (control, target, False))) == NEUTRAL
         assert fold(log((control, target, True), (control, target, None))) == NEUTRAL
@@ -272,6 +274,7 @@ def test_an_entry_is_not_told_in_plain_words() -> None:
         ("hide_tag", "Horror", True),
         ("more_like", "item-1", True),
         ("less_like", "item-2", True),
+        ("ignore_item", "item-1", True),
         ("interest", "Drama", 0.4),
         ("interest", "Drama", 0.0),
         ("interest", "Drama", None),
@@ -280,7 +283,7 @@ def test_an_entry_is_not_told_in_plain_words() -> None:
         ("frequency_cap", None, None),
         ("diversity", None, 0.25),
         None,
-        13,
+        14,
     )
     told = [change.text for change in history(entries, {"item-1": "Alien", "Horror": "no title of a tag"})]
     assert told == [
@@ -289,6 +292,7 @@ def test_an_entry_is_not_told_in_plain_words() -> None:
         "never show anything tagged Horror",
         "more like Alien",
         "less like item-2",
+        "what I did with Alien says nothing of my taste",
         "interest in Drama 40%",
         "no interest in Drama",
         "interest in Drama as inferred",
@@ -296,10 +300,10 @@ def test_an_entry_is_not_told_in_plain_words() -> None:
         "show an item at most 1 time in 7 days",
         "show an item as often as it fits",
         "diversity 25%",
-        "took back entry 12 (diversity 25%)",
         "took back entry 13 (diversity 25%)",
+        "took back entry 14 (diversity 25%)",
     ]
-    assert [change.undone for change in history(entries)] == [False] * 12 + [True, False]
+    assert [change.undone for change in history(entries)] == [False] * 13 + [True, False]
     assert describe(entries[0]) == "never show item-1"
 
 
@@ -309,6 +313,7 @@ def test_what_a_person_may_not_be_shown_from_is_kept_without_personal_data() -> 
         hidden_tags=frozenset("t"),
         more_like=frozenset("b"),
         less_like=frozenset("c"),
+        ignored_items=frozenset("d"),
         interests={"t": 1.0},
         frequency_cap=FrequencyCap(1, 1),
         diversity=0.5,

@@ -58,6 +58,13 @@ def test_a_kept_place_goes_to_somebody_else() -> None:
     assert [placed.cause for placed in made.places].count("kept") == 2
 
 
+def test_who_is_next_in_order_is_said_to_have_a_kept_place() -> None:
+    made = assemble(ORDER, Plan(3, kept_every=2, kept=mask(1, 7), reserves=[Reserve(4, 1.0, mask(0, 2, 9))]))
+    assert listed(made) == [0, 1, 2]
+    assert {placed.cause for placed in made.places} == {"order"}
+    assert made.unmet == frozenset()
+
+
 def test_a_share_is_given_on_top_of_what_has_a_place_anyway() -> None:
     made = assemble(ORDER, Plan(4, reserves=[Reserve(0, 0.5, mask(0, 1, 8, 9))]))
     assert listed(made) == [0, 1, 2, 3]

@@ -1,10 +1,10 @@
 import pytest
 
 from homespun.errors import MisuseError, UnknownItemError
-from homespun.explain.attribution import reasons
+from homespun.explain.explaining import reasons
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
-from homespun.ranking.decision import decide, decide_one
+from tests.sdk.deciding import decide, decide_one
 
 EVENTS = [Event("item-3"), Event("item-8", weight=1.0)]
 
@@ -64,8 +64,9 @@ def test_a_single_items_score_differs_from_the_lists(bundle: Bundle) -> None:
     scores = {entry.item: entry.score for entry in bundle.rank(EVENTS, 40, exclude_seen=False)}
     for item in bundle.items:
         decision = decide_one(bundle, EVENTS, item, now=0.0)
-        assert items(bundle, decision.ranked.positions.tolist()) == [item]
-        assert decision.ranked.scores[0] == pytest.approx(scores[item], rel=1e-12)
+        assert decision.asked is not None
+        assert items(bundle, decision.asked.positions.tolist()) == [item]
+        assert decision.asked.scores[0] == pytest.approx(scores[item], rel=1e-12)
         assert decision.personalized is True
     assert decide_one(bundle, None, "item-1", now=0.0).allowed is False
     assert decide_one(bundle, [], "item-1", now=0.0).personalized is False

@@ -191,8 +191,9 @@ def test_a_pool_without_difference_breaks_it(large: Bundle, learner: Learner) ->
 def test_items_without_a_row_are_moved(large: Bundle, learner: Learner) -> None:
     term, rows = term_of(large, learner, taste_of(large, learner, [(1, None), (2, None)]))
     rows = np.concatenate([rows, np.zeros((2, rows.shape[1]), np.float32)])
-    draw = np.ones(rows.shape[1])
-    assert term.values(rows)[-2:].tolist() == term.samples(rows, draw)[-2:].tolist() == [0.0, 0.0]
+    draws = np.ones((3, rows.shape[1]))
+    assert term.values(rows)[-2:].tolist() == [0.0, 0.0]
+    assert term.drawn(rows, draws)[:, -2:].tolist() == [[0.0, 0.0]] * 3
     assert not term.parts(rows)[:, -2:].any()
 
 
@@ -212,24 +213,26 @@ def test_a_tiny_model_breaks_it(tmp_path: Path, items: int, dimensions: int) -> 
         rows = rows_of(bundle, learner, np.arange(items, dtype=np.int64))
         term = found.over(rows, np.arange(items, dtype=np.float64))
         assert np.isfinite(term.values(rows)).all()
-        assert np.isfinite(term.samples(rows, np.ones(rows.shape[1]))).all()
+        assert np.isfinite(term.drawn(rows, np.ones((1, rows.shape[1])))).all()
 
 
 def test_draws_do_not_have_the_covariance_of_the_posterior(large: Bundle, learner: Learner) -> None:
     taste = taste_of(large, learner, [(item, None) for item in range(9)])
     size = taste.mean.size
-    root = np.array([taste.deviation(draw) for draw in np.eye(size)]).T
+    root = taste.deviations(np.eye(size)).T
     assert root @ root.T == pytest.approx(taste.prior.inverse / taste.amount, abs=1e-9)
     term, rows = term_of(large, learner, taste)
-    assert term.samples(rows, np.zeros(size)) == pytest.approx(term.values(rows), abs=1e-12)
-    assert not np.allclose(term.samples(rows, np.ones(size)), term.values(rows))
+    nothing, something = term.drawn(rows, np.array([np.zeros(size), np.ones(size)]))
+    assert nothing == pytest.approx(term.values(rows), abs=1e-12)
+    assert not np.allclose(something, term.values(rows))
+    assert something == pytest.approx(term.drawn(rows, np.ones((1, size)))[0], abs=1e-12)
 
 
 def test_more_events_make_it_less_sure(large: Bundle, learner: Learner) -> None:
     few = taste_of(large, learner, [(item, None) for item in range(5)])
     many = taste_of(large, learner, [(item, None) for item in range(100)])
-    draw = np.ones(few.mean.size)
-    assert np.linalg.norm(many.deviation(draw)) < np.linalg.norm(few.deviation(draw)) / 3
+    draw = np.ones((1, few.mean.size))
+    assert np.linalg.norm(many.deviations(draw)) < np.linalg.norm(few.deviations(draw)) / 3
 
 
 @pytest.mark.parametrize(

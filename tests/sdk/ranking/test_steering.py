@@ -12,9 +12,10 @@ from homespun.model.bundle import Bundle
 from homespun.model.history import Reals, Wish
 from homespun.protocol.controls import NEUTRAL, FrequencyCap, Steering
 from homespun.protocol.events import Event
-from homespun.ranking.decision import Decision, decide, decide_one
+from homespun.ranking.decision import Decision
 from homespun.ranking.tastes import INTEREST_SPREADS, LESS_LIKE_WEIGHT, MORE_LIKE_WEIGHT
 from tests.sdk import bundles
+from tests.sdk.deciding import decide, decide_one
 
 ITEMS = 1500
 EVENTS = [Event("item-3", "rate", 1.0, 5.0), Event("item-8", "rate", 2.0, 1.0), Event("item-21", time=3.0)]
@@ -109,8 +110,9 @@ def test_an_item_scores_otherwise_alone_than_in_the_list(tagged: Bundle) -> None
     decision = decide(tagged, EVENTS, k=60, now=0.0, steering=steering)
     for item, score in zip(items(decision), decision.ranked.scores.tolist(), strict=True):
         alone = decide_one(tagged, EVENTS, item, now=0.0, steering=steering)
-        assert alone.ranked.scores[0] == pytest.approx(score, rel=1e-12)
-        assert alone.bars == ()
+        assert alone.asked is not None
+        assert alone.asked.scores[0] == pytest.approx(score, rel=1e-12)
+        assert alone.asked_bars == ()
 
 
 def test_hiding_changes_more_than_what_is_hidden(tagged: Bundle) -> None:
@@ -155,7 +157,9 @@ def test_without_controls_a_list_changes(tagged: Bundle) -> None:
     for decision in (neutral, paused, decide(tagged, EVENTS, k=50, now=0.0, steering=unknown)):
         assert items(decision) == items(plain)
         assert decision.ranked.scores.tolist() == plain.ranked.scores.tolist()
-        assert (decision.terms, decision.capped, decision.places, decision.refusal) == ({}, (), None, None)
+        assert (decision.terms, decision.bars.capped, decision.refusal) == ({}, {}, None)
+        assert [step.stage for step in decision.steps] == ["score"]
+        assert decision.places.tolist() == list(range(50))
 
 
 def test_an_item_that_is_liked_and_named_stands_in_the_history_twice(tagged: Bundle) -> None:
@@ -230,7 +234,7 @@ def test_a_refused_list_uses_personal_data(tagged: Bundle, refusal: dict[str, An
     assert (decision.allowed, decision.personalized, decision.history.events) == (False, False, ())
     assert (decision.refusal, decision.history.wishes, decision.terms) == (tastes.refusal, (), {})
     one = decide_one(tagged, EVENTS, "item-5", now=0.0, steering=tastes, shown=shown)
-    assert (one.allowed, one.personalized, one.bars) == (False, False, ())
+    assert (one.allowed, one.personalized, one.asked_bars) == (False, False, ())
 
 
 @pytest.mark.parametrize("refusal", [*REFUSALS, {}])
@@ -257,8 +261,9 @@ def test_what_was_shown_too_often_is_listed_again(tagged: Bundle) -> None:
     steering = Steering(frequency_cap=FrequencyCap(2, 7), hidden_items=frozenset({plain[3]}))
     decision = decide(tagged, EVENTS, k=9, now=0.0, steering=steering, shown=shown)
     assert items(decision) == [plain[1], *plain[4:]]
-    # What is left out anyway, because it was seen, is not put down to the cap.
-    assert decision.capped == tuple(sorted([plain[0], plain[2], "item-2"]))
+    # What is left out for another reason too is told with both.
+    assert decision.bars.capped == {plain[0]: 2, plain[2]: 3, "item-2": 9, "item-3": 9}
+    assert [bar.control for bar in decision.bars.of("item-3")] == ["frequency_cap", "seen"]
     assert items(decide(tagged, EVENTS, k=12, now=0.0, shown=shown)) == plain
 
 
@@ -273,9 +278,9 @@ def test_a_cap_that_left_something_out_used_no_personal_data(tagged: Bundle) -> 
 def test_wrong_arguments_are_guessed_at(tagged: Bundle) -> None:
     for wrong in (["item-1"], "item-1", 7):
         with pytest.raises(MisuseError, match="shown"):
-            decide(tagged, EVENTS, k=3, now=0.0, shown=wrong)  # type: ignore[arg-type]
+            decide(tagged, EVENTS, k=3, now=0.0, shown=wrong)
         with pytest.raises(MisuseError, match="shown"):
-            decide_one(tagged, EVENTS, "item-1", now=0.0, shown=wrong)  # type: ignore[arg-type]
+            decide_one(tagged, EVENTS, "item-1", now=0.0, shown=wrong)
     with pytest.raises(MisuseError):
         decide(tagged, EVENTS, k=0, now=0.0, steering=EVERYTHING)
     with pytest.raises(UnknownItemError):

@@ -18,6 +18,7 @@ from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
 from homespun.personalizer import Personalizer
 from homespun.profile import Key, Place, erasable, exists
+from homespun.protocol.policy import Policy, parse_policy
 
 
 def bundle_of(options: argparse.Namespace) -> Bundle:
@@ -29,7 +30,25 @@ def bundle_of(options: argparse.Namespace) -> Bundle:
 def person_of(options: argparse.Namespace) -> Iterator[Personalizer]:
     """Open the profile and the bundle that were named."""
     with closing(bundle_of(options)) as bundle, home_of(options) as home:
-        yield Personalizer(bundle, home)
+        yield Personalizer(bundle, home, policy=policy_of(options))
+
+
+def policy_of(options: argparse.Namespace) -> Policy | None:
+    """Read the policy that was named; None: the bundle's own."""
+    path = getattr(options, "policy", None)
+    return None if path is None else parse_policy(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        MisuseError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MisuseError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from homespun._version import __version__
-from homespun.cli import changing, erasing, recommending, showing
+from homespun.cli import changing, erasing, recommending, showing, verifying
 
 Parser = argparse.ArgumentParser
 
@@ -19,6 +19,12 @@ def parser() -> Parser:
     ledger.set_defaults(run=showing.ledger)
     ledger.add_argument("--json", action="store_true", help="print JSON, a line an entry")
     _add_profile(ledger)
+    verify = commands.add_parser("verify", help="make recorded lists again, and compare them with what was recorded")
+    verify.set_defaults(run=verifying.verify)
+    verify.add_argument("records", type=Path, metavar="RECORDS", help="what decisions.export wrote, in lines of JSON")
+    verify.add_argument("--policy", type=Path, action="append", default=[], metavar="FILE", help="an application's own")
+    verify.add_argument("--items", type=Path, metavar="FILE", help="what the application said of items, as JSON")
+    _add_bundle(verify)
     profile = commands.add_parser("profile", help="look at a profile, take it along, change its key, or erase it")
     actions = profile.add_subparsers(required=True, metavar="ACTION")
     _add_showing(actions)
@@ -42,6 +48,7 @@ def _add_recommending(commands: "argparse._SubParsersAction[Parser]") -> None:
         _add_number(command)
     for command in (recommend, explain):
         command.add_argument("--json", action="store_true", help="print JSON")
+        command.add_argument("--policy", type=Path, metavar="FILE", help="in place of the bundle's own")
         whose = command.add_mutually_exclusive_group()
         whose.add_argument("--liked", nargs="+", default=(), metavar="ITEM", help="instead of a profile")
         whose.add_argument("--profile", type=Path, metavar="DIR", help="a profile's folder")

@@ -7,13 +7,14 @@ from contextlib import closing, contextmanager
 
 import msgspec
 
-from homespun.cli.opening import bundle_of, person_of
+from homespun.cli.opening import bundle_of, person_of, policy_of
 from homespun.cli.output import say
 from homespun.consent import Notice, Purpose
 from homespun.errors import MisuseError
 from homespun.model.bundle import Bundle
 from homespun.personalizer import Personalizer, Recommendation
 from homespun.profile import Key
+from homespun.protocol.policy import Policy
 
 _DEMO_LIKES = ("tt0133093", "tt1375666", "tt0468569")
 _DEMO_NOTICE = Notice("This demonstration keeps three films in memory until it ends.")
@@ -47,7 +48,7 @@ def explain(options: argparse.Namespace) -> None:
     with _person(options) as me:
         explanation = me.explain(options.item)
     if options.json:
-        say(msgspec.json.format(msgspec.json.encode(explanation.record()), indent=2).decode())
+        say(msgspec.json.format(explanation.json(), indent=2).decode())
         return
     say("\n".join([f"{explanation.title}: {explanation.reason}", *explanation.moves, ""]))
     say(explanation.table(options.rows))
@@ -64,12 +65,12 @@ def _person(options: argparse.Namespace) -> Iterator[Personalizer]:
         unknown = [item for item in options.liked if item not in bundle]
         if unknown:
             raise MisuseError(f"the bundle has no item {unknown[0]!r}; --liked takes ids such as {bundle.items[0]!r}.")
-        with _of_likes(bundle, options.liked) as me:
+        with _of_likes(bundle, options.liked, policy_of(options)) as me:
             yield me
 
 
-def _of_likes(bundle: Bundle, likes: Sequence[str]) -> Personalizer:
-    me = Personalizer.open(None, key=Key.ephemeral(), bundle=bundle)
+def _of_likes(bundle: Bundle, likes: Sequence[str], policy: Policy | None = None) -> Personalizer:
+    me = Personalizer.open(None, key=Key.ephemeral(), bundle=bundle, policy=policy)
     if likes:
         me.consent.grant(Purpose.DEVICE_STORAGE, Purpose.PERSONALIZATION, notice=_DEMO_NOTICE, surface="command line")
     for item in likes:

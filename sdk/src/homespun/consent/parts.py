@@ -192,6 +192,8 @@ SIDE_EFFECTS: Final = {
     "homespun.person.export.archive": "puts an export together in the file of ``writing``",
     "homespun.person.export.directory": "reads an export that the person hands in",
     "homespun.person.export.members": "reads an export that the person hands in",
+    "homespun.person.decisions": "writes the records of decisions that the person asks for, where they say",
+    "homespun.person.decisions_export": "reads the page's style that is installed with the package",
     "homespun.person.export.page": "reads the page's style that is installed with the package",
     "homespun.person.export.writing": "writes the export that the person asks for, where they say",
 }

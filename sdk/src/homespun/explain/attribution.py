@@ -1,38 +1,32 @@
-"""Takes a score apart into what each history item, each control, the priors and the circumstances add.
+"""Takes a score apart into what each event, each control, the priors, the circumstances and each stage add.
 
 The parts hold the history, its weights and the stage decisions fixed. What a list would really look like
 without an event is another question: removing it also changes the weights of the others, and the inferred
-interests that edits are measured from.
+interests that edits are measured from. That one is answered by counterfactuals.
 """
 
 import numpy as np
 
-from homespun.errors import UnknownItemError
-from homespun.explain.explanation import Attribution, Explanation
-from homespun.explain.moves import moves_of
-from homespun.explain.reasons import reasons_of
+from homespun.explain.explanation import Attribution
 from homespun.model.history import Reals
-from homespun.model.scoring import Parts, parts_of
+from homespun.model.scoring import Pool, parts_of
 from homespun.protocol.bundle import own_name
+from homespun.ranking.additions import Addition, Boosts, ComingBack, Novelty, Taste
 from homespun.ranking.decision import Decision
 from homespun.ranking.tastes import tag_parts
 
 
-def explain(decision: Decision, item: str) -> Explanation:
-    """Explain why ``item`` has its score and its place in a decision's list.
+def attributions_of(decision: Decision, scored: Pool) -> tuple[Attribution, ...]:
+    """Return everything that adds up to the score of one item, largest magnitude first.
 
-    Raises:
-        UnknownItemError: If the item is not in the bundle or not in the list.
+    Args:
+        decision: The decision.
+        scored: The item, of which the scores that ranked are not looked at.
     """
-    bundle = decision.bundle
-    places = np.flatnonzero(decision.ranked.positions == bundle.position(item))
-    if not places.size:
-        raise UnknownItemError(f"{item!r} is not in the list that is being explained.")
-    ranked = decision.ranked.take(places[:1])
-    score = float(ranked.scores[0])
-    parts = parts_of(decision.history, ranked, bundle.layout)
-    local = tag_parts(bundle, decision.terms, ranked.positions)
-    attributions = [
+    item = decision.bundle.items[int(scored.positions[0])]
+    parts = parts_of(decision.history, scored, decision.bundle.layout)
+    local = tag_parts(decision.bundle, decision.terms, scored.positions)
+    found = [
         *_of_history(decision, parts.history[:, :, 0]),
         *_of_interests(decision, local[:, 0]),
         *_of_everybody(decision, parts.priors[:, 0]),
@@ -40,44 +34,51 @@ def explain(decision: Decision, item: str) -> Explanation:
         *_of_repeats(item, float(parts.repeats[0])),
         *_of_habits(decision, parts.habits[:, 0]),
     ]
-    if ranked.positions[0] >= bundle.manifest.items:
+    for addition in decision.additions:
+        found += _of_stage(decision, addition, scored, item)
+    if scored.positions[0] >= decision.bundle.manifest.items:
         # What is learned from people says nothing of what the application added.
-        attributions = [part for part in attributions if part.value]
-    return Explanation(
-        item=item,
-        title=bundle.title(item),
-        score=score,
-        reason=reasons_of(decision, ranked.positions, _totals(parts, local), parts.priors)[0],
-        attributions=tuple(sorted(attributions, key=lambda part: -abs(part.value))),
-        residual=score - sum(part.value for part in attributions),
-        personalized=decision.personalized,
-        bundle=bundle.id,
-        time=decision.time,
-        moves=moves_of(decision, int(places[0])),
-    )
+        found = [part for part in found if part.value]
+    values = np.array([part.value for part in found])
+    return tuple([found[place] for place in np.argsort(-np.abs(values), kind="stable").tolist()])
 
 
-def reasons(decision: Decision) -> list[str]:
-    """Return the main reason for every item of a decision's list, in its order."""
-    local = tag_parts(decision.bundle, decision.terms, decision.ranked.positions)
-    parts = parts_of(decision.history, decision.ranked, decision.bundle.layout)
-    return reasons_of(decision, decision.ranked.positions, _totals(parts, local), parts.priors)
+def _of_stage(decision: Decision, addition: Addition, scored: Pool, item: str) -> list[Attribution]:
+    """Return the parts of what one stage adds to an item."""
+    if isinstance(addition, Boosts):
+        values = addition.spread * addition.firing.parts(scored.positions)[:, 0]
+        rules = addition.firing.boosting
+        return [
+            Attribution("rule", rule.name, None, "", value)
+            for rule, value in zip(rules, values.tolist(), strict=True)
+            if value
+        ]
+    if isinstance(addition, Taste):
+        return _of_taste(decision, addition, scored)
+    value = float(addition.values(scored)[0])
+    if isinstance(addition, ComingBack):
+        return [Attribution("returns", None, None, "", value, target=item)] if value else []
+    if isinstance(addition, Novelty):
+        return [Attribution("recency", addition.setting.attribute, None, "", value)] if value else []
+    return [Attribution("popularity", None, None, "", value)]
 
 
-def _totals(parts: Parts, local: Reals) -> Reals:
-    """Return what each history item, each edited interest (float64 [t, p]), repeating, then each habit adds.
-
-    It is float64 [h + t + 1 + b, p].
-    """
-    by_item: Reals = parts.history.sum(axis=0)
-    return np.concatenate([by_item, local, parts.repeats[None], parts.habits])
+def _of_taste(decision: Decision, addition: Taste, scored: Pool) -> list[Attribution]:
+    """Return what was learned from each event; liked items first, then disliked."""
+    values = addition.term.parts(scored.decoder[addition.term.posterior.table])[:, 0]
+    person, bundle = decision.person, decision.bundle
+    events = [*person.liking.events, *person.against]
+    titles = person.titles_at([bundle.position(event.item) for event in events])
+    return [
+        Attribution("learning", None, event, title, value)
+        for event, title, value in zip(events, titles, values.tolist(), strict=True)
+    ]
 
 
 def _of_history(decision: Decision, added: Reals) -> list[Attribution]:
     """Return the parts of the history's items from what they add to one item (float64 [C, h])."""
     history = decision.history
-    titles = decision.bundle.titles_at(history.positions.tolist())
-    known = len(history.events)
+    titles, known = decision.person.titles_at(history.positions.tolist()), len(history.events)
     parts = []
     for component, values in zip(decision.bundle.manifest.components, added.tolist(), strict=True):
         parts += [

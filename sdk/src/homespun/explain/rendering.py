@@ -1,57 +1,6 @@
-"""How reasons are worded and additive tables are laid out."""
+"""How additive tables and tables of stages are laid out."""
 
 from collections.abc import Sequence
-
-_VERBS = {
-    "buy": "bought",
-    "click": "clicked",
-    "dislike": "disliked",
-    "dismiss": "dismissed",
-    "hide": "hid",
-    "interest": "set your interest in",
-    "less_like": "asked for less like",
-    "like": "liked",
-    "listen": "listened to",
-    "more_like": "asked for more like",
-    "open": "opened",
-    "play": "played",
-    "purchase": "bought",
-    "rate": "rated",
-    "read": "read",
-    "repeat": "chose",
-    "save": "saved",
-    "skip": "skipped",
-    "view": "viewed",
-    "watch": "watched",
-}
-
-
-def verb(kind: str) -> str:
-    """Return what somebody did, in the past tense: ``rated`` for ``rate``; ``chose`` for an unknown kind."""
-    return _VERBS.get(kind, "chose")
-
-
-def popularity(prior: str) -> str:
-    """Return what speaks for an item with a large value of a prior: ``popular lately`` for ``trend-7d``."""
-    if prior == "trend" or prior.startswith("trend-"):
-        return "popular lately"
-    return "popular with everybody" if prior == "popularity" else f"{prior} of the item"
-
-
-def habit(feature: str, value: str, *, often: bool) -> str:
-    """Return what somebody chooses: ``it more often when daytime is evening``."""
-    return f"it {'more' if often else 'less'} often when {feature} is {value}"
-
-
-def because(phrases: Sequence[tuple[str, str]]) -> str:
-    """Join (verb, title) phrases to a reason, naming the verb once where it is the same.
-
-    Args:
-        phrases: One or two.
-    """
-    if len(phrases) == 2 and phrases[0][0] == phrases[1][0]:  # noqa: PLR2004 - a pair
-        return f"because you {phrases[0][0]} {phrases[0][1]} and {phrases[1][1]}"
-    return "because you " + " and ".join(f"{done} {title}" for done, title in phrases)
 
 
 def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: float, rows: int) -> str:
@@ -73,3 +22,10 @@ def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: f
     body.append(f"{rounding:<{width}}  {residual:+.1e}")
     total = f"{'score':<{width}}  {score:+.6f}"
     return "\n".join([*body, "-" * len(total), total])
+
+
+def stage_table(stages: Sequence[tuple[str, int, int]]) -> str:
+    """Lay out the ranks of an item before and after each stage."""
+    width = max([5, *(len(stage) for stage, _, _ in stages)])
+    lines = [f"{stage:<{width}}  {before:>6}  {after:>6}" for stage, before, after in stages]
+    return "\n".join([f"{'stage':<{width}}  {'before':>6}  {'after':>6}", *lines])

@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
@@ -14,21 +15,24 @@ from numpy.typing import NDArray
 from homespun.errors import InvalidEventError, MisuseError, UnknownItemError
 from homespun.model.arguments import as_list, folder_path, item_ids, list_length
 from homespun.model.blend import blend_of
-from homespun.model.candidates import Limits, arranged, best_items
+from homespun.model.candidates import arranged, best_items, without
 from homespun.model.catalogue import Catalogue
-from homespun.model.habits import with_habits
-from homespun.model.history import History, Positions, Reals, Wish, in_favour, kernel_weights, likes, times_in_favour
+from homespun.model.foldin import Evidence, Liking, evidence_of, in_circumstances, liking_of
+from homespun.model.history import History, Positions, Reals, Wish
 from homespun.model.local_items import LocalItems
 from homespun.model.overlay import Overlay
 from homespun.model.own_rows import OwnRows, StandIns
 from homespun.model.scoring import Pool, Scorer
 from homespun.model.session import ModelSession
 from homespun.model.verify import Verified, verify
-from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyStatement, activity_level
+from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyStatement
 from homespun.protocol.content import ContentEncoder
 from homespun.protocol.contract import Layout
 from homespun.protocol.events import ContextValue, Event
-from homespun.protocol.policy import Policy
+from homespun.protocol.policy import Policy, parse_policy
+
+if TYPE_CHECKING:
+    from homespun.explain.parameter_values import Parameters
 
 _NO_RESERVED = NewItems(first=0, every=0)
 
@@ -121,14 +125,37 @@ class Bundle:
         return catalogue.local.unavailable(now) if isinstance(catalogue, Overlay) else _NONE
 
     @property
+    def local_identity(self) -> str | None:
+        """Identity of what the application says of items; None if it says nothing."""
+        catalogue = self._catalogue
+        return catalogue.local.identity if isinstance(catalogue, Overlay) else None
+
+    @property
     def privacy(self) -> PrivacyStatement:
         """What the bundle's privacy rests on."""
         return self.manifest.privacy
 
     @property
     def policy(self) -> Policy | None:
-        """How the publisher wants lists to be made, which nothing follows yet; None: the bundle does not say."""
+        """How the publisher wants lists to be made; None: the bundle does not say."""
         return self._policy
+
+    def parameters(self, policy: "Policy | bytes | str | dict[str, Any] | None" = None) -> "Parameters":
+        """Return the main parameters of lists and how much each weighs, in plain language and as data (Art. 27 DSA).
+
+        Measured on the model and read from the policy, never written by hand.
+
+        Args:
+            policy: The application's policy, in place of the bundle's own.
+
+        Raises:
+            PolicyError: If the policy cannot be used.
+        """
+        # What explains stands above the model, and this is where applications look for it.
+        from homespun.explain.parameters import parameters_of  # noqa: PLC0415
+
+        given = policy if policy is None or isinstance(policy, Policy) else parse_policy(policy)
+        return parameters_of(self, given or self._policy)
 
     def __contains__(self, item: object) -> bool:
         return isinstance(item, str) and item in self._catalogue.positions
@@ -242,39 +269,29 @@ class Bundle:
         Raises:
             MisuseError: If something else than an Event is among the events.
         """
-        rule, known, blend = self.manifest.history, self._catalogue.positions, self._blend
-        given = list(events)
-        named = {wish.item for wish in wishes}
-        liked = [event for event in self._likes(given) if event.item not in named]
-        items = [*(event.item for event in liked), *(wish.item for wish in wishes)]
-        positions = np.array([known[item] for item in items], np.int64)
-        level = activity_level(positions.size)
-        named_context = blend.circumstances(context or {})
-        rows, weights = blend.context(named_context, level)
-        taste = None
-        learned = positions[: len(liked)]
+        return self.in_circumstances(self.liking(self.evidence(events), wishes), context or {})
+
+    def evidence(self, events: Iterable[Event]) -> Evidence:
+        """Return what events say of a person's taste: the first step of ``history``."""
+        return evidence_of(events, self.manifest, self._catalogue.positions)
+
+    def liking(self, evidence: Evidence, wishes: Sequence[Wish] = ()) -> Liking:
+        """Return what a person likes: the second step of ``history``."""
+        blend = self._blend
+        found = liking_of(evidence, wishes, self.manifest, blend, self._catalogue.positions)
+        learned = found.positions[: len(found.events)]
         learned = learned[learned < self.manifest.items]
-        if blend.tastes and learned.size:
-            taste = self.scorer.taste(learned, blend.first_taste, blend.tastes)
-            rows.append(blend.first_taste + taste)
-            weights.append(float(blend.archetypes[level]))
-        favoured = [] if blend.repeats is None else in_favour(given, known, rule)
-        times = times_in_favour(favoured, known)
-        habits = blend.habit(favoured, known, named_context, level)
-        return History(
-            events=tuple(liked),
-            positions=positions,
-            weights=blend.components[:, level, None] * self._item_weights(liked, wishes),
-            wishes=tuple(wishes),
-            level=level,
-            priors=blend.priors[:, level],
-            context=np.array(rows, np.int64),
-            context_weights=np.array(weights, np.float64),
-            circumstances=tuple(named_context.items()),
-            taste=taste,
-            repeats=with_habits(zip(times, blend.repeat(times.values(), level), strict=True), habits),
-            habits=habits,
-        )
+        if not blend.tastes or not learned.size:
+            return found
+        return replace(found, taste=self.scorer.taste(learned, blend.first_taste, blend.tastes))
+
+    def circumstances(self, context: Mapping[str, ContextValue]) -> tuple[tuple[str, str], ...]:
+        """Return those circumstances that the model knows, as it names them."""
+        return tuple(self._blend.circumstances(context).items())
+
+    def in_circumstances(self, liking: Liking, context: Mapping[str, ContextValue]) -> History:
+        """Return the model's input in the circumstances of a request: the last step of ``history``."""
+        return in_circumstances(liking, context, self._blend, self._catalogue.positions)
 
     def liked(self, events: Iterable[Event]) -> Positions:
         """Return the positions of what the person likes by these events, oldest first (int64 [h]).
@@ -282,7 +299,9 @@ class Bundle:
         Raises:
             MisuseError: If something else than an Event is among the events.
         """
-        return np.array([self._catalogue.positions[event.item] for event in self._likes(events)], np.int64)
+        known = self._catalogue.positions
+        liked = evidence_of(events, self.manifest, known).liked
+        return np.array([known[event.item] for event in liked[-self.manifest.history.max_items :]], np.int64)
 
     def rank(
         self,
@@ -330,6 +349,15 @@ class Bundle:
             UnknownItemError: If the bundle does not have the item.
             MisuseError: If ``k`` is not a whole number from 1 up.
         """
+        history = self.alike(item)
+        return self._listed(history, k, history.positions, _NO_RESERVED)
+
+    def alike(self, item: str) -> History:
+        """Return the model's input for what is like one item: for ``similar``, and for nobody.
+
+        Raises:
+            UnknownItemError: If the bundle does not have the item.
+        """
         position = self.position(item)
         names = [part.name for part in self.layout.parts]
         is_new = position >= self.manifest.new_items.first
@@ -339,17 +367,16 @@ class Bundle:
         weights[names.index(component)] = 1.0
         itself = np.array([position], np.int64)
         nothing: Reals = np.zeros(0)
-        history = History(
+        return History(
             events=(),
             positions=itself,
             weights=weights,
-            wishes=(),
+            wishes=(Wish(item, "similar", 1.0),),
             level=0,
             priors=np.zeros(self.layout.priors),
             context=itself[:0],
             context_weights=nothing,
         )
-        return self._listed(history, k, itself, _NO_RESERVED)
 
     def candidates(self, history: History, k: int, excluded: Iterable[str]) -> Pool:
         """Return the best ``k`` items, best first, equal scores by position, without the excluded ones.
@@ -358,12 +385,12 @@ class Bundle:
             MisuseError: If ``k`` is not a whole number from 1 up.
         """
         count = list_length(k)
-        pool = best_items(self.scorer.query(history), count, Limits(self.positions_of(excluded)))
+        pool = best_items(self.scorer.query(history), count, without(self.positions_of(excluded)))
         return pool.take(np.arange(min(count, pool.positions.size), dtype=np.int64))
 
     def _listed(self, history: History, k: int, left_out: Positions, new_items: NewItems) -> list[Scored]:
         count = list_length(k)
-        pool = best_items(self.scorer.query(history), count, Limits(left_out))
+        pool = best_items(self.scorer.query(history), count, without(left_out))
         usual = np.arange(pool.positions.size, dtype=np.int64)
         places = arranged(pool, usual, count, new_items)
         found = zip(pool.positions[places].tolist(), pool.scores[places].tolist(), strict=True)
@@ -399,17 +426,6 @@ class Bundle:
                 "application says of it. It is never listed; give it tags or a text with words of the catalogue."
             )
         return f"the bundle {self.manifest.name!r} has no item {item!r}."
-
-    def _likes(self, events: Iterable[Event]) -> list[Event]:
-        rule, known = self.manifest.history, self._catalogue.positions
-        return [event for event in likes(events, rule) if event.item in known][-rule.max_items :]
-
-    def _item_weights(self, liked: Sequence[Event], wishes: Sequence[Wish]) -> Reals:
-        """Return how much each item counts for each component, without β; float64 [C, h]."""
-        kernels = [part.kernel for part in self.manifest.components]
-        own = np.array([wish.weight for wish in wishes], np.float64)
-        unordered = np.array([[not kernel.ordered] for kernel in kernels], np.float64)
-        return np.concatenate([kernel_weights(liked, kernels), unordered * own], axis=1)
 
     def close(self) -> None:
         """Close the catalogue's file. The bundle cannot be used afterwards."""

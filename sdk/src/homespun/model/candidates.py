@@ -2,19 +2,21 @@
 
 The L items that an application adds behind the catalogue's N are all scored exactly.
 
-Some items are left out, some come down by a control or a repeat, some come up. With n proposals the best n
+Some items are kept out, some come down by a control or a repeat, some come up. With n proposals the best n
 items by the model are known. An item outside them can come first only if something raises it, and every such
 item is scored anyway. So the list is right as soon as n holds enough items that nothing lowers or keeps out.
-What is hidden by its tag can be most of the catalogue, so n grows until it does.
+What is kept out is asked about proposals alone, never about the whole catalogue: what is hidden by its tag can be most
+of it, so n grows until it is enough.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
 
 from homespun.model.history import Positions, Reals
+from homespun.model.membership import NOTHING, contains, distinct
 from homespun.model.scoring import Pool, Query, Truths
 from homespun.protocol.bundle import NewItems
 
@@ -24,8 +26,14 @@ SPARE_CANDIDATES = 100
 SPARE_NEW = 20
 """The same for new items, of which fewer have a place."""
 
+_MOST_NAMED = 100
+"""Of what is kept out by name, so many are expected among the best; where there are more, more are asked for."""
+
 _MARGIN = 1.25
-"""What is first asked for beyond the share of items that is kept out: it is not the same everywhere."""
+"""What is asked for beyond the share of items that is kept out: it is not the same everywhere."""
+
+Barred = Callable[[Positions], Truths]
+"""Which of some items (int64 [p]) must not appear; truth values [p]."""
 
 
 @dataclass(frozen=True)
@@ -33,41 +41,58 @@ class Limits:
     """What changes the order of the model.
 
     Attributes:
-        left_out: int64 [e], distinct positions that must not appear.
-        barred: Truth values [N + L], items that must not appear either; None: none.
+        barred: Which items must not appear.
+        few: How many of these are named one by one, and so are likely among the best; a guess will do.
         local: float64 [N + L], what is added to every item's score; None: nothing.
+        named: int64 [n], items that are looked at in any case.
     """
 
-    left_out: Positions
-    barred: Truths | None = None
+    barred: Barred
+    few: int = 0
     local: Reals | None = None
+    named: Positions = field(default_factory=lambda: NOTHING)
 
 
-def best_items(query: Query, count: int, limits: Limits) -> Pool:
-    """Return the best ``count`` items, best first, equal scores by position; then more of them.
+def without(left_out: Positions) -> Limits:
+    """Return what keeps out the items at some positions (int64 [e], distinct)."""
+    ascending = np.sort(left_out)
+    return Limits(lambda positions: contains(ascending, positions), ascending.size)
 
-    Where places are reserved for new items, enough of these are among those that follow.
+
+def best_items(query: Query, count: int, limits: Limits, each: int | None = None) -> Pool:
+    """Return the best ``count`` items and all that are named, best first, equal scores by position.
+
+    Where places are reserved for new items, enough of these are among the items besides.
 
     Args:
         query: Whom for.
         count: How many items are wanted, at least 1.
         limits: What else counts.
+        each: How many items each part of the score proposes by itself; None: ``count``.
     """
-    out, lowered, raised = _sorted(query, limits)
-    positions = _enough(query, count, limits, lowered)
-    wanted = positions[~out[positions]]
-    if raised is not None:
-        raised[wanted] = True
-        wanted = np.flatnonzero(raised[: query.layout.items]).astype(np.int64, copy=False)
-    pool = query.score(np.concatenate([wanted, _best_added(query, count, out, limits.local)]))
+    proposed = _enough(query, count, limits, min(count, each or count))
+    besides = distinct([_raised(query, limits), limits.named])
+    wanted = [proposed, besides[~limits.barred(besides)] if besides.size else besides]
+    positions = distinct([*wanted, _best_added(query, count, limits)])
+    pool = query.score(positions)
     if limits.local is not None:
         pool = replace(pool, scores=pool.scores + limits.local[pool.positions])
     order = np.argsort(-pool.scores, kind="stable").astype(np.int64, copy=False)
     first_new = query.layout.first_new
-    if first_new is None:
-        return pool.take(order[:count])
-    new = order[count:][pool.positions[order[count:]] >= first_new]
-    return pool.take(np.concatenate([order[:count], new]))
+    kept = contains(limits.named, positions) if first_new is None else positions >= first_new
+    if first_new is not None and limits.named.size:
+        kept |= contains(limits.named, positions)
+    kept[order[:count]] = True
+    return pool.take(order[kept[order]])
+
+
+def scored_all(query: Query, positions: Positions, limits: Limits) -> Pool:
+    """Return some items (int64 [p], distinct), best first, equal scores by position, without those kept out."""
+    wanted = np.sort(positions)
+    pool = query.score(wanted[~limits.barred(wanted)])
+    if limits.local is not None:
+        pool = replace(pool, scores=pool.scores + limits.local[pool.positions])
+    return pool.take(np.argsort(-pool.scores, kind="stable").astype(np.int64, copy=False))
 
 
 def arranged(pool: Pool, order: Positions, length: int, new_items: NewItems) -> Positions:
@@ -97,57 +122,67 @@ def _merged(order: Sequence[int], fresh: Sequence[int], length: int, every: int)
     return list(chosen)
 
 
-def _sorted(query: Query, limits: Limits) -> tuple[Truths, Truths, Truths | None]:
-    """Return which items are out, which come down or are out, and which come up (None: none does)."""
-    items = query.items
-    out = np.zeros(items, np.bool_) if limits.barred is None else limits.barred.copy()
-    out[limits.left_out] = True
-    lowered = out if limits.local is None else out | (limits.local < 0)
-    raised = None if limits.local is None else limits.local > 0
-    positions, repeats = query.repeats
-    if positions.size:
-        lowered, raised = lowered.copy(), np.zeros(items, np.bool_) if raised is None else raised
-        lowered[positions[repeats < 0]] = True
-        raised[positions[repeats > 0]] = True
-    if raised is not None:
-        raised &= ~out
-    return out, lowered, raised
+def _raised(query: Query, limits: Limits) -> Positions:
+    """Return the model's items that something beside the model raises, ascending (int64 [r])."""
+    repeated, repeats = query.repeats
+    raised = repeated[repeats > 0]
+    if limits.local is not None:
+        raised = distinct([raised, np.flatnonzero(limits.local > 0).astype(np.int64, copy=False)])
+    return raised[: raised.searchsorted(query.layout.items)]
 
 
-def _best_added(query: Query, count: int, out: Truths, local: Reals | None) -> Positions:
+def _lowered(query: Query, limits: Limits, positions: Positions, barred: Truths) -> Truths:
+    """Return which items (int64 [p]) are kept out (truth values [p]), or come down by more than the model knows."""
+    lowered = barred
+    if limits.local is not None:
+        lowered = lowered | (limits.local[positions] < 0)
+    repeated, repeats = query.repeats
+    sunk = repeated[repeats < 0]
+    return lowered | contains(sunk, positions) if sunk.size else lowered
+
+
+def _best_added(query: Query, count: int, limits: Limits) -> Positions:
     """Return the positions of the best ``count`` of the items that were added, equal ones by position; ascending."""
     first = query.layout.items
-    places = np.flatnonzero(~out[first:]).astype(np.int64, copy=False)
+    if query.items == first:
+        return NOTHING
+    added = np.arange(first, query.items, dtype=np.int64)
+    places = np.flatnonzero(~limits.barred(added)).astype(np.int64, copy=False)
     if places.size > count:
         scores = query.added_scores()[places]
-        if local is not None:
-            scores = scores + local[first + places]
+        if limits.local is not None:
+            scores = scores + limits.local[first + places]
         least = np.partition(scores, -count)[-count]
         better, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
         places = places[np.sort(np.concatenate([better, equal[: count - better.size]]))]
     return first + places
 
 
-def _enough(query: Query, count: int, limits: Limits, lowered: Truths) -> Positions:
-    """Return proposals of which at least ``count``, and some to spare, are not lowered; all items, if need be."""
+def _enough(query: Query, count: int, limits: Limits, each: int) -> Positions:
+    """Return proposals that are not kept out; of all, at least ``count`` and some to spare are not lowered.
+
+    All items are proposed, if need be.
+    """
     items = query.layout.items
     first_new = items if query.layout.first_new is None else query.layout.first_new
     new = items - first_new
-    lowered = lowered[:items]
-    named = int(np.count_nonzero(limits.left_out < items))
     wanted, new_wanted = count + SPARE_CANDIDATES, count + SPARE_NEW
-    # What is left out by name is few and likely among the best; what is lowered besides is anywhere.
-    share = (np.count_nonzero(lowered) - named) / items
-    factor = 1 / (1 - share) * _MARGIN if 0 < share < 1 else 1.0
-    asked = min(items, int(factor * wanted) + named)
-    asked_new = min(new, int(factor * new_wanted) + named)
+    few = min(limits.few, _MOST_NAMED)
+    asked, asked_new = min(items, wanted + few), min(new, new_wanted + few)
     while True:
-        positions = query.propose(asked, min(items, count), asked_new)
-        few = asked < items and asked - np.count_nonzero(lowered[positions]) < wanted
-        few_new = (
-            asked_new < new and asked_new - np.count_nonzero(lowered[positions[positions >= first_new]]) < new_wanted
-        )
-        if not few and not few_new:
-            return positions
-        asked = min(items, 2 * asked) if few else asked
-        asked_new = min(new, 2 * asked_new) if few_new else asked_new
+        positions = query.propose(asked, min(items, each), asked_new)
+        barred = limits.barred(positions)
+        lowered = _lowered(query, limits, positions, barred)
+        fresh = positions >= first_new
+        short = asked < items and asked - np.count_nonzero(lowered) < wanted
+        short_new = asked_new < new and asked_new - np.count_nonzero(lowered & fresh) < new_wanted
+        if not short and not short_new:
+            return positions[~barred]
+        asked = min(items, _more(asked, wanted, limits.few, lowered)) if short else asked
+        asked_new = min(new, _more(asked_new, new_wanted, limits.few, lowered[fresh])) if short_new else asked_new
+
+
+def _more(asked: int, wanted: int, named: int, lowered: Truths) -> int:
+    """Return how many proposals to ask for next: by the share of those that were lowered, at least twice as many."""
+    left = 1 - np.count_nonzero(lowered) / max(1, lowered.size)
+    return max(2 * asked, int(_MARGIN * wanted / left) + named if left else 0)

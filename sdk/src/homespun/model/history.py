@@ -24,10 +24,10 @@ LEAST_SHARE = 2.0**-10
 
 
 class Wish(NamedTuple):
-    """An item that the person wants more or less like of, and how much it counts in place of a like."""
+    """An item that the person wants more or less like of, or that a list is about, and how much it counts."""
 
     item: str
-    control: Literal["more_like", "less_like"]
+    control: Literal["more_like", "less_like", "similar"]
     weight: float
 
 

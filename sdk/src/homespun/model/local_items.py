@@ -4,10 +4,13 @@ New items have positions behind the bundle's, in the order in which they were fi
 that the bundle knows have no score and no position.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +34,7 @@ class LocalItems:
         limited: int64 [w], ascending: positions of those that cannot always be had.
         since: float64 [w], from when on they can, seconds since 1970.
         until: float64 [w], until when.
+        given: What was said, in the order in which items were first given.
     """
 
     first: int
@@ -43,6 +47,16 @@ class LocalItems:
     limited: Positions
     since: NDArray[np.float64]
     until: NDArray[np.float64]
+    given: tuple[NewItem, ...] = ()
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of everything that the application says of items."""
+        said = [
+            {field.name: value for field in fields(item) if (value := getattr(item, field.name)) is not None}
+            for item in self.given
+        ]
+        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
     def unavailable(self, now: float) -> Positions:
         """Return the positions of what cannot be had at a time (int64, ascending)."""
@@ -84,6 +98,7 @@ def local_items(entries: Iterable[Entry], known: Mapping[str, int], first: int) 
         limited=limits[:, 0].astype(np.int64),
         since=limits[:, 1],
         until=limits[:, 2],
+        given=tuple(item for item, _ in given),
     )
 
 

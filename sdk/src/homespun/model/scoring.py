@@ -6,6 +6,7 @@ over float32 rows, accumulated in float64, so that the same numbers added up par
 score, up to rounding far below 1e-5 of Σ|attributions|.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -189,8 +190,20 @@ class Query:
             None if part.low_rank is None else _times(self._encoder[part.low_rank].T, weights)
             for part, weights in zip(self.layout.parts, history.weights, strict=True)
         ]
-        self._repeated = np.fromiter(history.repeats, np.int64, len(history.repeats))
-        self._repeats = np.fromiter(history.repeats.values(), np.float64, len(history.repeats))
+        self._repeated, self._repeats = _as_arrays(history)
+
+    def in_circumstances(self, history: History) -> "Query":
+        """Return a query for the same person in other circumstances, without looking their rows up again.
+
+        Args:
+            history: With the very same weights and positions.
+        """
+        if history is self.history:
+            return self
+        found = copy.copy(self)
+        found.history = history
+        found._repeated, found._repeats = _as_arrays(history)  # noqa: SLF001 - of the same class
+        return found
 
     @property
     def items(self) -> int:
@@ -312,6 +325,11 @@ class Query:
             same = self._repeated[found] == positions
             added[same] = self._repeats[found[same]]
         return added
+
+
+def _as_arrays(history: History) -> tuple[Positions, Reals]:
+    count = len(history.repeats)
+    return np.fromiter(history.repeats, np.int64, count), np.fromiter(history.repeats.values(), np.float64, count)
 
 
 def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:

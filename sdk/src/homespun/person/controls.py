@@ -47,6 +47,13 @@ class Controls:
         """Show less like an item; with ``on=False`` no longer."""
         return self._set("less_like", item, on)
 
+    def ignore_item(self, item: str, *, on: bool = True) -> ControlEntry:
+        """Let what was done with an item say nothing about taste; with ``on=False`` it counts again.
+
+        The events stay, and what they say otherwise: that the item is known.
+        """
+        return self._set("ignore_item", item, on)
+
     def set_interest(self, tag: str, weight: float | None) -> ControlEntry:
         """Set how much the person likes a tag, from 0 to 1, in place of what was inferred; None infers it again."""
         return self._set("interest", tag, weight)

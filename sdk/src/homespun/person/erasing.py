@@ -13,6 +13,7 @@ from homespun.profile import DeviceKey, Forgotten, Selection, VaultKind
 from homespun.protocol.controls import entry
 from homespun.protocol.events import KIND, check_item
 from homespun.protocol.receipts import Level, Receipt, StoreErasure, decimal_time, limits, sign
+from homespun.protocol.records import named_in
 
 _STORES = {
     VaultKind.EPOCH: "events and what was derived from them",
@@ -139,7 +140,7 @@ def erase_part(home: Home, bundle: Bundle, part: Extent) -> Receipt:
 
 def _named(home: Home) -> set[str]:
     """Return every item that the profile names, and some tags, which no bundle takes for items."""
-    named = {event.item for event in home.events()} | {record.item for record in home.decisions()}
+    named = {event.item for event in home.events()} | {name for record in home.decisions() for name in named_in(record)}
     return named | {each.target for each in home.controls() if each.target is not None} | {*home.exposures(0.0)}
 
 

@@ -15,6 +15,7 @@ from homespun.person.interests import interests
 from homespun.protocol.egress import progress_of
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.export import ExportedBundle
+from homespun.protocol.records import named_in
 
 _AT_ONCE = 10_000
 
@@ -28,7 +29,7 @@ def contents(home: Home, bundle: Bundle) -> Contents:
     events, view = home.events(), home.view()
     decisions = home.decisions()
     controls = home.controls()
-    named = {event.item for event in events} | {record.item for record in decisions}
+    named = {event.item for event in events} | {name for record in decisions for name in named_in(record)}
     named |= {entry.target for entry in controls if entry.target is not None}
     return Contents(
         profile=home.profile,

@@ -21,12 +21,11 @@ from homespun.profile.records import EventRow, event_from_row
 from homespun.profile.schema import VaultKind
 from homespun.profile.vaults import Vaults
 from homespun.protocol.events import Event
-from homespun.protocol.records import ExplanationRecord
+from homespun.protocol.records import ExplanationRecord, parse_record
 
 _SECONDS_PER_DAY = 86_400.0
 _AT_ONCE = 1000
 
-_DECISION = msgspec.json.Decoder(ExplanationRecord)
 
 _INSERT = """INSERT INTO event (uid, recorded, item, kind, time, weight, context) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (uid) WHERE uid IS NOT NULL DO NOTHING"""
@@ -235,7 +234,7 @@ def read_decisions(epochs: Epochs) -> Iterator[ExplanationRecord]:
     for _, connection in epochs.all():
         for (text,) in connection.execute("SELECT record FROM decision ORDER BY id"):
             try:
-                yield _DECISION.decode(text)
+                yield parse_record(text)
             except msgspec.MsgspecError as error:
                 raise UnreadableRowError(f"it holds an explanation that no homespun wrote ({error})") from error
 

@@ -15,6 +15,8 @@ from homespun.profile.records import EventRow
 from homespun.profile.rewriting import Revise, Row
 from homespun.profile.schema import SCHEMAS, VaultKind
 from homespun.profile.vaults import Vaults
+from homespun.protocol.bundle import own_name
+from homespun.protocol.records import named_in, parse_record
 
 DERIVED: Final = frozenset({"learning", "cache"})
 """Compartments whose values were derived from events."""
@@ -127,8 +129,12 @@ def rectify(vaults: Vaults, wrong: EventRow, right: EventRow) -> Forgotten:
 
 
 def forget_attribute(vaults: Vaults, name: str) -> Forgotten:
-    """Erase what the person declared under a name."""
-    return _rewrite(vaults, lambda: lambda table, row: None if (table, row[0]) == ("attribute", name) else row)
+    """Erase what the person declared under a name, and the explanation records that were made from it."""
+
+    def goes(table: str, row: Row) -> bool:
+        return (table, row[0]) == ("attribute", name) or (table == "decision" and _uses(row[3], name))
+
+    return _rewrite(vaults, lambda: lambda table, row: None if goes(table, row) else row)
 
 
 def clear(vaults: Vaults, tables: Collection[str], compartments: Collection[str]) -> Forgotten:
@@ -194,9 +200,15 @@ def _forgetting(selection: Selection, gone: frozenset[str]) -> Revise:
     return lambda table, row: None if goes(table, row) else row
 
 
+def _uses(text: str, attribute: str) -> bool:
+    """Return whether a record's list was made from an attribute, or may have been: it may be the request's too."""
+    record = parse_record(text)
+    if record.inputs is not None:
+        return attribute in record.inputs.attributes
+    parts = (part for item in record.items for part in item.attributions)
+    return any(part.source == "context" and part.component in {attribute, own_name(attribute)} for part in parts)
+
+
 def _names(record: str, items: frozenset[str], targets: frozenset[str]) -> bool:
-    entry = json.loads(record)
-    # An interest is told by its tag.
-    return entry["item"] in items or any(
-        part["item"] in items or part.get("tag") in targets for part in entry["attributions"]
-    )
+    named = named_in(parse_record(record))
+    return not items.isdisjoint(named) or not targets.isdisjoint(named)

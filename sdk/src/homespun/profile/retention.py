@@ -24,6 +24,7 @@ from homespun.config import Retention, Settings
 from homespun.errors import ProfileError
 from homespun.profile.epochs import Epochs, count_events, mark_deletion
 from homespun.profile.index import VaultRow, get_setting, set_setting, set_started, set_state
+from homespun.profile.outliving import give_up_inputs
 from homespun.profile.vault import truncate_log
 from homespun.profile.vaults import Vaults, within
 
@@ -140,6 +141,8 @@ class Retainer:
         """Take out rows while nobody else can rewrite an epoch, and destroy the epochs of which nothing is left."""
         with self._vaults.writing_main() as main:
             touched = choose(main)
+            if touched:
+                touched += give_up_inputs(self._epochs)
             for row, connection in self._epochs.all():
                 if row.state == "sealed" and _is_empty(connection):
                     set_state(main, row.name, "garbage")

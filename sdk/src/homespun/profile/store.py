@@ -306,7 +306,8 @@ class ProfileStore:
             read: The epochs that they were made from: nothing is kept that was made from what is erased by now.
         """
         wanted = frozenset(read)
-        rows = [(now, record.item, msgspec.json.encode(record).decode()) for record in records]
+        # The column names an item in rows of earlier versions, which held one each.
+        rows = [(now, "", msgspec.json.encode(record).decode()) for record in records]
         return self._add_to_epoch(
             "INSERT INTO decision (time, item, record) VALUES (?, ?, ?)",
             lambda view: wanted <= self.vaults.names and allowed(view),

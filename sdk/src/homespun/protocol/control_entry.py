@@ -28,6 +28,7 @@ Control = Literal[
     "hide_tag",
     "more_like",
     "less_like",
+    "ignore_item",
     "interest",
     "pause",
     "frequency_cap",
@@ -61,7 +62,7 @@ class ControlEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         sequence: Position among the person's entries, from 1; the order that decides.
         time: When, seconds since 1970-01-01 UTC by the device's clock; informative only.
         control: What was set.
-        target: The item of ``hide_item``, ``more_like`` and ``less_like``; the tag of ``hide_tag`` and
+        target: The item of ``hide_item``, ``more_like``, ``less_like`` and ``ignore_item``; the tag of ``hide_tag`` and
             ``interest``; None for every other control.
         value: A weight from 0 to 1 for ``interest`` (0 is a veto, None lets it be inferred again); a level
             from 0 to 1 for ``diversity``; a FrequencyCap for ``frequency_cap``; True or False for the
@@ -170,6 +171,7 @@ _RULES: dict[str, tuple[Callable[[Any], str | None], Callable[[Any], ControlValu
     "hide_tag": (_tag, _switch),
     "more_like": (_item, _switch),
     "less_like": (_item, _switch),
+    "ignore_item": (_item, _switch),
     "interest": (_tag, _share),
     "pause": (_no_target, _switch),
     "frequency_cap": (_no_target, _cap),

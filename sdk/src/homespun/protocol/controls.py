@@ -49,6 +49,7 @@ class Steering:
         hidden_tags: Tags that no listed item may carry.
         more_like: Items to show more like; never in ``less_like`` too.
         less_like: Items to show less like.
+        ignored_items: Items with which events say nothing about what the person likes.
         interests: Weight from 0 to 1 by tag, in place of the inferred one; 0 is a veto.
         paused: Whether nothing new is recorded; lists still use what was recorded.
         frequency_cap: After how many showings an item is left out; None: never.
@@ -62,6 +63,7 @@ class Steering:
     hidden_tags: frozenset[str] = frozenset()
     more_like: frozenset[str] = frozenset()
     less_like: frozenset[str] = frozenset()
+    ignored_items: frozenset[str] = frozenset()
     interests: Mapping[str, float] = field(default_factory=ReadOnlyDict)
     paused: bool = False
     frequency_cap: FrequencyCap | None = None
@@ -82,7 +84,7 @@ class Steering:
     @property
     def has_tastes(self) -> bool:
         """Whether the person said what they like, which is personal data as events are."""
-        return bool(self.more_like or self.less_like or self.interests)
+        return bool(self.more_like or self.less_like or self.ignored_items or self.interests)
 
     @property
     def changes_lists(self) -> bool:
@@ -97,7 +99,14 @@ class Steering:
         A frequency cap counts what the person was shown, and so rests until it may.
         """
         nothing: frozenset[str] = frozenset()
-        return replace(self, more_like=nothing, less_like=nothing, interests=ReadOnlyDict(), frequency_cap=None)
+        return replace(
+            self,
+            more_like=nothing,
+            less_like=nothing,
+            ignored_items=nothing,
+            interests=ReadOnlyDict(),
+            frequency_cap=None,
+        )
 
 
 NEUTRAL = Steering()
@@ -127,6 +136,7 @@ def fold(entries: Iterable[ControlEntry]) -> Steering:
         hidden_tags=_targets(values, "hide_tag"),
         more_like=_targets(values, "more_like"),
         less_like=_targets(values, "less_like"),
+        ignored_items=_targets(values, "ignore_item"),
         interests=ReadOnlyDict(
             {
                 tag: weight
@@ -253,6 +263,7 @@ _SWITCHES: dict[str, tuple[str, str]] = {
     "hide_tag": ("never show anything tagged {}", "may show what is tagged {} again"),
     "more_like": ("more like {}", "no longer more like {}"),
     "less_like": ("less like {}", "no longer less like {}"),
+    "ignore_item": ("what I did with {} says nothing of my taste", "what I did with {} counts again"),
     "pause": ("record nothing new", "record again"),
     "non_profiled": ("lists without personal data", "lists from personal data again"),
     "restriction": ("keep my data, but do not use them", "use my data again"),

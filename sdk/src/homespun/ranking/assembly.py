@@ -163,17 +163,21 @@ class _Assembly:
 
     def _next(self, place: int) -> Placed | None:
         plan = self._plan
-        if plan.explore is not None and place in plan.explored:
-            allowed = list(self._allowed(None))
+        wanted = list(self._wanted(place))
+        # A place that is reserved or kept is not for exploring.
+        if plan.explore is not None and place in plan.explored and len(wanted) == 1:
+            allowed = self._allowed(None)
             if allowed:
                 candidate, propensity = plan.explore(allowed)
                 self._take(candidate)
-                return Placed(candidate, "explore", None, propensity)
-        for cause, rule, fits in self._wanted(place):
+                return Placed(candidate, "order" if candidate == allowed[0] else "explore", None, propensity)
+        for cause, rule, fits in wanted:
             best = self._best(fits)
             if best is not None:
+                # Who is next in order has the place by that, and not because it is kept.
+                by_order = cause != "order" and best == self._best(None)
                 self._take(best)
-                return Placed(best, cause, rule)
+                return Placed(best, "order") if by_order else Placed(best, cause, rule)
             if rule is not None:
                 self._unmet.add(rule)
         return None
@@ -189,14 +193,23 @@ class _Assembly:
         yield "order", None, None
 
     def _best(self, fits: Truths | None) -> int | None:
-        return next(self._allowed(fits), None)
+        barred = self._barred(fits)
+        if barred is None:
+            return next(iter(self._left), None)
+        return next((each for each in self._left if not barred[each]), None)
 
-    def _allowed(self, fits: Truths | None) -> Iterator[int]:
-        """Yield the candidates that are left, fit, and exceed no cap, best first."""
+    def _allowed(self, fits: Truths | None) -> list[int]:
+        """Return the candidates that are left, fit, and exceed no cap, best first."""
+        barred = self._barred(fits)
+        return list(self._left) if barred is None else [each for each in self._left if not barred[each]]
+
+    def _barred(self, fits: Truths | None) -> Truths | None:
+        """Return which candidates do not fit, or would exceed a cap; None: none."""
         full = [cap.fits for cap, room in zip(self._plan.caps, self._room, strict=True) if room <= 0]
-        for candidate in self._left:
-            if (fits is None or fits[candidate]) and not any(each[candidate] for each in full):
-                yield candidate
+        if not full:
+            return None if fits is None else ~fits
+        barred: Truths = np.logical_or.reduce(full)
+        return barred if fits is None else barred | ~fits
 
     def _take(self, candidate: int) -> None:
         del self._left[candidate]

@@ -19,7 +19,7 @@ import numpy as np
 
 from homespun.model.bundle import Bundle
 from homespun.model.history import History, Positions, Reals, Wish
-from homespun.model.scoring import Truths
+from homespun.model.membership import contains
 from homespun.protocol.controls import Steering
 from homespun.protocol.read_only import ReadOnlyDict
 
@@ -86,15 +86,6 @@ def tag_parts(bundle: Bundle, terms: Mapping[str, float], positions: Positions) 
 def inferred_weight(tagged: Positions, liked: Positions) -> float:
     """Return the share of the liked items (int64 [h]) that are among the tagged ones (int64 [n], ascending)."""
     return float(contains(tagged, liked).mean()) if liked.size else 0.0
-
-
-def contains(ascending: Positions, positions: Positions) -> Truths:
-    """Return for each of ``positions`` (int64 [p]) whether it is among ``ascending`` (int64 [n])."""
-    if not ascending.size:
-        return np.zeros(positions.size, np.bool_)
-    places = np.minimum(ascending.searchsorted(positions), ascending.size - 1)
-    found: Truths = ascending[places] == positions
-    return found
 
 
 def _spread(bundle: Bundle, history: History) -> float:

@@ -19,8 +19,7 @@ def add_policy_option(command: argparse.ArgumentParser, otherwise: str) -> None:
         "--policy",
         type=Path,
         metavar="FILE",
-        help=f"a policy.json: how devices are to make lists; "
-        f"this version checks it and does not follow it yet ({otherwise})",
+        help=f"a policy.json: how devices make lists, unless the application has a policy of its own ({otherwise})",
     )
 
 

@@ -155,12 +155,9 @@ def _attributes(card: Card) -> str:
     return f" Rules can ask for their {', '.join(card.attributes)}." if card.attributes else ""
 
 
-_UNUSED = "Devices of this version check the policy and do not follow it yet."
-
-
 def _policy(policy: PolicyInShort, source: str) -> str:
     rules = f"{policy.rules:,} rule{'' if policy.rules == 1 else 's'}"
-    return f"By the policy “{policy.name}” ({source}): {rules}, for {', '.join(policy.surfaces)}. {_UNUSED}"
+    return f"By the policy “{policy.name}” ({source}): {rules}, for {', '.join(policy.surfaces)}."
 
 
 def _facts(card: Card) -> Iterator[str]:

@@ -21,7 +21,7 @@ from homespun.profile import Key, KeyStore, Place, Selection, erasure_keys, keys
 from homespun.profile.files import Entropy
 from homespun.protocol.controls import entry
 from homespun.protocol.events import Event
-from homespun.protocol.records import ExplanationRecord
+from homespun.protocol.records import SCHEMA_VERSION, ExplanationRecord, ItemEntry
 from homespun.testing import FakeClock
 from tests.sdk.profile.faults.keeping import FileKeyring, FileKeyStore
 
@@ -110,7 +110,7 @@ class Model:
 
 def seen(home: Home) -> tuple[Any, ...]:
     granted = frozenset(str(purpose) for purpose, status in home.consent_status().items() if status.granted)
-    items = [record.item for record in home.decisions()]
+    items = [record.items[0].item for record in home.decisions()]
     return granted, home.events(), set(home.steering().hidden_items), dict(home.attributes()), items
 
 
@@ -196,14 +196,11 @@ def declare(name: str, value: str | None) -> Step:
 def decide(*items: str) -> Step:
     records = [
         ExplanationRecord(
-            1,
-            "secret-bundle",
-            Decimal(1),
-            item,
+            schema=SCHEMA_VERSION,
+            bundle="secret-bundle",
+            time=1.0,
             personalized=True,
-            score=Decimal(1),
-            attributions=(),
-            residual=Decimal(0),
+            items=(ItemEntry(item, Decimal(1), "popular", (), Decimal(1), Decimal(0)),),
         )
         for item in items
     ]

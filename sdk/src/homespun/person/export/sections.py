@@ -1,6 +1,6 @@
 """The sections that every export has, in the order in which a person reads them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -147,16 +147,16 @@ def _decisions(contents: Contents) -> Section:
         schema="decisions",
         category="decision",
         title="Why things were recommended",
-        description="Recommendations that were kept with their exact reasons: the parts add up to the score.",
-        rows=_titled(contents.decisions, contents.titles),
+        description=(
+            "Lists of recommendations that were kept with their exact reasons. The file has, for every item, the parts "
+            "that add up to its score, and what the list was made from."
+        ),
+        rows=(_decision_row(record, contents.titles) for record in contents.decisions),
         columns=(
             Column("time", "When", "time"),
-            Column("title", "Title"),
-            Column("item", "Item"),
+            Column(("inputs", "surface"), "Where"),
+            Column("titles", "What was listed"),
             Column("personalized", "From your data"),
-            Column("score", "Score", "real"),
-            Column("attributions", "Parts of the score", "brief"),
-            Column("moves", "Moves in the list"),
         ),
         show="last",
     )
@@ -202,12 +202,9 @@ def _receipts(contents: Contents) -> Section:
     )
 
 
-def _titled(records: Iterable[Any], titles: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    for record in records:
-        row = _row(record)
-        item = row.get("item")
-        title = titles.get(item) if isinstance(item, str) else None
-        yield {**row, "title": title} if title else row
+def _decision_row(record: Any, titles: Mapping[str, str]) -> dict[str, Any]:
+    row = _row(record)
+    return {**row, "titles": [titles.get(entry["item"], entry["item"]) for entry in row.get("items", ())]}
 
 
 def _row(record: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from homespun.protocol.policy.policy import (
     encode_policy,
     json_schema,
     parse_policy,
+    policy_identity,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "encode_policy",
     "json_schema",
     "parse_policy",
+    "policy_identity",
 ]

@@ -3,6 +3,7 @@
 It ships in a bundle, or is the application's own.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,6 +25,9 @@ MAX_BYTES = 1 << 20
 
 MAX_DEPTH = 48
 """Levels of a policy's JSON; each condition within a condition takes two."""
+
+STANDARD_SURFACES = ("home", "similar", "search", "continue")
+"""Surfaces that there are whether a policy names them or not."""
 
 _UNUSED = "Nothing of it was used."
 
@@ -79,14 +83,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     Attributes:
         schema: SCHEMA_VERSION of the writer.
         name: A name for people.
-        surfaces: By name.
+        surfaces: By name; the standard ones that are not named are as by default.
         rules: In the order in which they act.
         lifecycle: Where a person stands.
     """
 
     schema: Literal[1]
     name: Name
-    surfaces: Annotated[dict[Name, Surface], msgspec.Meta(min_length=1, max_length=100)]
+    surfaces: Annotated[dict[Name, Surface], msgspec.Meta(max_length=100)] = {}
     rules: Annotated[tuple[Rule, ...], msgspec.Meta(max_length=MAX_RULES)] = ()
     lifecycle: Lifecycle = Lifecycle()
 
@@ -96,7 +100,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         for number, rule in enumerate(self.rules):
             if names.index(rule.name) != number:
                 raise ValueError(f"rules[{number}]: there is a rule called {rule.name!r} before")
-            unknown = [name for name in rule.surfaces or () if name not in self.surfaces]
+            known = (*self.surfaces, *STANDARD_SURFACES)
+            unknown = [name for name in rule.surfaces or () if name not in known]
             if unknown:
                 raise ValueError(f"rules[{number}].surfaces: there is no surface {unknown[0]!r}")
 
@@ -129,6 +134,11 @@ def parse_policy(given: "bytes | str | dict[str, Any]", what: str = "the policy"
 def encode_policy(policy: Policy) -> bytes:
     """Return a policy as JSON."""
     return msgspec.json.format(msgspec.json.encode(policy), indent=2) + b"\n"
+
+
+def policy_identity(policy: Policy) -> str:
+    """Return the SHA-256 of a policy, which equal policies share whatever the order of their members."""
+    return hashlib.sha256(msgspec.json.encode(policy, order="deterministic")).hexdigest()
 
 
 def json_schema() -> dict[str, Any]:

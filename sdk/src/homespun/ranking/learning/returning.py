@@ -22,9 +22,9 @@ import numpy as np
 
 from homespun.model.bundle import Bundle
 from homespun.model.history import Positions, Reals
+from homespun.model.membership import contains
 from homespun.protocol.events import Event, in_order
 from homespun.ranking.learning.rule import LearningRule
-from homespun.ranking.tastes import contains
 
 SITTING = 3600.0
 """Seconds without an event after which a sitting has ended."""

@@ -27,6 +27,7 @@ from functools import cached_property
 import numpy as np
 
 from homespun.model.bundle import Bundle
+from homespun.model.foldin import Liking
 from homespun.model.history import History, Positions, Reals
 from homespun.ranking.learning.counting import fading, grades
 from homespun.ranking.learning.prior import LEAST, Floats, Prior, prior_of, with_inverse_lengths
@@ -69,14 +70,26 @@ class Term:
         parts: Reals = np.einsum("nd,pd->np", self.factor * self.posterior.evidence, turned)
         return parts
 
-    def samples(self, rows: Floats, draw: Reals) -> Reals:
-        """Return the term for one taste drawn from the posterior (Thompson sampling); float64 [p].
+    def rough_parts(self, rows: Floats) -> Floats:
+        """Return ``parts`` up to the rounding of float32, for many items at once; float32 [n, p]."""
+        real, inverses = with_inverse_lengths(rows)
+        away = (real * inverses[:, None] - self.centre) * (inverses > 0)[:, None]
+        turned = (away @ self.posterior.prior.inverse).astype(np.float32)
+        parts: Floats = (self.factor * self.posterior.evidence).astype(np.float32) @ turned.T
+        return parts
+
+    def drawn(self, rows: Floats, draws: Reals) -> Reals:
+        """Return the term for tastes drawn from the posterior (Thompson sampling); float64 [m, p].
 
         Args:
             rows: float32 [p, d].
-            draw: float64 [d], independent standard normal numbers.
+            draws: float64 [m, d], independent standard normal numbers.
         """
-        return self._along(self.posterior.mean + self.posterior.deviation(draw), rows)
+        real, inverses = with_inverse_lengths(rows)
+        tastes = self.posterior.mean + self.posterior.deviations(draws)
+        along = (tastes @ real.T) * inverses - (tastes @ self.centre)[:, None]
+        values: Reals = self.factor * along * (inverses > 0)
+        return values
 
     def _along(self, taste: Reals, rows: Floats) -> Reals:
         real, inverses = with_inverse_lengths(rows)
@@ -126,9 +139,9 @@ class Posterior:
         away = (real * inverses[:, None] - self.prior.centre) * (inverses > 0)[:, None]
         return (self.counts / self.amount)[:, None] * away
 
-    def deviation(self, draw: Reals) -> Reals:
-        """Return how far from the mean standard normal numbers (float64 [d]) lead; float64 [d]."""
-        away: Reals = np.einsum("de,e->d", self.prior.root, draw) / math.sqrt(self.amount)
+    def deviations(self, draws: Reals) -> Reals:
+        """Return how far from the mean standard normal numbers (float64 [m, d]) lead; float64 [m, d]."""
+        away: Reals = draws @ self.prior.root.T / math.sqrt(self.amount)
         return away
 
     def over(self, rows: Floats, scores: Reals) -> Term:
@@ -174,7 +187,7 @@ class Learner:
         table = next((tables[name] for name in _TABLES if tables.get(name)), None)
         return None if table is None else cls(bundle, table)
 
-    def learn(self, history: History, disliked: Positions, rule: LearningRule) -> Posterior | None:
+    def learn(self, history: History | Liking, disliked: Positions, rule: LearningRule) -> Posterior | None:
         """Return what a person's events say; None if there are too few, or nothing may be learned from them.
 
         Wishes in the history have no part in it: what somebody says has its own weight already.

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from homespun.model.history import Positions, Reals
+from homespun.model.membership import contains
 from homespun.model.scoring import Truths
 from homespun.protocol.bundle import context_text
 from homespun.protocol.policy.conditions import ItemTest, ValueTest
 from homespun.ranking.rules.shelf import Shelf
-from homespun.ranking.tastes import contains
 
 
 def fitting(test: ItemTest, shelf: Shelf, positions: Positions | None = None) -> Truths:

@@ -39,7 +39,10 @@ def report_of(rule: Rule, situation: Situation, conditions: Conditions, items: i
     against = list(_against(rule, situation, conditions))
     if against:
         return RuleReport(rule.name, holds=False, why="; ".join(against), items=items)
-    why = "it has no condition" if rule.when is None else f"it holds that {condition_words(rule.when)}"
+    since = [] if rule.since is None else [f"it began at {rule.since.isoformat()}"]
+    until = [] if rule.until is None else [f"it ends at {rule.until.isoformat()}"]
+    when = [] if rule.when is None else [f"it holds that {condition_words(rule.when)}"]
+    why = "; ".join([*since, *until, *when]) or "it has no condition"
     return RuleReport(rule.name, holds=True, why=why, items=items)
 
 

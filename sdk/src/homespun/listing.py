@@ -1,0 +1,198 @@
+"""Makes lists for the person of a profile, tells why, and what would be otherwise; what the façade passes on to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from homespun.consent.parts import SCORING
+from homespun.errors import MisuseError
+from homespun.explain.counterfactual import Change, Counterfactual, changes_of, counterfactual, without
+from homespun.explain.explaining import explain
+from homespun.explain.explanation import Attribution, Explanation
+from homespun.explain.recording import record_of
+from homespun.explain.wording import Wording
+from homespun.home import Home
+from homespun.model.membership import distinct
+from homespun.person.consent import Consent
+from homespun.person.controls import Controls
+from homespun.policies import Policies
+from homespun.protocol.events import ContextValue
+from homespun.protocol.policy.stages import Rules
+from homespun.protocol.read_only import ReadOnlyDict
+from homespun.ranking.constraints import effective_cap
+from homespun.ranking.decision import Decision, decide, situation_of
+from homespun.ranking.onboarding import Answers, onboarding_items
+from homespun.ranking.request import HOME, Inputs, Request
+from homespun.ranking.rules import RuleReport
+from homespun.recommendation import Recommendation, decision_of, recommendations
+
+_DAY = 86_400.0
+
+_ASKED = 10
+"""Places of the list in which an item that is asked about by name is looked for."""
+
+
+class Question(NamedTuple):
+    """An item to ask somebody for.
+
+    Attributes:
+        item: Its id.
+        title: Its title.
+    """
+
+    item: str
+    title: str
+
+
+class Listing:
+    """Lists and their reasons. Thread-safe."""
+
+    def __init__(
+        self, home: Home, consent: Consent, controls: Controls, policies: Policies, templates: Mapping[str, str] | None
+    ) -> None:
+        """Put the parts together.
+
+        Raises:
+            MisuseError: A template is not what it should be.
+        """
+        self._home = home
+        self._consent = consent
+        self._controls = controls
+        self._policies = policies
+        self._wording = Wording(templates)
+
+    def made(
+        self,
+        k: int,
+        surface: str,
+        *,
+        context: Mapping[str, ContextValue] | None = None,
+        seed: int | None = None,
+        **asked: Any,
+    ) -> list[Recommendation]:
+        """Make a list, and keep what has to be kept of it.
+
+        Args:
+            k: How many items.
+            surface: Where it will be shown.
+            context: Circumstances of the request.
+            seed: Decides what chance decides; None: drawn, where chance has a part.
+            **asked: What ``Request.of`` takes besides.
+        """
+        read = self._home.epochs()
+        return self._kept(self._decided(k, surface, context, seed, **asked), read)
+
+    def explained(self, item: Recommendation | str) -> Explanation:
+        """Explain a recommendation as it was made, or an item as it stands now."""
+        if isinstance(item, Recommendation):
+            decision, consents = self._told(item)
+            return replace(explain(decision, item.item, self._wording), consents=consents)
+        found = explain(self._decided(_ASKED, HOME, None, None, asked=item), item, self._wording)
+        return replace(found, consents=ReadOnlyDict(self._consents()))
+
+    def counterfactual(self, item: Recommendation, executions: int) -> Counterfactual:
+        """Return what would take a recommendation out of its list."""
+        if not isinstance(item, Recommendation):
+            raise MisuseError(f"a recommendation is needed, from a list; this is of type {type(item).__name__}.")
+        decision, _ = self._told(item)
+        return counterfactual(decision, item.item, executions)
+
+    def without(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> list[Recommendation]:
+        """Set that something counts no more, and make a recommendation's list again."""
+        if not isinstance(item, Recommendation):
+            raise MisuseError(f"a recommendation is needed, from a list; this is of type {type(item).__name__}.")
+        read = self._home.epochs()
+        decision, _ = self._told(item)
+        changes = changes_of(reason)
+        for change in changes:
+            self._set(change)
+        again = self._shown(replace(decision.request, now=self._home.now(), asked=None))
+        # Circumstances and what is declared are no settings: they are left out of this list alone.
+        passing = [change for change in changes if change.kind in {"context", "attribute"}]
+        return self._kept(decide(self._policies.compiled, *without(self._inputs(), again, passing)), read)
+
+    def questions(self, count: int, answered: Answers) -> list[Question]:
+        """Return the items to ask for next."""
+        bundle, inputs, now = self._policies.compiled.bundle, self._inputs(), self._home.now()
+        steering, known = inputs.steering, list(inputs.events or ()) if inputs.allowed else []
+        # What they did counts as an answer; what they say now counts before it.
+        said: dict[str, bool | None] = dict.fromkeys((event.item for event in known), False)
+        said |= dict.fromkeys((event.item for event in bundle.evidence(known).liked), True)
+        said |= answered
+        hidden = [bundle.positions_of(steering.hidden_items), *(bundle.tagged(tag) for tag in steering.hidden_tags)]
+        asked = onboarding_items(
+            bundle, count=count, answered=said, exclude=distinct([*hidden, bundle.unavailable(now)])
+        ).tolist()
+        return [Question(bundle.items[at], title) for at, title in zip(asked, bundle.titles_at(asked), strict=True)]
+
+    def rules(self, surface: str, context: Mapping[str, ContextValue] | None) -> list[RuleReport]:
+        """Return which rules would act, and why or why not."""
+        compiled, now = self._policies.compiled, self._home.now()
+        compiled.surface(surface)
+        request = Request.of(1, now, context=context, surface=surface)
+        request = replace(request, context=self._policies.circumstances(request.context, now))
+        reports = compiled.rules.report(situation_of(compiled, compiled.person(self._inputs()), request))
+        if compiled.surface(surface).stage(Rules) is not None:
+            return reports
+        return [replace(each, holds=False, why=f"the surface {surface!r} has no stage of rules") for each in reports]
+
+    def _set(self, change: Change) -> None:
+        controls = self._controls
+        if change.kind == "event":
+            controls.ignore_item(change.target)
+        elif change.kind == "more_like":
+            controls.more_like(change.target, on=False)
+        elif change.kind == "less_like":
+            controls.less_like(change.target, on=False)
+        elif change.kind == "interest":
+            controls.set_interest(change.target, None)
+        elif change.kind == "diversity":
+            controls.diversity(0.0)
+
+    def _kept(self, decision: Decision, read: frozenset[str]) -> list[Recommendation]:
+        home = self._home
+        consents = ReadOnlyDict(self._consents())
+        made = recommendations(decision, self._wording, consents)
+        if decision.bars.cap is not None:
+            home.add_exposures(each.item for each in made)
+        home.add_decisions(lambda: [record_of(decision, consents)], read)
+        return made
+
+    def _decided(
+        self, k: int, surface: str, context: Mapping[str, ContextValue] | None, seed: int | None, **asked: Any
+    ) -> Decision:
+        """Make a list by what is known and set now."""
+        compiled, now = self._policies.compiled, self._home.now()
+        drawn = (
+            int.from_bytes(self._home.entropy(8), "big") >> 1 if seed is None and compiled.explores(surface) else seed
+        )
+        request = Request.of(k, now, context=context, surface=surface, seed=drawn or 0, **asked)
+        request = replace(request, context=self._policies.circumstances(request.context, now))
+        return decide(compiled, self._inputs(), self._shown(request))
+
+    def _shown(self, request: Request) -> Request:
+        """Return the request with how often items were shown, where that counts."""
+        cap = effective_cap(self._inputs(), self._policies.compiled.surface(request.surface))
+        if cap is None:
+            return request
+        return replace(request, shown=ReadOnlyDict(self._home.exposures(request.now - cap.days * _DAY)))
+
+    def _inputs(self) -> Inputs:
+        home, steering = self._home, self._home.steering()
+        # A private session is without personal data.
+        steering = replace(steering, non_profiled=True) if home.is_private else steering
+        return Inputs(home.usable_events(), steering, home.attributes() if home.permits(SCORING) else ReadOnlyDict())
+
+    def _told(self, recommendation: Recommendation) -> tuple[Decision, Mapping[str, int]]:
+        """Return the decision behind a recommendation, if it may be told, and the consents that it was made by."""
+        inputs = self._inputs()
+        return decision_of(recommendation, inputs.events, inputs.steering, inputs.attributes)
+
+    def _consents(self) -> dict[str, int]:
+        """Return the numbers of the consent records in force, by purpose."""
+        status = self._consent.status()
+        return {
+            purpose.value: each.decided_by.sequence
+            for purpose, each in status.items()
+            if each.granted and each.decided_by is not None
+        }

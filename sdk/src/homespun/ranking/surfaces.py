@@ -1,0 +1,170 @@
+"""A policy made ready for one bundle: its surfaces with their stages by kind, and all that no request changes."""
+
+import copy
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from homespun.errors import MisuseError
+from homespun.model.bundle import Bundle
+from homespun.model.history import History
+from homespun.protocol.policy import Policy, Source, policy_identity
+from homespun.protocol.policy.stages import Blend, Case, Exploration, Rules, Stage, Weights
+from homespun.ranking.blending import weighed
+from homespun.ranking.default import DEFAULT
+from homespun.ranking.learning import Learner
+from homespun.ranking.person import Person
+from homespun.ranking.request import Inputs
+from homespun.ranking.rules import Conditions, Firing, RuleBook, Situation, popularity_of
+
+StageT = TypeVar("StageT", bound=Stage)
+
+
+@dataclass(frozen=True)
+class SurfacePlan:
+    """One surface's stages.
+
+    Attributes:
+        name: The surface's.
+        source: Which items are looked at.
+        stages: In the policy's order.
+        by_kind: The same, by class.
+        cases: When each case of switching holds.
+    """
+
+    name: str
+    source: Source
+    stages: Sequence[Stage]
+    by_kind: Mapping[type, Stage]
+    cases: Conditions
+
+    def stage(self, kind: type[StageT]) -> StageT | None:
+        """Return the stage of a kind, if there is one."""
+        found = self.by_kind.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def weights(self, situation: Situation) -> tuple[Weights, int | None]:
+        """Return what parts of the score are multiplied by, and the number of the case of switching that holds."""
+        blend = self.stage(Blend)
+        if blend is None:
+            return {}, None
+        if blend.switch:
+            holding = self.cases.holding(situation)
+            if True in holding:
+                number = holding.index(True)
+                return blend.switch[number].weights, number
+        return blend.weights, None
+
+
+class Compiled:
+    """A bundle and the policy by which its lists are made. Safe to use from several threads at once.
+
+    Build another one for another bundle or policy, and whenever an application adds items.
+    """
+
+    def __init__(self, bundle: Bundle, policy: Policy) -> None:
+        """Compile a policy.
+
+        Args:
+            bundle: The bundle, with local items on top.
+            policy: The policy; a surface that every application has and that it does not name is as by default.
+
+        Raises:
+            PolicyError: The policy cannot be used.
+        """
+        self.bundle = bundle
+        self.policy = policy
+        self._surfaces = {
+            name: SurfacePlan(
+                name=name,
+                source=surface.source,
+                stages=surface.stages,
+                by_kind={type(stage): stage for stage in surface.stages},
+                cases=Conditions([case.when for case in _switch(surface.stages)]),
+            )
+            for name, surface in {**DEFAULT.surfaces, **policy.surfaces}.items()
+        }
+        self._lock = threading.Lock()
+        self._person: Person | None = None
+        self._base: Person | None = None
+
+    @cached_property
+    def identity(self) -> str:
+        """The policy's SHA-256."""
+        return policy_identity(self.policy)
+
+    def surface(self, name: str) -> SurfacePlan:
+        """Return a surface.
+
+        Raises:
+            MisuseError: There is none with this name.
+        """
+        found = self._surfaces.get(name)
+        if found is None:
+            known = ", ".join(repr(each) for each in self._surfaces)
+            raise MisuseError(f"the policy {self.policy.name!r} has no surface {name!r}; use one of {known}.")
+        return found
+
+    def explores(self, name: str) -> bool:
+        """Return whether chance has a part in a surface's lists."""
+        stage = self.surface(name).stage(Exploration)
+        return stage is not None and stage.method != "off"
+
+    def person(self, inputs: Inputs) -> Person:
+        """Return what follows from what is known of somebody; the latest one is remembered."""
+        last = self._person
+        if last is not None and last.inputs == inputs:
+            return last
+        made = Person(self.bundle, inputs, self._base)
+        self._person = made
+        return made
+
+    def beside(self, base: Person | None = None) -> "Compiled":
+        """Return the same, which remembers its own latest person and shares everything else.
+
+        Args:
+            base: A person who will be asked about by other settings.
+        """
+        found = copy.copy(self)
+        found._base, found._person = base, None  # noqa: SLF001 - of the same class
+        return found
+
+    @property
+    def rules(self) -> RuleBook:
+        """The policy's rules; compiled when first needed.
+
+        Raises:
+            PolicyError: Two rules have the same name.
+        """
+        with self._lock:
+            return self._rules
+
+    @cached_property
+    def _rules(self) -> RuleBook:
+        return RuleBook(self.policy.rules, self.bundle, popularity_of(self.bundle))
+
+    def firing(self, plan: SurfacePlan, situation: Situation) -> Firing | None:
+        """Return the rules that act; None where the surface has no stage for them, or the policy none."""
+        if not self.policy.rules or plan.stage(Rules) is None:
+            return None
+        return self.rules.firing(situation)
+
+    @property
+    def learner(self) -> Learner | None:
+        """What learns people's lasting tastes; made when first needed."""
+        with self._lock:
+            return self._learner
+
+    @cached_property
+    def _learner(self) -> Learner | None:
+        return Learner.of(self.bundle)
+
+    def weighed(self, history: History, weights: Weights) -> History:
+        """Return a history whose parts count so many times as much."""
+        return weighed(history, self.bundle.manifest, weights) if weights else history
+
+
+def _switch(stages: Sequence[Stage]) -> Sequence[Case]:
+    return next((stage.switch for stage in stages if isinstance(stage, Blend)), ())
