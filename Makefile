@@ -81,6 +81,7 @@ lint: setup ## Check style, types, layers, locks and documentation
 	$(VENV)/$(BIN)/lint-imports
 	$(RUN) -m tools.check_lock
 	$(RUN) -m tools.statistics_reference --check
+	$(RUN) -m tools.policy_reference --check
 	$(RUN) -m tools.benchmark_page --check
 	$(RUN) -m tools.build_docs
 

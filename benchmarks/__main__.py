@@ -34,6 +34,8 @@ RUNS_ITSELF = (
     "profile",
     "statistics",
     "ranking.rules",
+    "ranking.speed",
+    "ranking.start",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 

@@ -59,7 +59,7 @@ def _overview() -> Iterator[str]:
 
 
 def _rule() -> Iterator[str]:
-    rule, explained = _documentation(LikeRule)
+    rule, explained = documentation(LikeRule)
     yield f"## In favour, and liked\n\n{rule}\n"
     yield "| Parameter | Meaning |"
     yield "| --- | --- |"
@@ -69,7 +69,7 @@ def _rule() -> Iterator[str]:
 
 
 def _section(statistic: Statistic) -> Iterator[str]:
-    rule, explained = _documentation(type(statistic.transformation))
+    rule, explained = documentation(type(statistic.transformation))
     yield f"## {statistic.name}\n"
     yield f"{rule}\n"
     yield "| | |"
@@ -86,7 +86,7 @@ def _section(statistic: Statistic) -> Iterator[str]:
         yield ""
 
 
-def _documentation(described: type) -> tuple[str, dict[str, str]]:
+def documentation(described: type) -> tuple[str, dict[str, str]]:
     """Return a structure's docstring as Markdown, and what it says about each parameter."""
     text = (getdoc(described) or "").replace("``", "`")
     rule, _, attributes = text.partition("\n\nAttributes:\n")

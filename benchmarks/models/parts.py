@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from benchmarks.models import circumstances, costs, following, later, newcomers, proposing, tastes
 from benchmarks.models.part import Part
-from benchmarks.ranking import prequential
+from benchmarks.ranking import effects, faithful, onboarding, prequential
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
@@ -22,5 +22,10 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "models-fit-cost": costs.run,
         "ranking-films": prequential.films,
         "ranking-retail": prequential.retail,
+        "ranking-onboarding": onboarding.films,
+        "effects-films": effects.films,
+        "effects-retail": effects.retail,
+        "effects-frappe": effects.frappe,
+        "ranking-faithful": faithful.films,
     }
 )

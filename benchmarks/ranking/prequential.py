@@ -20,7 +20,7 @@ from benchmarks.models.sections import INTERVALS, verdict
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun.model.bundle import Bundle
-from homespun.model.candidates import Limits, best_items
+from homespun.model.candidates import best_items, without
 from homespun.model.history import History, Positions, in_favour
 from homespun.model.scoring import Pool
 from homespun.protocol.events import Event
@@ -151,7 +151,7 @@ def follow(
     bundle: Bundle, split: Divided, protocol: FollowedPeople, rule: LearningRule, workspace: Workspace
 ) -> Followed:
     """Make both lists for every case of the people on whom nothing was chosen."""
-    people = [person for person in split.people if _is_reported(person.user, protocol.test_share)]
+    people = [person for person in split.people if is_reported(person.user, protocol.test_share)]
     lists = _Lists(bundle, protocol, rule)
     cases, liked, plain, learned = [], [], [], []
     for done, person in enumerate(people, start=1):
@@ -176,7 +176,7 @@ class _Lists:
         bundle = self._bundle
         history = bundle.history(case.events)
         seen = () if self._protocol.repeats else case.seen
-        pool = best_items(bundle.scorer.query(history), POOL, Limits(bundle.positions_of(seen)))
+        pool = best_items(bundle.scorer.query(history), POOL, without(bundle.positions_of(seen)))
         found = [bundle.items[position] for position in pool.positions[:DEPTH].tolist()]
         changed = np.argsort(-(pool.scores + self._term(case, history, pool)), kind="stable")[:DEPTH]
         return len(history.events), found, [bundle.items[position] for position in pool.positions[changed].tolist()]
@@ -227,7 +227,7 @@ def section(title: str, followed: Followed, text: str) -> Section:
     return Section(title, columns, tuple(rows), f"{CLAIM} {text} {INTERVALS}", plot="ratios")
 
 
-def _is_reported(user: str, share: float) -> bool:
+def is_reported(user: str, share: float) -> bool:
     """Return whether nothing was chosen on a person: the upper half of the hashes that are kept aside."""
     found = int.from_bytes(hashlib.sha256(f"{SPLIT_NAME}:{user}".encode()).digest()[:4], "big")
     return found >= share / 2 * HASHES

@@ -8,11 +8,12 @@ they allow it, what they set is remembered until they leave.
 
 import argparse
 import getpass
+import json
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -27,15 +28,20 @@ NOTICE = hs.Notice(
 )
 PURPOSES = (hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION)
 LIST_LENGTH = 10
+MOST_STARS = 10
+QUESTIONS = 10
 
 HELP = """\
 list            films for you              allow        ask whether I may remember
-find WORDS      films by title             forbid       stop using what I know
-rate N STARS    1 to 10                    known        everything that I know
-why N           why film N is listed       export       write it to a file
-hide N          never list film N again    erase        destroy it, with a receipt
-more N          more films like film N     quit         leave (so does Ctrl-C)
-undo            take back hide or more"""
+start           a few questions, to begin  forbid       stop using what I know
+find WORDS      films by title             known        everything that I know
+rate N STARS    1 to 10                    export       write it to a file
+why N           why film N is listed       erase        destroy it, with a receipt
+without N       … as if that did not count quit         leave (so does Ctrl-C)
+hide N          never list film N again
+more N          more films like film N
+mix LEVEL       0, by score alone, to 1, as unlike each other as can be
+undo            take back without, hide, more or mix"""
 
 
 class InputError(Exception):
@@ -75,15 +81,19 @@ class Screen:
 class Shelf:
     """The application: one person, one bundle, one list on the screen."""
 
-    def __init__(self, folder: Path, passphrase_file: Path | None, screen: Screen) -> None:
+    def __init__(
+        self, folder: Path, passphrase_file: Path | None, screen: Screen, reasons: Mapping[str, str] | None
+    ) -> None:
         self._folder = folder
         self._passphrase_file = passphrase_file
         self._screen = screen
+        self._reasons = reasons
         self._answer = folder.with_name(f"{folder.name}.answer")
-        self._me = hs.Personalizer.open(None, key=hs.Key.ephemeral(), choices=self._said())
+        self._me = hs.Personalizer.open(None, key=hs.Key.ephemeral(), choices=self._said(), templates=reasons)
         self._shown: list[hs.Recommendation | str] = []
         commands = (
-            *(self.list, self.find, self.rate, self.why, self.hide, self.more, self.undo),
+            *(self.list, self.start, self.find, self.rate, self.why, self.without),
+            *(self.hide, self.more, self.mix, self.undo),
             *(self.allow, self.forbid, self.known, self.export, self.erase),
         )
         self._commands = {command.__name__: command for command in commands}
@@ -106,7 +116,26 @@ class Shelf:
 
     def list(self, *_: str) -> None:
         """Show the best films."""
-        found = self._me.recommend(LIST_LENGTH)
+        self._show(self._me.recommend(LIST_LENGTH))
+
+    def start(self, *_: str) -> None:
+        """Ask for the few films whose rating tells most, one after the other: each answer decides the next question."""
+        if not self._me.consent.granted(hs.Purpose.PERSONALIZATION):
+            raise InputError("I may not remember what you answer. Type allow to change that.")
+        self._screen.title("Do you know these films?", "1 to 10 stars; nothing, if not; stop")
+        unknown: dict[str, bool | None] = {}
+        for _number in range(QUESTIONS):
+            question = self._me.onboarding(1, answered=unknown)[0]
+            stars = input(f"{question.title}: ").strip()
+            if stars == "stop":
+                break
+            if _is_stars(stars):
+                self._me.record(question.item, "rate", weight=float(stars))
+            else:
+                unknown[question.item] = None
+        self.list()
+
+    def _show(self, found: Sequence[hs.Recommendation]) -> None:
         self._shown = [*found]
         personalized = any(film.personalized for film in found)
         self._screen.title("The film shelf", "for you" if personalized else "the same for everybody")
@@ -127,19 +156,49 @@ class Shelf:
     def rate(self, number: str = "", stars: str = "", *_: str) -> None:
         """Remember a rating, if that is allowed."""
         item = self._item(number)
-        if not stars.isdecimal() or not 1 <= int(stars) <= 10:
+        if not _is_stars(stars):
             raise InputError("Say how many stars from 1 to 10, for instance: rate 3 8")
         kept = self._me.record(item, "rate", weight=float(stars))
         outcome = f"{stars} of 10." if kept else "not kept, because you did not allow it. Type allow to change that."
         self._screen.say(f"{self._me.bundle.title(item)}: {outcome}")
 
     def why(self, number: str = "", *_: str) -> None:
-        """Show the exact parts of a film's score."""
-        self._item(number)
-        self._screen.say(str(self._me.explain(self._shown[int(number) - 1])))
+        """Show the exact parts of a film's score, and what it would take for it not to be listed."""
+        film = self._film(number)
+        self._screen.say(str(self._me.explain(film)))
+        if isinstance(film, str):
+            return
+        self._screen.say(f"\n{self._me.counterfactual(film)}")
         self._screen.say(
-            f"\nType hide {number} or more {number} to change what is listed, and undo to take it back.", code="2"
+            f"\nType without {number}, hide {number} or more {number} to change that, and undo to take it back.",
+            code="2",
         )
+
+    def without(self, number: str = "", *_: str) -> None:
+        """List the films as they are without what keeps one of them in the list, or else what speaks most for it."""
+        film = self._film(number)
+        if isinstance(film, str):
+            raise InputError("Type list first: only a film that is listed for you has something that keeps it there.")
+        kept_by = self._me.counterfactual(film)
+        parts = (
+            part for part in self._me.explain(film).attributions if part.value > 0 and (part.event or part.control)
+        )
+        reason = kept_by if kept_by.found else next(parts, None)
+        if reason is None:
+            raise InputError("Nothing that you did speaks for it.")
+        before = len(self._me.controls.history())
+        self._show(self._me.without(film, reason))
+        for change in self._me.controls.history()[before:]:
+            self._screen.say(f"{change.text}. Type undo to take it back.", code="2")
+
+    def mix(self, level: str = "", *_: str) -> None:
+        """Set how unlike each other the listed films are."""
+        try:
+            self._me.controls.diversity(float(level))
+        except ValueError as error:
+            raise InputError("Say how much from 0 to 1, for instance: mix 0.5") from error
+        self._say_what_was_set()
+        self.list()
 
     def hide(self, number: str = "", *_: str) -> None:
         """Never list a film again."""
@@ -215,10 +274,13 @@ class Shelf:
             self._screen.say(f"{error}", code="31")
 
     def _item(self, number: str) -> str:
+        film = self._film(number)
+        return film if isinstance(film, str) else film.item
+
+    def _film(self, number: str) -> hs.Recommendation | str:
         if not number.isdecimal() or not 1 <= int(number) <= len(self._shown):
             raise InputError("Name a film by its number in the list above, for instance: why 1")
-        film = self._shown[int(number) - 1]
-        return film if isinstance(film, str) else film.item
+        return self._shown[int(number) - 1]
 
     def _say_what_was_set(self) -> None:
         kept = "" if self._me.sizes() else ", until you leave"
@@ -245,6 +307,8 @@ class Shelf:
             self._me.controls.hide_item(item)
         for item in before.more_like:
             self._me.controls.more_like(item)
+        if before.diversity:
+            self._me.controls.diversity(before.diversity)
 
     def _unlock(self) -> None:
         while True:
@@ -257,7 +321,9 @@ class Shelf:
 
     def _open(self, passphrase: str, choices: str | None = None) -> None:
         key = hs.Key.passphrase(passphrase)
-        opened = hs.Personalizer.open(self._folder, key=key, bundle=self._me.bundle, choices=choices)
+        opened = hs.Personalizer.open(
+            self._folder, key=key, bundle=self._me.bundle, choices=choices, templates=self._reasons
+        )
         self._me.close()
         self._me = opened
 
@@ -273,18 +339,24 @@ class Shelf:
         return getpass.getpass(prompt)
 
 
+def _is_stars(text: str) -> bool:
+    return text.isdecimal() and 1 <= int(text) <= MOST_STARS
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shelf and return its exit status."""
     parser = argparse.ArgumentParser(description="A shelf of films that remembers only what you allow.")
     parser.add_argument("--profile", type=Path, default=Path("film-shelf"), metavar="DIR", help="(film-shelf)")
     parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="else it is asked for")
+    parser.add_argument("--reasons", type=Path, metavar="FILE", help="how reasons are said, as in reasons.de.json")
     options = parser.parse_args(arguments)
     try:
-        with closing(Shelf(options.profile, options.passphrase_file, Screen())) as shelf:
+        reasons = None if options.reasons is None else json.loads(options.reasons.read_text(encoding="utf-8"))
+        with closing(Shelf(options.profile, options.passphrase_file, Screen(), reasons)) as shelf:
             shelf.run()
     except (EOFError, KeyboardInterrupt):
         print()
-    except (hs.HomespunError, OSError, UnicodeDecodeError) as error:
+    except (hs.HomespunError, OSError, ValueError) as error:
         print(f"film shelf: {error}", file=sys.stderr)
         return 1
     print("Goodbye.")

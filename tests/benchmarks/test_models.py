@@ -99,7 +99,7 @@ def test_a_sample_has_other_people_or_other_items(tmp_path: Path) -> None:
 
 def test_every_part_says_what_it_is() -> None:
     for name, part in PARTS.items():
-        assert name.startswith(("models-", "ranking-"))
+        assert name.startswith(("models-", "ranking-", "effects-"))
         assert (part.__doc__ or "").endswith(".")
         assert "\n" not in (part.__doc__ or "")
 

@@ -147,7 +147,9 @@ def test_the_readme_shows_another_quickstart_than_the_example() -> None:
 
 
 def test_a_link_of_a_readme_leads_nowhere() -> None:
-    for page in ("README.md", "sdk/README.md", "server/README.md", "examples/reader/README.md"):
+    own = ("README.md", "sdk/README.md", "server/README.md")
+    examples = ("examples/reader/README.md", "examples/shop/README.md", "examples/shop/data/README.md")
+    for page in (*own, *examples):
         text = (ROOT / page).read_text(encoding="utf-8")
         targets = re.findall(r'\]\(([^)#]+)|srcset="([^"]+)"|src="([^"]+)"', text)
         local = {target for found in targets for target in found if target and "://" not in target}

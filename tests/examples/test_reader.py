@@ -26,8 +26,9 @@ def talk(repository: Path, tmp_path: Path) -> Talk:
     (tmp_path / "home").mkdir()
     program = repository / "examples/reader/shelf.py"
 
-    def run(*lines: str, file: str = "words.txt", status: int = 0) -> str:
+    def run(*lines: str, file: str = "words.txt", status: int = 0, reasons: Path | None = None) -> str:
         command: list[str | Path] = [sys.executable, "-W", "error", program, "--profile", "profile"]
+        command += [] if reasons is None else ["--reasons", reasons]
         done = subprocess.run(
             [*command, "--passphrase-file", tmp_path / file],
             input="".join(f"{line}\n" for line in lines),
@@ -51,6 +52,12 @@ def home(tmp_path: Path) -> Path:
 
 def files(home: Path) -> list[str]:
     return sorted(path.name for path in home.iterdir())
+
+
+def titles(said: str) -> list[list[str]]:
+    """Return the titles of each list for the person."""
+    lists = re.split(r"^(?:> )?\n?The film shelf .*\n─+\n", said, flags=re.MULTILINE)[1:]
+    return [re.findall(r"^ {1,2}\d+  (.+?)(?:  .*)?$", each, re.MULTILINE) for each in lists]
 
 
 def first_title(said: str) -> str:
@@ -136,7 +143,7 @@ def test_more_like_a_film_changes_nothing_or_cannot_be_taken_back(talk: Talk) ->
     headings = [line.split("  ")[-1].strip() for line in said.splitlines() if line.startswith("The film shelf")]
     assert headings == ["the same for everybody", "for you", "the same for everybody"]
     assert "because you asked for more like" in said
-    assert "Type hide 1 or more 1" in said
+    assert "Type without 1, hide 1 or more 1" in said
 
 
 def test_what_was_set_before_the_yes_is_lost_with_it(talk: Talk) -> None:
@@ -207,3 +214,51 @@ def test_a_slip_of_the_hand_ends_the_application(talk: Talk) -> None:
 
 def test_colours_reach_a_file(talk: Talk) -> None:
     assert "\x1b" not in talk("y", "rate 1 10", "list", "why 1", "rate 99 1", "quit")
+
+
+def test_questions_to_begin_with_are_asked_of_nobody_or_lead_to_nothing(talk: Talk) -> None:
+    refused = talk("n", "start", "quit")
+    assert "I may not remember what you answer" in refused
+    said = talk("allow", "y", "start", *["9", "", "2", "8", "nonsense", "10", "1", "", "7", "9"], "known", "quit")
+    asked = re.findall(r"[^:\n]+ \(\d{4}\)(?=: )", said[said.index("Do you know") : said.index("What I know")])
+    assert len(asked) == len(set(asked)) == 10
+    assert "7 events" in said
+    assert "because you rated" in said
+
+
+def test_what_is_without_a_reason_is_the_same_or_stays_so_after_undo(talk: Talk) -> None:
+    rated = ("find gravity 2013", "rate 1 10", "find despicable me 2010", "rate 1 10")
+    said = talk("y", *rated, "list", "why 3", "without 3", "undo", "list", "quit")
+    _, before, after, again = titles(said)
+    told = said[said.index("rounding (residual)") :]
+    named = re.search(r"^without (.+) it would not be among the first 10$", told, re.MULTILINE)
+    assert named
+    assert before[2] not in after
+    assert f"what I did with {named[1]} says nothing of my taste" in told
+    assert again == before
+
+
+def test_the_dial_for_diversity_turns_nothing_or_breaks(talk: Talk) -> None:
+    said = talk("y", "rate 1 10", "list", "mix 1", "mix 0", "mix 2", "mix", "mix often", "quit")
+    _, before, mixed, again = titles(said)
+    assert len(mixed) == 10
+    assert set(mixed) != set(before)
+    assert again == before
+    assert said.count("Say how much from 0 to 1") == 3
+
+
+def test_reasons_in_another_language_are_cut_mixed_or_of_no_reason(
+    talk: Talk, repository: Path, tmp_path: Path
+) -> None:
+    said = talk(
+        "y", "rate 1 10", "list", "more 2", "list", "why 1", reasons=repository / "examples/reader/reasons.de.json"
+    )
+    lists = said[said.index("The film shelf") :]
+    assert "bei allen beliebt; von dir ist noch nichts bekannt" in lists
+    assert "weil du" in lists
+    assert " bewertet hast" in lists
+    assert "because" not in lists
+    (tmp_path / "broken.json").write_text('{"because": "weil {wer}"}', encoding="utf-8")
+    assert "has the field 'wer'" in talk(reasons=tmp_path / "broken.json", status=1)
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    assert "film shelf: " in talk(reasons=tmp_path / "broken.json", status=1)
