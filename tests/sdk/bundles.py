@@ -184,7 +184,7 @@ def arrays_of(model: Model) -> Arrays:
     """The tables of the weights file."""
     found: Arrays = {"priors.values": model.priors.astype("<f4")}
     for name, table in model.low_rank.items():
-        found[f"{name}.integers"] = (table.integers + 128).astype("u1")
+        found[f"{name}.integers"] = table.integers.astype("i1")
         found[f"{name}.encoder"] = table.encoder.astype("<f4")
         found[f"{name}.decoder"] = table.decoder.astype("<f4")
         found[f"{name}.spectrum"] = table.spectrum.astype("<f4")

@@ -42,9 +42,9 @@ def parse(manifest: dict[str, Any]) -> None:
         b'"manifest"',
         b"\xff\xfe{}",
         b"{}\0",
-        b'{"schema": 2, "contract": 2}',
-        b'{"schema": 2, "contract": 2, "name": "\xff"}',
-        b'{"schema": 2, "contract": 2, "name": "\\ud800"}',
+        b'{"schema": 2, "contract": 3}',
+        b'{"schema": 2, "contract": 3, "name": "\xff"}',
+        b'{"schema": 2, "contract": 3, "name": "\\ud800"}',
         b'{"schema": "1", "contract": 1}',
         b'{"schema": true, "contract": 1}',
         b'{"schema": NaN, "contract": 1}',
@@ -60,9 +60,9 @@ def test_the_manifest_is_something_else(raw: bytes) -> None:
     [
         b"[" * 500_000,
         b'{"schema":' * 50_000,
-        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"schema":2,"contract":2}',
-        b'{"schema":2,"contract":2,"components":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"schema":2,"contract":2,"files":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"schema":2,"contract":3}',
+        b'{"schema":2,"contract":3,"components":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"schema":2,"contract":3,"files":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
     ],
 )
 def test_the_manifest_is_nested_to_exhaust_the_stack(raw: bytes) -> None:
@@ -79,7 +79,7 @@ def test_the_manifest_is_huge(tampered: Path) -> None:
 
 @pytest.mark.parametrize(
     "versions",
-    [{"schema": 1}, {"schema": 3}, {"schema": 0}, {"contract": 1}, {"contract": 3}, {"schema": -1, "contract": 10**30}],
+    [{"schema": 1}, {"schema": 3}, {"schema": 0}, {"contract": 2}, {"contract": 4}, {"schema": -1, "contract": 10**30}],
 )
 def test_another_versions_bundle_is_guessed_at(manifest: dict[str, Any], versions: dict[str, int]) -> None:
     with pytest.raises(BundleSchemaError, match="Update the older"):

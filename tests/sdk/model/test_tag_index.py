@@ -1,4 +1,4 @@
-"""Tags are read once for the whole catalogue, and nothing that is forged gets in that way."""
+"""Who carries a tag is looked for once in the whole catalogue, and nothing that is forged gets in that way."""
 
 import sqlite3
 import threading
@@ -76,7 +76,9 @@ def test_two_threads_read_the_catalogue_twice_or_half_of_it(folder: Path) -> Non
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize("tags", ["no JSON", '["a", 1]', '["\\u001b[2J"]', "{}", "[" * 100_000])
+@pytest.mark.parametrize(
+    "tags", ['no JSON: "tag-0"', '["tag-0", 1]', '["\\u001b[2J"]', '{"tag-0": 1}', '"tag-0"', "[" * 100_000 + '"tag-0"']
+)
 def test_forged_tags_reach_the_index(tampered: Path, tags: str) -> None:
     with closing(sqlite3.connect(tampered / CATALOGUE, isolation_level=None)) as connection:
         connection.execute("UPDATE items SET tags = ? WHERE position = 17", (tags,))
@@ -85,6 +87,33 @@ def test_forged_tags_reach_the_index(tampered: Path, tags: str) -> None:
         for _ in range(2):  # a failure must not be remembered as an empty index
             with pytest.raises(ModelContractError, match="item 17"):
                 opened.tagged("tag-0")
+
+
+@pytest.mark.parametrize("tags", ["no JSON", "{}", '["a", 1]', '["tag-00"]', '"]["'])
+def test_what_is_no_tag_of_anybody_s_is_found(tampered: Path, tags: str) -> None:
+    with closing(sqlite3.connect(tampered / CATALOGUE, isolation_level=None)) as connection:
+        connection.execute("UPDATE items SET tags = ? WHERE position = 15", (tags,))
+    bundles.reseal(tampered)
+    with Bundle.open(tampered) as opened:
+        assert opened.tagged("tag-0").tolist() == [place for place in range(0, 40, 3) if place != 15]
+
+
+@pytest.mark.parametrize("tag", ['a "quoted" one', "back\\slash", "каждый", "%", "'", "", "a]", "\ud800"])
+def test_a_tag_is_taken_for_more_than_text(tmp_path: Path, tag: str) -> None:
+    catalogue = bundles.catalogue_of(9)
+    carriers = [] if tag == "\ud800" else [1, 4, 7]
+    catalogue.tags[:] = [(("x", tag) if place in carriers else ("xx",)) for place in range(9)]
+    with Bundle.open(bundles.write(tmp_path / "bundle", bundles.random_model(9), catalogue=catalogue)) as opened:
+        assert opened.tagged(tag).tolist() == carriers
+
+
+def test_a_tag_that_is_spelled_out_in_escapes_is_missed(tampered: Path) -> None:
+    with closing(sqlite3.connect(tampered / CATALOGUE, isolation_level=None)) as connection:
+        connection.execute("UPDATE items SET tags = ? WHERE position = 16", ('["\\u0074ag-0"]',))
+    bundles.reseal(tampered)
+    with Bundle.open(tampered) as opened:
+        assert opened.tags("item-16") == ("tag-0",)
+        assert 16 in opened.tagged("tag-0").tolist()
 
 
 def test_the_tags_of_a_closed_bundle_are_read(bundle_folder: Path) -> None:

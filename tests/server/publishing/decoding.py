@@ -28,7 +28,7 @@ def tensors(folder: Path) -> dict[str, Matrix]:
 
 def low_rank(weights: dict[str, Matrix], name: str) -> Matrix:
     """S, float64 [N, N]."""
-    rows = weights[f"{name}.integers"].astype(float) - 128
+    rows = weights[f"{name}.integers"].astype(float)
     encoder, decoder, spectrum = (
         weights[f"{name}.{part}"].astype(float) for part in ("encoder", "decoder", "spectrum")
     )

@@ -62,6 +62,15 @@ def scored(folder: Path, component: bundle.Component, rows: list[int], items: in
     return total
 
 
+def queries(folder: Path, component: bundle.Component, rows: list[int], items: int) -> Matrix:
+    """What the row graph says that each of the rows asks a low-rank table for; float64 [rows, d]."""
+    weights = decoding.tensors(folder)
+    inputs = {f"{name.removesuffix('.starts')}.blocks": np.zeros(0, np.int64) for name in weights if ".starts" in name}
+    inputs |= {"items": np.arange(items), "context": np.zeros(0, np.int64)}
+    found: Matrix = run(folder, bundle.ROWS, inputs)[f"{component.low_rank}.encoder_rows"][rows].astype(float)
+    return found
+
+
 @pytest.mark.parametrize("everything", [False, True])
 def test_the_row_graph_reads_other_numbers_than_were_written(tmp_path: Path, *, everything: bool) -> None:
     for size in (1, 2, 30, 300):
@@ -119,31 +128,38 @@ def test_the_proposal_misses_the_best_items(tmp_path: Path, new: int) -> None:
     general = np.array([0.5, 1.0]) @ weights["priors.values"].astype(float)
     general += weights["context.integers"][1].astype(float) * float(weights["context.scales"][1])
     lists = [scored(folder, part, history, size).sum(axis=0) for part in manifest.components]
+    width = -(-size // contract.LANE) * contract.LANE
     inputs: dict[str, Matrix] = {
-        "history": np.array(history),
-        "weights": np.ones((2, len(history)), np.float32),
         "prior_weights": np.array([[0.5, 1.0]], np.float32),
         "context": np.array([1]),
-        "context_weights": np.ones((1, 1), np.float32),
+        "context_weights": weights["context.scales"][None, 1:2],
         "list_count": np.array([count]),
         "count": np.array([2 * count]),
     }
-    for part in manifest.components:
+    steps, places, updates = [1.0], [], []
+    for row, part in enumerate(manifest.components, 1):
+        step = 1.0
+        if part.low_rank is not None:
+            query = queries(folder, part, history, size).sum(axis=0)
+            step = float(np.abs(query).max()) / 63
+            inputs[f"{part.name}.query"] = (np.rint(query / step) + contract.MIDDLE).astype(np.uint8)[None]
         if part.sparse is not None:
             added = decoding.sparse(weights, part.sparse)[history].sum(axis=0)
-            places = np.flatnonzero(added)
-            inputs[f"{part.name}.places"] = places[None].astype(np.int32)
-            inputs[f"{part.name}.updates"] = added[None, places].astype(np.float32)
+            places.append(np.flatnonzero(added) + row * width)
+            updates.append(added[np.flatnonzero(added)] / step)
+        steps.append(step)
+    inputs["steps"] = np.array([steps], np.float32)
+    inputs["places"], inputs["updates"] = np.concatenate(places)[None], np.concatenate(updates)[None].astype(np.float32)
     if new:
         inputs["new_count"] = np.array([new])
-    found = run(folder, bundle.PROPOSE, inputs)["candidates"]
-    expected = [*lists, general, general + sum(lists)]
-    lengths = [count] * (len(expected) - 1) + [2 * count, new]
-    *proposed, last = np.split(found, np.cumsum(lengths)[:-1])
-    assert sorted(last.tolist()) == list(range(size - new, size))
-    for scores, found_here, length in zip(expected, proposed, lengths, strict=False):
+    found = run(folder, bundle.PROPOSE, inputs)
+    expected = [general, *lists, general + sum(lists)]
+    lengths = [count] * (len(expected) - 1) + [2 * count]
+    proposed = [*found["parts.top"], found["total.top"][0]]
+    assert sorted(found["new.top"][0].tolist() if new else []) == list(range(size - new, size))
+    for scores, found_here, length in zip(expected, proposed, lengths, strict=True):
         assert len(set(found_here.tolist())) == length
-        # What 8 bits of the query can swap lies closer together.
+        # What 7 bits of the query can swap lies closer together.
         least = np.sort(scores)[-length]
         surely = np.flatnonzero(scores > least + 0.02 * np.abs(scores).max())
         assert surely.size

@@ -5,7 +5,6 @@ A catalogue with anything but these tables (a view, a trigger, an index, a virtu
 
 import json
 import threading
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from homespun.errors import ClosedError, InvalidEventError, ModelContractError
 from homespun.model.attributes import Attributes
+from homespun.model.tag_codes import TagCodes
 from homespun.model.verify import open_file
 from homespun.model.words import SELECT_WORDS, encoder_of
 from homespun.protocol.bundle import (
@@ -29,11 +29,16 @@ from homespun.protocol.bundle import (
     WORDS_SCHEMA,
 )
 from homespun.protocol.content import ContentEncoder
-from homespun.protocol.events import check_item
+from homespun.protocol.events import MAX_ITEM_LENGTH, check_item
 
 _MAX_TEXT_BYTES = 1 << 20
 _AT_ONCE = 1000
+_IDS_AT_ONCE = 4096
+_IDS = msgspec.json.Decoder(list[str])
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
+_SELECT_IDS = (
+    "SELECT json_group_array(id) FROM (SELECT id FROM items WHERE position >= ? AND position < ? ORDER BY position)"
+)
 _SELECT_TITLES = "SELECT position, title FROM items WHERE position IN (SELECT value FROM json_each(?))"
 _SELECT_TAGS = "SELECT position, tags FROM items WHERE position IN (SELECT value FROM json_each(?))"
 _TABLES = [
@@ -43,6 +48,8 @@ _TABLES = [
 ]
 _NOWHERE: NDArray[np.int64] = np.zeros(0, np.int64)
 _NOWHERE.setflags(write=False)
+# Where a tag is not spelled out in plain, a backslash is. So no item that carries it is left out.
+_SELECT_TAGGED = "SELECT position, tags FROM items WHERE instr(tags, ?) OR instr(tags, '\\') ORDER BY position"
 
 
 class Catalogue:
@@ -62,7 +69,7 @@ class Catalogue:
         """
         self._lock = threading.Lock()
         self._index_lock = threading.Lock()
-        self._index: dict[str, NDArray[np.int64]] | None = None
+        self._carriers: dict[str, NDArray[np.int64]] = {}
         self._dimensions = dimensions
         _check_journal(path)
         with _translated():
@@ -70,13 +77,14 @@ class Catalogue:
         try:
             with _translated():
                 tables = _check_schema(connection)
-                self.ids = _read_ids(connection, items)
+                self.positions = _read_positions(connection, items)
         except BaseException:
             connection.close()
             raise
         self._has_words = "words" in tables
         self.attributes = Attributes(self._rows if "attributes" in tables else None, items)
-        self.positions = {identity: position for position, identity in enumerate(self.ids)}
+        self.ids = tuple(self.positions)
+        self.codes = TagCodes(self.tags_of, items)
         self._connection: apsw.Connection | None = connection
 
     def title(self, position: int) -> str:
@@ -114,12 +122,13 @@ class Catalogue:
     def tagged(self, tag: str) -> NDArray[np.int64]:
         """Return the positions of the items that carry a tag, ascending and read-only (int64 [n]).
 
-        The first call reads the tags of the whole catalogue; raises what ``tags_of`` does.
+        The first call for a tag looks for it in the whole catalogue; raises what ``tags_of`` does of those items that
+        seem to carry it.
         """
         with self._index_lock:
-            if self._index is None:
-                self._index = self._read_index()
-            return self._index.get(tag, _NOWHERE)
+            if tag not in self._carriers:
+                self._carriers[tag] = self._read_carriers(tag)
+            return self._carriers[tag]
 
     def encoder(self) -> ContentEncoder | None:
         """Read the words by which items that are not in the catalogue are scored; None if there are none.
@@ -144,20 +153,20 @@ class Catalogue:
             found.update(self._rows(query, json.dumps(list(positions[start : start + _AT_ONCE]))))
         return found
 
-    def _read_index(self) -> dict[str, NDArray[np.int64]]:
-        numbers: dict[str, int] = {}
-        carried, carriers = array("q"), array("q")
-        for start in range(0, len(self.ids), _AT_ONCE):
-            places = range(start, min(start + _AT_ONCE, len(self.ids)))
-            for position, tags in zip(places, self.tags_of(places), strict=True):
-                for tag in dict.fromkeys(tags):
-                    carried.append(numbers.setdefault(tag, len(numbers)))
-                    carriers.append(position)
-        order = np.argsort(np.frombuffer(carried, np.int64), kind="stable")
-        positions = np.frombuffer(carriers, np.int64)[order]
-        positions.setflags(write=False)
-        ends = np.cumsum(np.bincount(np.frombuffer(carried, np.int64), minlength=len(numbers)))
-        return dict(zip(numbers, np.split(positions, ends[:-1]), strict=True)) if numbers else {}
+    def _read_carriers(self, tag: str) -> NDArray[np.int64]:
+        try:
+            spelled = msgspec.json.encode(tag).decode()
+        except UnicodeEncodeError:  # half a character, which no catalogue can hold
+            return _NOWHERE
+        rows = self._rows(_SELECT_TAGGED, spelled)
+        # Many items carry the same tags, so each list is decoded once.
+        carries: dict[object, bool] = {}
+        for position, raw in rows:
+            if raw not in carries:
+                carries[raw] = tag in _decoded(position, raw)
+        found = np.array([position for position, raw in rows if carries[raw]], np.int64)
+        found.setflags(write=False)
+        return found
 
     def _rows(self, query: str, *given: str | int) -> list[tuple[Any, ...]]:
         with self._lock, _translated():
@@ -216,13 +225,40 @@ def _check_schema(connection: apsw.Connection) -> set[str]:
     return names
 
 
-def _read_ids(connection: apsw.Connection, items: int) -> tuple[str, ...]:
+def _read_positions(connection: apsw.Connection, items: int) -> dict[str, int]:
+    """Return every id's position, by ascending position."""
+    ids = _read_many_ids(connection, items)
+    if ids is None:
+        ids = _read_each_id(connection, items)
+    positions = dict(zip(ids, range(items), strict=True))
+    if len(positions) != items:
+        raise ModelContractError("the catalogue has the same item id twice.")
+    return positions
+
+
+def _read_many_ids(connection: apsw.Connection, items: int) -> list[str] | None:
+    """Return all ids, read and checked many at a time, because their number decides how long opening takes.
+
+    None if something is wrong with them, or they are too long for that.
+    """
+    ids: list[str] = []
+    try:
+        if connection.execute("SELECT count(*) FROM items").fetchall() != [(items,)]:
+            return None
+        for first in range(0, items, _IDS_AT_ONCE):
+            ((raw,),) = connection.execute(_SELECT_IDS, (first, min(first + _IDS_AT_ONCE, items))).fetchall()
+            ids += _IDS.decode(str(raw))
+    except (apsw.Error, msgspec.MsgspecError, UnicodeError):
+        return None
+    fits = len(ids) == items and "" not in ids and max(map(len, ids), default=0) <= MAX_ITEM_LENGTH
+    return ids if fits and "".join(ids).isprintable() else None
+
+
+def _read_each_id(connection: apsw.Connection, items: int) -> list[str]:
     rows = connection.execute("SELECT position, id FROM items ORDER BY position LIMIT ?", (items + 1,))
-    ids = tuple(_checked(row, position) for position, row in enumerate(rows))
+    ids = [_checked(row, position) for position, row in enumerate(rows)]
     if len(ids) != items:
         raise ModelContractError(f"the catalogue's positions are not 0 to {items - 1}.")
-    if len(set(ids)) != items:
-        raise ModelContractError("the catalogue has the same item id twice.")
     return ids
 
 

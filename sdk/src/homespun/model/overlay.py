@@ -8,6 +8,7 @@ import numpy as np
 from homespun.model.catalogue import Catalogue
 from homespun.model.local_attributes import LocalAttributes
 from homespun.model.local_items import LocalItems, Positions, carriers
+from homespun.model.tag_codes import TagCodes
 from homespun.protocol.content import ContentEncoder
 
 
@@ -20,6 +21,7 @@ class Overlay:
         self.positions: Mapping[str, int] = _Positions(catalogue.positions, local)
         self.catalogue = catalogue
         self.attributes = LocalAttributes(catalogue.attributes, local)
+        self.codes = TagCodes(self.tags_of, len(self.positions))
         self._retags = any(place < local.first for place in local.tags)
         self._carriers = carriers(local.tags)
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from homespun.model.history import History, Positions, Reals
 from homespun.model.own_rows import OwnRows, StandIns, scattered
-from homespun.model.session import Entries, Floats, ModelSession, Proposal, Rows
+from homespun.model.session import Floats, ModelSession, Proposal, Rows, not_finite
+from homespun.model.table_rows import Entries
 from homespun.protocol.contract import BLOCK, Layout
 
 Truths = NDArray[np.bool_]
@@ -143,14 +144,14 @@ class Scorer:
             first: The first row.
             count: How many rows.
         """
-        rows = self._session.context(positions, np.arange(first, first + count, dtype=np.int64))
+        rows = _finite(self._session.context(positions, np.arange(first, first + count, dtype=np.int64)))
         # Of equals, argmax takes the first.
         return int(rows.astype(np.float64).sum(axis=1).argmax())
 
     def decoders(self, positions: Positions) -> Mapping[str, Floats]:
         """Return the rows by which items (int64 [p]) are scored; float32 [p, d] by low-rank table."""
         known = positions < self._session.layout.items
-        rows = self._session.decoders(positions[known])
+        rows = {table: _finite(found) for table, found in self._session.decoders(positions[known]).items()}
         return rows if self._added is None else self._added.beside(rows, positions, known, self._added.decoder)
 
     def priors(self, positions: Positions) -> Floats:
@@ -161,7 +162,8 @@ class Scorer:
     def sources(self, positions: Positions) -> Mapping[str, Floats]:
         """Return the rows that items (int64 [p]) have in a history; float32 [p, d] by low-rank table."""
         known = positions < self._session.layout.items
-        rows = self._session.own(positions[known], {}).encoder
+        own = self._session.own(positions[known], {}).encoder
+        rows = {table: _finite(found) for table, found in own.items()}
         return rows if self._added is None else self._added.beside(rows, positions, known)
 
 
@@ -235,18 +237,14 @@ class Query:
             list_count: How many by each part, 1..N.
             new_count: How many of the new items, 0..N − M.
         """
-        history = self.history
-        smooth = [place for place, part in enumerate(self.layout.parts) if part.low_rank is not None]
-        entries = {
-            part.name: self._weighted(part.sparse, history.weights[place])
-            for place, part in enumerate(self.layout.parts)
-            if part.sparse is not None
-        }
-        positions, weights = self._in_the_model(smooth)
+        history, parts = self.history, self.layout.parts
         wanted = Proposal(
-            history=positions,
-            weights=weights,
-            entries=entries,
+            queries={part.name: query for part, query in zip(parts, self._wanted, strict=True) if query is not None},
+            entries={
+                part.name: self._weighted(part.sparse, weights)
+                for part, weights in zip(parts, history.weights, strict=True)
+                if part.sparse is not None
+            },
             priors=history.priors.astype(np.float32),
             context=history.context,
             context_weights=history.context_weights.astype(np.float32),
@@ -258,14 +256,18 @@ class Query:
         history = self.history
         rows = self._exact_rows(positions)
         crossings = {table: self._crossings(table, positions) for table in self.layout.sparse}
-        total = _times(rows.priors, history.priors) + _times(rows.context.T, history.context_weights)
-        for part, weights, wanted in zip(self.layout.parts, history.weights, self._wanted, strict=True):
-            if part.low_rank is not None and wanted is not None:
-                total += _times(rows.decoder[part.low_rank], wanted)
-            if part.sparse is not None:
-                found = crossings[part.sparse]
-                total += np.bincount(found.places, found.values * weights[found.rows], positions.size)
+        # What is not finite in a row makes the score so: nothing else has to be looked at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = _times(rows.priors, history.priors) + _times(rows.context.T, history.context_weights)
+            for part, weights, wanted in zip(self.layout.parts, history.weights, self._wanted, strict=True):
+                if part.low_rank is not None and wanted is not None:
+                    total += _times(rows.decoder[part.low_rank], wanted)
+                if part.sparse is not None:
+                    found = crossings[part.sparse]
+                    total += np.bincount(found.places, found.values * weights[found.rows], positions.size)
         repeats = self._repeats_of(positions)
+        if not np.isfinite(total).all():
+            raise not_finite()
         return Pool(
             positions=positions,
             scores=total + repeats,
@@ -276,18 +278,6 @@ class Query:
             context=rows.context,
             repeats=repeats,
         )
-
-    def _in_the_model(self, smooth: list[int]) -> tuple[Positions, Floats]:
-        """Return the history by positions of the model's (int64 [h]), and its weights (float32 [L, h])."""
-        history, known, added = self.history, self._known, self._added
-        weights = history.weights[smooth].astype(np.float32)
-        if added is None or known.all():
-            return history.positions, weights
-        theirs = np.zeros((len(smooth), added.stand_ins.positions.size), np.float32)
-        their_rows, their_weights = self._encoder[added.table][~known], history.weights[added.part][~known]
-        theirs[smooth.index(added.part)] = added.stand_ins.weights(_times(their_rows.T, their_weights))
-        positions = np.concatenate([history.positions[known], added.stand_ins.positions])
-        return positions, np.concatenate([weights[:, known], theirs], axis=1)
 
     def _exact_rows(self, positions: Positions) -> Rows:
         """Return the exact numbers behind the scores of items, also of those that were added."""
@@ -300,11 +290,10 @@ class Query:
         return Rows(decoder, scattered(found.priors, known), context)
 
     def _weighted(self, table: str, weights: Reals) -> Entries:
-        """Return the entries that a component with these weights (float64 [h]) uses, times them."""
-        by_block = weights[self._rows[table]]
-        used = np.flatnonzero(by_block)
+        """Return the entries of all blocks, times a component's weights (float64 [h]) of their rows."""
+        by_block = weights[self._rows[table]].astype(np.float32)
         entries = self._entries[table]
-        return Entries(entries.indices[used], entries.values[used] * by_block[used, None].astype(np.float32))
+        return Entries(entries.indices, entries.values * by_block[:, None])
 
     def _crossings(self, table: str, positions: Positions) -> Crossings:
         entries = self._entries[table]
@@ -361,6 +350,12 @@ def _habits(history: History, positions: Positions) -> Reals:
     items = positions.tolist()
     rows = [[habit.weight * habit.odds.get(item, 0.0) for item in items] for habit in history.habits]
     return np.array(rows, np.float64).reshape(len(rows), len(items))
+
+
+def _finite(rows: Floats) -> Floats:
+    if not np.isfinite(rows).all():
+        raise not_finite()
+    return rows
 
 
 def _times(rows: Floats | Reals, weights: Reals) -> Reals:

@@ -1,22 +1,23 @@
-"""Runs the two verified graphs with onnxruntime.
+"""Runs the verified proposing graph with onnxruntime, and reads the exact rows of what it proposes.
 
-The graphs are handed over as the very bytes that were verified; only the weights are mapped from the
+The graph is handed over as the very bytes that were verified; only the weights are mapped from the
 bundle's folder. onnxruntime is imported on first use, because it takes longer than everything else.
 """
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import ModelContractError
 from homespun.model.runtime import load_onnxruntime
+from homespun.model.table_rows import Entries, TableRows
 from homespun.protocol import graphs
-from homespun.protocol.contract import Layout, ScoredPart, Value
-from homespun.protocol.graphs import decoder_rows, encoder_rows
+from homespun.protocol.contract import MIDDLE, Layout
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -24,15 +25,13 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
-NOTHING: Positions = np.zeros(0, np.int64)
-NOTHING.setflags(write=False)
+_LEAST_STEP = 2.0**-100
+"""Steps below it are those of no history: what they multiply is far below what float32 adds up to."""
 
+_MOST_STEP = 2.0**100
 
-class Entries(NamedTuple):
-    """Entries of a sparse table: items int32 [b, 16] and values float32 [b, 16]."""
-
-    indices: NDArray[np.int32]
-    values: Floats
+_UNPACKED = frozenset({"x86_64", "amd64"})
+"""Processors on which a vector times a table is read once and in order if the table is left as it is."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,14 @@ class Proposal:
     """What to propose for.
 
     Attributes:
-        history: int64 [h].
-        weights: float32 [L, h], a row per component with a low-rank table.
+        queries: float64 [d] by component with a low-rank table: Σ β·w times the history's encoder rows.
         entries: By component with a sparse table; their values times β·w.
         priors: float32 [T].
         context: int64 [f], rows.
         context_weights: float32 [f].
     """
 
-    history: Positions
-    weights: Floats
+    queries: Mapping[str, NDArray[np.float64]]
     entries: Mapping[str, Entries]
     priors: Floats
     context: Positions
@@ -85,25 +82,31 @@ class Rows:
 
 
 class ModelSession:
-    """The model of one bundle, ready to run. Safe to use from several threads at once."""
+    """The model of one bundle, ready to run. Safe to use from several threads at once.
+
+    The rows that it returns are not checked for NaN and infinity, which finite weights can become when they are
+    multiplied: scores are, and so is all that ``Scorer`` returns.
+    """
 
     def __init__(self, propose: bytes, rows: bytes, folder: Path, *, layout: Layout, threads: int) -> None:
-        """Load the graphs.
+        """Load the proposing graph and map the tables.
 
         Args:
             propose: The verified proposing graph.
-            rows: The verified row graph.
+            rows: The verified row graph, which says where the tables are.
             folder: Where the weights file is.
             layout: The manifest's layout.
             threads: Threads of one run; 1 runs in the caller's thread.
 
         Raises:
-            ModelContractError: If onnxruntime refuses a graph.
+            ModelContractError: If onnxruntime refuses the graph, or a table is not as the manifest says.
+            BundleIntegrityError: If the weights cannot be mapped.
         """
         self.layout = layout
-        self._outputs = {name: (np.dtype(value.element), value) for name, value in graphs.rows(layout).outputs.items()}
+        self._width = graphs.width(layout)
+        self._tops = list(graphs.propose(layout).outputs)
         self._propose = _load(propose, folder, threads)
-        self._rows = _load(rows, folder, threads)
+        self._tables = TableRows(rows, folder, layout)
 
     def propose(self, wanted: Proposal, count: int, list_count: int, new_count: int) -> Positions:
         """Return the positions of items that might rank high, without repetition, ascending.
@@ -122,27 +125,43 @@ class ModelSession:
             "count": np.array([count], np.int64),
             "list_count": np.array([list_count], np.int64),
         }
-        if self.layout.low_rank:
-            # Quantizing needs a query; this one is zero.
-            known = wanted.history.size > 0
-            inputs["history"] = wanted.history if known else np.zeros(1, np.int64)
-            inputs["weights"] = wanted.weights if known else np.zeros((wanted.weights.shape[0], 1), np.float32)
-        for part in self.layout.parts:
-            if part.sparse is not None:
-                inputs |= _entries(part, wanted.entries[part.name])
+        steps = np.ones((1, len(self.layout.parts) + 1), np.float32)
+        for row, part in enumerate(self.layout.parts, 1):
+            if part.low_rank is not None:
+                inputs[f"{part.name}.query"], steps[0, row] = quantized(wanted.queries[part.name])
+        inputs["steps"] = steps
+        if self.layout.sparse:
+            inputs["places"], inputs["updates"] = self._entered(wanted.entries, steps[0])
         if self.layout.context:
             known = wanted.context.size > 0
             inputs["context"] = wanted.context if known else np.zeros(1, np.int64)
-            inputs["context_weights"] = wanted.context_weights[None] if known else np.zeros((1, 1), np.float32)
+            weights = wanted.context_weights * self._tables.context_scales[wanted.context]
+            inputs["context_weights"] = weights[None] if known else np.zeros((1, 1), np.float32)
         if self.layout.first_new is not None:
             inputs["new_count"] = np.array([new_count], np.int64)
-        (candidates,) = _run(self._propose, ["candidates"], inputs)
+        tops = _run(self._propose, self._tops, inputs)
         # Not np.unique, whose first use imports masked arrays, which takes longer than all the rest.
-        ordered: Positions = np.sort(candidates, axis=None).astype(np.int64, copy=False)
-        found: Positions = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+        ordered = np.concatenate(tops, axis=None)
+        ordered.sort()
+        last = np.empty(ordered.size, np.bool_)
+        last[-1:] = True
+        np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
+        found: Positions = ordered[last]
         if found.size < count or found[0] < 0 or found[-1] >= self.layout.items:
             raise ModelContractError("the model proposes items that its manifest does not have, or too few of them.")
         return found
+
+    def _entered(self, entries: Mapping[str, Entries], steps: Floats) -> tuple[Positions, Floats]:
+        """Return where the entries of all components go, int64 [1, e], and what they add there, float32 [1, e]."""
+        # Adding needs an entry; this one adds nothing.
+        places, updates = [np.zeros(1, np.int64)], [np.zeros(1, np.float32)]
+        for row, part in enumerate(self.layout.parts, 1):
+            if part.sparse is not None:
+                found = entries[part.name]
+                places.append(found.indices.ravel() + np.int64(row * self._width))
+                flat = found.values.ravel()
+                updates.append(flat if part.low_rank is None else flat / steps[row])
+        return np.concatenate(places)[None], np.concatenate(updates)[None]
 
     def own(self, items: Positions, blocks: Mapping[str, Positions]) -> Own:
         """Return what ``items`` bring when they stand in a history.
@@ -152,32 +171,16 @@ class ModelSession:
             blocks: int64 [b] by sparse table, each in 0..B − 1; none of a table that is missing.
 
         Raises:
-            ModelContractError: If the model fails, or its rows have wrong shapes, lead out of the catalogue or are
-                not finite.
+            ModelContractError: If its entries lead out of the catalogue.
         """
-        low_rank, sparse = self.layout.low_rank, self.layout.sparse
-        names = [encoder_rows(table) for table in low_rank]
-        names += [f"{table}.{part}" for table in sparse for part in ("indices", "values")]
-        found = self._run_rows(names, items, blocks)
-        for table in sparse:
-            indices = found[f"{table}.indices"]
-            # Once more, because the file is mapped and may have been exchanged since it was verified.
-            if indices.min(initial=0) < 0 or indices.max(initial=0) >= self.layout.items:
-                raise ModelContractError(f"the table {table!r} leads out of the catalogue; was its file exchanged?")
         return Own(
-            encoder={table: found[encoder_rows(table)] for table in low_rank},
-            entries={table: Entries(found[f"{table}.indices"], found[f"{table}.values"]) for table in sparse},
+            encoder={table: self._tables.encoder(table, items) for table in self.layout.low_rank},
+            entries={table: self._tables.entries(table, wanted) for table, wanted in blocks.items()},
         )
 
     def context(self, items: Positions, rows: Positions) -> Floats:
-        """Return rows of the context table (int64 [f], each in 0..V − 1) for ``items``; float32 [f, n].
-
-        Raises:
-            ModelContractError: As ``own`` does.
-        """
-        if not self.layout.context:
-            return np.zeros((0, items.size), np.float32)
-        return self._run_rows(["context_rows"], items, context=rows)["context_rows"]
+        """Return rows of the context table (int64 [f], each in 0..V − 1) for ``items``; float32 [f, n]."""
+        return self._tables.context(items, rows)
 
     def rows(self, items: Positions, context: Positions) -> Rows:
         """Return the exact numbers behind the scores of ``items``, apart from what the history's own rows hold.
@@ -185,68 +188,41 @@ class ModelSession:
         Args:
             items: int64 [n], each in 0..N − 1.
             context: int64 [f], each in 0..V − 1.
-
-        Raises:
-            ModelContractError: As ``own`` does.
         """
-        names = [decoder_rows(table) for table in self.layout.low_rank]
-        names += ["priors", "context_rows"] if self.layout.context else ["priors"]
-        found = self._run_rows(names, items, context=context)
-        return Rows(
-            decoder={table: found[decoder_rows(table)] for table in self.layout.low_rank},
-            priors=found["priors"],
-            context=found["context_rows"] if self.layout.context else np.zeros((0, items.size), np.float32),
-        )
+        return Rows(self.decoders(items), self._tables.priors(items), self._tables.context(items, context))
 
     def decoders(self, items: Positions) -> dict[str, Floats]:
-        """Return the rows by which ``items`` (int64 [n]) are scored; float32 [n, d] by low-rank table.
-
-        Raises:
-            ModelContractError: As ``own`` does.
-        """
-        names = {table: decoder_rows(table) for table in self.layout.low_rank}
-        found = self._run_rows(list(names.values()), items) if names else {}
-        return {table: found[name] for table, name in names.items()}
+        """Return the rows by which ``items`` (int64 [n]) are scored; float32 [n, d] by low-rank table."""
+        return {table: self._tables.decoder(table, items) for table in self.layout.low_rank}
 
     def priors(self, items: Positions) -> Floats:
-        """Return what is the same for everybody of ``items`` (int64 [n]); float32 [n, T].
-
-        Raises:
-            ModelContractError: As ``own`` does.
-        """
-        return self._run_rows(["priors"], items)["priors"]
-
-    def _run_rows(
-        self,
-        names: list[str],
-        items: Positions,
-        blocks: Mapping[str, Positions] | None = None,
-        context: Positions = NOTHING,
-    ) -> dict[str, NDArray[Any]]:
-        inputs, sizes = {"items": items}, {"n": items.size, "f": context.size}
-        for table in self.layout.sparse:
-            wanted = NOTHING if blocks is None else blocks.get(table, NOTHING)
-            inputs[f"{table}.blocks"], sizes[f"{table}.b"] = wanted, wanted.size
-        if self.layout.context:
-            inputs["context"] = context
-        found = dict(zip(names, _run(self._rows, names, inputs), strict=True))
-        for name, array in found.items():
-            _check(array, *self._outputs[name], sizes)
-        return found
+        """Return what is the same for everybody of ``items`` (int64 [n]); float32 [n, T]."""
+        return self._tables.priors(items)
 
 
-def _entries(part: ScoredPart, entries: Entries) -> dict[str, NDArray[Any]]:
-    places, updates = entries if entries.indices.size else (np.zeros((1, 1), np.int32), np.zeros((1, 1), np.float32))
-    return {f"{part.name}.places": places.reshape(1, -1), f"{part.name}.updates": updates.reshape(1, -1)}
+def quantized(query: NDArray[np.float64]) -> tuple[NDArray[np.uint8], float]:
+    """Round a query (float64 [d]) to 7 bits; uint8 [1, d] of which MIDDLE stands for 0, and their step.
+
+    With 7 bits no two products of a query's and a table's integers add up to more than 16 bits, at which processors
+    without instructions for it would cut off.
+
+    Raises:
+        ModelContractError: If a number is NaN or too large.
+    """
+    peak = float(np.abs(query).max(initial=0.0))
+    step = peak / (MIDDLE - 1)
+    # Written so that NaN is refused too.
+    if not step <= _MOST_STEP:
+        raise not_finite()
+    if step < _LEAST_STEP:
+        return np.full((1, query.size), MIDDLE, np.uint8), 1.0
+    integers = np.rint(query * (1 / step)) + MIDDLE
+    return integers.astype(np.uint8)[None], step
 
 
-def _check(array: NDArray[Any], dtype: np.dtype[Any], expected: Value, sizes: Mapping[str, int]) -> None:
-    shape = tuple([sizes[size] if isinstance(size, str) else size for size in expected.shape])
-    if array.shape != shape or array.dtype != dtype:
-        raise ModelContractError("the model's rows do not have the shapes that its manifest states.")
-    # Finite weights can still overflow when they are multiplied.
-    if dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelContractError("the model's rows hold NaN or infinity, so scores would mean nothing.")
+def not_finite() -> ModelContractError:
+    """Return the error that rows hold NaN or infinity, which finite weights can become when they are multiplied."""
+    return ModelContractError("the model's rows hold NaN or infinity, so scores would mean nothing.")
 
 
 def _run(
@@ -267,7 +243,10 @@ def _load(graph: bytes, folder: Path, threads: int) -> "onnxruntime.InferenceSes
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    options.enable_cpu_mem_arena = False
+    # Beyond the basic level the integer product is fused with what follows it, which takes twice as long.
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    if platform.machine().lower() in _UNPACKED:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     try:
         session: onnxruntime.InferenceSession = runtime.InferenceSession(

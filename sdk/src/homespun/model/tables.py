@@ -61,6 +61,7 @@ def _check_starts(name: str, starts: NDArray[np.int32], blocks: int) -> None:
 
 
 def _check_blocks(name: str, bases: NDArray[np.int32], gaps: NDArray[np.uint8], items: int) -> None:
-    last = bases + gaps.sum(axis=1, dtype=np.int64)
+    # Not ``sum``, which takes four times as long along short rows.
+    last = bases + np.einsum("ij->i", gaps.astype(np.int32)).astype(np.int64)
     if gaps[:, 0].any() or (bases < 0).any() or (last >= items).any():
         raise ModelContractError(f"the table {name!r} has an entry for an item that the catalogue does not have.")

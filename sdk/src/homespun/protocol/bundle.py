@@ -16,7 +16,7 @@ from homespun.protocol.events import KIND, MAX_CONTEXT_LENGTH, ContextValue
 SCHEMA_VERSION = 2
 """Version of the manifest that this package writes and reads."""
 
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 """Version of the ONNX contract (see ``homespun.protocol.contract``)."""
 
 MANIFEST = "manifest.json"

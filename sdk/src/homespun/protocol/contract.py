@@ -1,4 +1,4 @@
-"""The ONNX contract, version 2: the tables of a bundle's weights file, and what its two graphs are made of.
+"""The ONNX contract, version 3: the tables of a bundle's weights file, and what its two graphs are made of.
 
 For N items and a history of items i with weights w_c(i) the score of item j is
 
@@ -15,8 +15,7 @@ request's value c, and p_fc = (N_fc + 1)/(N_f + V_f) the person's share of c amo
 over items. Where the request has no declared value of f, or n_jf = 0, f adds 0.
 
 Low-rank table t of rank d:     S[i, j] = e_i · Σ_k V_ik · s_k · V_jk · d_j
-    ``t.integers`` uint8 [N, d]   V + 128, V in −127..127; unsigned because integer products of signed weights
-                                  saturate on processors without VNNI; turned round for them when it is loaded
+    ``t.integers`` int8 [N, d]    V, in −127..127; turned round for products when it is loaded
     ``t.encoder`` float32 [N]     e
     ``t.decoder`` float32 [N]     d
     ``t.spectrum`` float32 [d]    s
@@ -31,18 +30,23 @@ Priors and context:
     ``priors.values`` float32 [T, N]
     ``context.integers`` int8 [V, N], ``context.scales`` float32 [V]    only if V > 0; a row is their product
 
-``propose``: what might rank high. Approximate, because the query is quantized.
-    inputs   ``history`` int64 [h] and ``weights`` float32 [L, h], β·w, a row per component with a low-rank
-             table; only if there is one
-             ``<component>.places`` int32 [1, e], the items of entries of its sparse table, each in 0..N − 1, and
-             ``<component>.updates`` float32 [1, e], their values times β·w of their row; for every component
-             with such a table
+``propose``: what might rank high. Approximate, because the queries are quantized.
+    inputs   ``<component>.query`` uint8 [1, d], Q + 64 of the query Σ_i β·w_c(i) · e_i V_i∘s ≈ step · Q, with Q in
+             −63..63; for every component with a low-rank table. With 7 bits of it integer products do not saturate
+             on processors without VNNI, and where no integer is negative a table is multiplied as it lies there
+             ``steps`` float32 [1, C + 1], 1 for what is the same for everybody, then each component's step, 1 where
+             it has no low-rank table
+             ``places`` int64 [1, e], r · W + the items of entries, in 0..N − 1, of the r-th component's sparse table,
+             with W = N rounded up to a multiple of 64, and ``updates`` float32 [1, e], their values times β·w of
+             their row, divided by the component's step; only if there is such a table
              ``prior_weights`` float32 [1, T]
-             ``context`` int64 [f], rows, and ``context_weights`` float32 [1, f]; only if V > 0
+             ``context`` int64 [f], rows, and ``context_weights`` float32 [1, f], γ times the rows' scales; only if
+             V > 0
              ``list_count`` int64 [1], how many to propose per part, and ``count`` of the total; 1..N
              ``new_count`` int64 [1], 0..N − M; only if places are reserved for the items M..N − 1
-    outputs  ``candidates`` int64 [(C + 1)·list_count + count + new_count]: the top of each component, of priors
-             and context, and of the total; then the top of the total among the new items. With repetitions.
+    outputs  ``parts.top`` int64 [C + 1, list_count]: the best by priors and context, and by each component
+             ``total.top`` int64 [1, count]: the best of all
+             ``new.top`` int64 [1, new_count]: the best of all among the new items; only if there are any
 ``rows``: the exact numbers behind a set of items.
     inputs   ``items`` int64 [n]; ``<sparse table>.blocks`` int64 [b]; ``context`` int64 [f], only if V > 0
     outputs  ``<low-rank table>.encoder_rows`` float32 [n, d], (V·e)·s, and ``.decoder_rows``, V·d
@@ -69,14 +73,23 @@ OPSET = 21
 IR_VERSION = 10
 """Highest ONNX IR version of a graph; the one that came with OPSET."""
 
-OFFSET = 128
-"""What is subtracted from a low-rank table's integers."""
+MIDDLE = 64
+"""What a query's integers are raised by, so that none is negative."""
 
 LARGEST = 127
 """Largest magnitude of a low-rank table's and the context's integers."""
 
 BLOCK = 16
 """Entries in a block of a sparse table."""
+
+LANE = 64
+"""Neighbouring items whose greatest score stands for them when the best of all are looked for."""
+
+FEW = 1 << 15
+"""Up to so many items the best are looked for one by one, without lanes."""
+
+LOWEST = -(2**100)
+"""Score of what fills the last lane up."""
 
 LARGEST_GAP = 255
 """Largest distance between neighbouring entries of a block; beyond it a padding entry goes between."""
@@ -202,7 +215,7 @@ def tables(layout: Layout) -> dict[str, Tensor]:
     items = layout.items
     found: dict[str, Tensor] = {}
     for name, dimensions in layout.low_rank.items():
-        found[f"{name}.integers"] = Tensor("uint8", (items, dimensions))
+        found[f"{name}.integers"] = Tensor("int8", (items, dimensions))
         found[f"{name}.encoder"] = Tensor("float32", (items,))
         found[f"{name}.decoder"] = Tensor("float32", (items,))
         found[f"{name}.spectrum"] = Tensor("float32", (dimensions,))

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 from homespun.protocol.contract import (
     BLOCK,
+    FEW,
     FLOAT,
     INT32,
-    OFFSET,
+    LANE,
+    LOWEST,
+    MIDDLE,
     Attribute,
     Blocks,
     Constant,
@@ -33,12 +36,9 @@ _TURN: _Attributes = (("perm", (1, 0)),)
 _HALF_BITS = 4
 
 _CONSTANTS = {
-    "offset": Constant("float32", (), (OFFSET,)),
-    "offset.integer": Constant("uint8", (), (OFFSET,)),
     "columns": Constant("int64", (), (1,)),
     "zero": Constant("int64", (1,), (0,)),
     "one": Constant("int64", (1,), (1,)),
-    "flat": Constant("int64", (1,), (-1,)),
     "block": Constant("int64", (2,), (-1, BLOCK)),
     "halves": Constant("int64", (256, 2), tuple(half for byte in range(256) for half in (byte & 15, byte >> 4))),
 }
@@ -54,27 +54,74 @@ def decoder_rows(table: str) -> str:
     return f"{table}.decoder_rows"
 
 
+def width(layout: Layout) -> int:
+    """Length of a row of ``parts``: as many items as there are, in whole lanes."""
+    return -(-layout.items // LANE) * LANE
+
+
 def propose(layout: Layout) -> GraphSpec:
     """Return the proposing graph."""
-    nodes = [] if not layout.sparse else _zeros()
+    nodes = _zeros() if any(part.low_rank is None for part in layout.parts) else []
     for part in layout.parts:
-        nodes += _component(part)
+        if part.low_rank is not None:
+            nodes += _product(part.name, part.low_rank)
     nodes += _general(layout)
-    scores = [f"{part.name}.scores" for part in layout.parts]
-    total = "general.scores"
-    for name in scores:
-        nodes.append(Node("Add", (total, name), (f"total.{name}",)))
-        total = f"total.{name}"
-    lists = {**dict.fromkeys((*scores, "general.scores"), "list_count"), total: "count"}
-    tops = [f"{name}.top" for name in lists]
-    nodes += [Node("TopK", (name, count), (f"{name}.best", f"{name}.top"), _AXIS_1) for name, count in lists.items()]
+    stacked, entered = "parts.smooth", "parts.flat"
+    nodes.append(Node("Concat", tuple(_stacked(layout)), (stacked if layout.sparse else entered,), _AXIS_1))
+    if layout.sparse:
+        nodes.append(Node("ScatterElements", (stacked, "places", "updates"), (entered,), _ADD))
+    nodes += [
+        Node("Reshape", (entered, "parts.shape"), ("parts",)),
+        Node("MatMul", ("steps", "parts"), ("total",)),
+        *_best(layout, "parts", "list_count"),
+        *_best(layout, "total", "count"),
+    ]
+    outputs = {
+        "parts.top": Value("int64", (len(layout.parts) + 1, "list_count")),
+        "total.top": Value("int64", (1, "count")),
+    }
     if layout.first_new is not None:
-        tops.append("new.top")
-        nodes += _new_items(total)
-    nodes.append(Node("Concat", tuple(tops), ("lists",), _AXIS_1))
-    nodes.append(Node("Reshape", ("lists", "flat"), ("candidates",)))
-    outputs = {"candidates": Value("int64", ("candidates",))}
+        outputs["new.top"] = Value("int64", (1, "new_count"))
+        nodes += _new_items()
     return _spec(layout, _propose_inputs(layout), outputs, nodes)
+
+
+def _stacked(layout: Layout) -> Iterator[str]:
+    """What is proposed for by itself, each in whole lanes: what is the same for everybody, then every component."""
+    for name in ("general.scores", *(_smooth(part) for part in layout.parts)):
+        yield name
+        if layout.items % LANE:
+            yield "padding"
+
+
+def _smooth(part: ScoredPart) -> str:
+    return "zeros" if part.low_rank is None else f"{part.name}.scores"
+
+
+def _best(layout: Layout, scores: str, count: str) -> list[Node]:
+    """The places of the best of each row, int64 [R, count], by the greatest of every LANE neighbours.
+
+    The best n are among those n lanes whose greatest are the greatest.
+    """
+    lanes, top = f"{scores}.lanes", f"{scores}.top"
+    if layout.items <= FEW:
+        return [Node("TopK", (scores, count), (f"{scores}.best", top), _AXIS_1)]
+    return [
+        Node("Reshape", (scores, f"{lanes}.shape"), (lanes,)),
+        Node("ReduceMax", (lanes, "last"), (f"{lanes}.greatest",), (("keepdims", 0),)),
+        Node("Min", (count, "lanes.number"), (f"{lanes}.count",)),
+        Node("TopK", (f"{lanes}.greatest", f"{lanes}.count"), (f"{lanes}.best", f"{lanes}.chosen"), _AXIS_1),
+        Node("Add", (f"{lanes}.chosen", f"{lanes}.first"), (f"{lanes}.rows",)),
+        Node("Reshape", (lanes, "lane.rows"), (f"{lanes}.all",)),
+        Node("Gather", (f"{lanes}.all", f"{lanes}.rows"), (f"{lanes}.items",), _AXIS_0),
+        Node("Reshape", (f"{lanes}.items", f"{lanes}.flat"), (f"{lanes}.values",)),
+        Node("TopK", (f"{lanes}.values", count), (f"{scores}.best", f"{lanes}.places"), _AXIS_1),
+        Node("Div", (f"{lanes}.places", "lane"), (f"{lanes}.which",)),
+        Node("GatherElements", (f"{lanes}.chosen", f"{lanes}.which"), (f"{lanes}.found",), _AXIS_1),
+        Node("Sub", (f"{lanes}.found", f"{lanes}.which"), (f"{lanes}.moved",)),
+        Node("Mul", (f"{lanes}.moved", "lane"), (f"{lanes}.moved.items",)),
+        Node("Add", (f"{lanes}.moved.items", f"{lanes}.places"), (top,)),
+    ]
 
 
 def rows(layout: Layout) -> GraphSpec:
@@ -118,10 +165,22 @@ def _spec(layout: Layout, inputs: dict[str, Value], outputs: dict[str, Value], n
 
 
 def _constants(layout: Layout) -> dict[str, Constant]:
-    own = [part.name for part in layout.parts if part.low_rank is not None]
+    rows, lanes, padding = len(layout.parts) + 1, width(layout) // LANE, width(layout) - layout.items
     return {
         **_CONSTANTS,
-        **{f"{name}.index": Constant("int64", (1,), (index,)) for index, name in enumerate(own)},
+        **{f"{name}.middle": Constant("uint8", (1, size), (MIDDLE,) * size) for name, size in layout.low_rank.items()},
+        "padding": Constant("float32", (1, padding), (LOWEST,) * padding),
+        "parts.shape": Constant("int64", (2,), (rows, width(layout))),
+        "parts.lanes.shape": Constant("int64", (3,), (rows, lanes, LANE)),
+        "total.lanes.shape": Constant("int64", (3,), (1, lanes, LANE)),
+        "parts.lanes.first": Constant("int64", (rows, 1), tuple(row * lanes for row in range(rows))),
+        "total.lanes.first": Constant("int64", (1, 1), (0,)),
+        "parts.lanes.flat": Constant("int64", (2,), (rows, -1)),
+        "total.lanes.flat": Constant("int64", (2,), (1, -1)),
+        "lanes.number": Constant("int64", (1,), (lanes,)),
+        "lane.rows": Constant("int64", (2,), (-1, LANE)),
+        "lane": Constant("int64", (), (LANE,)),
+        "last": Constant("int64", (1,), (2,)),
         "new.first": Constant("int64", (1,), (layout.first_new or 0,)),
         "new.end": Constant("int64", (1,), (layout.items,)),
     }
@@ -129,18 +188,17 @@ def _constants(layout: Layout) -> dict[str, Constant]:
 
 def _propose_inputs(layout: Layout) -> dict[str, Value]:
     inputs: dict[str, Value] = {}
-    own = sum(part.low_rank is not None for part in layout.parts)
-    if own:
-        inputs["history"] = Value("int64", ("h",))
-        inputs["weights"] = Value("float32", (own, "h"))
     for part in layout.parts:
-        if part.sparse is not None:
-            inputs[f"{part.name}.places"] = Value("int32", (1, f"{part.name}.e"))
-            inputs[f"{part.name}.updates"] = Value("float32", (1, f"{part.name}.e"))
+        if part.low_rank is not None:
+            inputs[f"{part.name}.query"] = Value("uint8", (1, layout.low_rank[part.low_rank]))
+    if layout.sparse:
+        inputs["places"] = Value("int64", (1, "e"))
+        inputs["updates"] = Value("float32", (1, "e"))
     inputs["prior_weights"] = Value("float32", (1, layout.priors))
     if layout.context:
         inputs["context"] = Value("int64", ("f",))
         inputs["context_weights"] = Value("float32", (1, "f"))
+    inputs["steps"] = Value("float32", (1, len(layout.parts) + 1))
     inputs["list_count"] = Value("int64", (1,))
     inputs["count"] = Value("int64", (1,))
     if layout.first_new is not None:
@@ -156,38 +214,16 @@ def _zeros() -> list[Node]:
     ]
 
 
-def _component(part: ScoredPart) -> list[Node]:
-    """One component's scores, float32 [1, N]: sparse entries are added onto the low-rank product, or onto zeros."""
-    name, scores, ground = part.name, f"{part.name}.scores", "zeros"
-    nodes: list[Node] = []
-    if part.low_rank is not None:
-        ground = scores if part.sparse is None else f"{name}.smooth"
-        nodes += _product(name, part.low_rank, ground)
-    if part.sparse is not None:
-        nodes.append(Node("ScatterElements", (ground, f"{name}.places", f"{name}.updates"), (scores,), _ADD))
-    return nodes
-
-
-def _product(name: str, table: str, result: str) -> list[Node]:
-    """The quantized product of one low-rank table with the history; float32 [1, N]."""
-    query = tuple(f"{name}.query.{part}" for part in ("integers", "scale", "zero"))
-    product = (query[0], f"{name}.columns", query[2], "offset.integer")
+def _product(name: str, table: str) -> list[Node]:
+    """The integer product of one low-rank table with the history's query; float32 [1, N]."""
     return [
-        Node("Gather", (f"{table}.integers", "history"), (f"{name}.history.integers",), _AXIS_0),
-        Node("Cast", (f"{name}.history.integers",), (f"{name}.history.floats",), _TO_FLOAT),
-        Node("Sub", (f"{name}.history.floats", "offset"), (f"{name}.history.rows",)),
-        Node("Gather", (f"{table}.encoder", "history"), (f"{name}.history.scales",), _AXIS_0),
-        Node("Gather", ("weights", f"{name}.index"), (f"{name}.history.own",), _AXIS_0),
-        Node("Mul", (f"{name}.history.own", f"{name}.history.scales"), (f"{name}.history.scaled",)),
-        Node("MatMul", (f"{name}.history.scaled", f"{name}.history.rows"), (f"{name}.sum",)),
-        Node("Mul", (f"{name}.sum", f"{table}.spectrum"), (f"{name}.query",)),
-        Node("DynamicQuantizeLinear", (f"{name}.query",), query),
-        # Of a table alone, so a runtime does it once, when it loads the graph.
+        # The first two are of a table alone, so a runtime does them once, when it loads the graph.
         Node("Transpose", (f"{table}.integers",), (f"{name}.columns",), _TURN),
-        Node("MatMulInteger", product, (f"{name}.product",)),
+        Node("MatMulInteger", (f"{table}.middle", f"{name}.columns"), (f"{name}.excess",)),
+        Node("MatMulInteger", (f"{name}.query", f"{name}.columns"), (f"{name}.raised",)),
+        Node("Sub", (f"{name}.raised", f"{name}.excess"), (f"{name}.product",)),
         Node("Cast", (f"{name}.product",), (f"{name}.product.float",), _TO_FLOAT),
-        Node("Mul", (query[1], f"{table}.decoder"), (f"{name}.product.scales",)),
-        Node("Mul", (f"{name}.product.float", f"{name}.product.scales"), (result,)),
+        Node("Mul", (f"{name}.product.float", f"{table}.decoder"), (f"{name}.scores",)),
     ]
 
 
@@ -228,16 +264,13 @@ def _general(layout: Layout) -> Iterator[Node]:
     if layout.context:
         yield Node("Gather", ("context.integers", "context"), ("context.rows",), _AXIS_0)
         yield Node("Cast", ("context.rows",), ("context.floats",), _TO_FLOAT)
-        yield Node("Gather", ("context.scales", "context"), ("context.row_scales",), _AXIS_0)
-        yield Node("Mul", ("context_weights", "context.row_scales"), ("context.scaled",))
-        yield Node("MatMul", ("context.scaled", "context.floats"), ("context.scores",))
-        yield Node("Add", ("priors.scores", "context.scores"), ("general.scores",))
+        yield Node("Gemm", ("context_weights", "context.floats", "priors.scores"), ("general.scores",))
 
 
-def _new_items(total: str) -> list[Node]:
+def _new_items() -> list[Node]:
     """The best of the items from the first new one on; int64 [1, new_count]."""
     return [
-        Node("Slice", (total, "new.first", "new.end", "one"), ("new.scores",)),
+        Node("Slice", ("total", "new.first", "new.end", "one"), ("new.scores",)),
         Node("TopK", ("new.scores", "new_count"), ("new.best", "new.places"), _AXIS_1),
         Node("Add", ("new.places", "new.first"), ("new.top",)),
     ]
@@ -247,7 +280,6 @@ def _low_rank_rows(table: str) -> list[Node]:
     return [
         Node("Gather", (f"{table}.integers", "items"), (f"{table}.gathered",), _AXIS_0),
         Node("Cast", (f"{table}.gathered",), (f"{table}.floats",), _TO_FLOAT),
-        Node("Sub", (f"{table}.floats", "offset"), (f"{table}.centred",)),
         *_scaled(table, "encoder", f"{table}.encoder.unweighted"),
         Node("Mul", (f"{table}.encoder.unweighted", f"{table}.spectrum"), (encoder_rows(table),)),
         *_scaled(table, "decoder", decoder_rows(table)),
@@ -258,7 +290,7 @@ def _scaled(table: str, side: str, result: str) -> list[Node]:
     return [
         Node("Gather", (f"{table}.{side}", "items"), (f"{table}.{side}.scales",), _AXIS_0),
         Node("Unsqueeze", (f"{table}.{side}.scales", "one"), (f"{table}.{side}.column",)),
-        Node("Mul", (f"{table}.centred", f"{table}.{side}.column"), (result,)),
+        Node("Mul", (f"{table}.floats", f"{table}.{side}.column"), (result,)),
     ]
 
 
@@ -274,8 +306,10 @@ def _context_rows() -> list[Node]:
 
 
 def _operators() -> frozenset[str]:
-    layout = Layout(1, (ScoredPart("c", "v", "s"),), {"v": 1}, {"s": Blocks(1, 4)}, 1, 1, 0)
-    return frozenset(node.operator for spec in (propose(layout), rows(layout)) for node in spec.nodes)
+    parts = (ScoredPart("c", "v", "s"),)
+    layouts = [Layout(items, parts, {"v": 1}, {"s": Blocks(1, 4)}, 1, 1, 0) for items in (1, FEW + 1)]
+    specs = [spec for layout in layouts for spec in (propose(layout), rows(layout))]
+    return frozenset(node.operator for spec in specs for node in spec.nodes)
 
 
 OPERATORS = _operators()

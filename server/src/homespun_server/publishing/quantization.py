@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.contract import LARGEST, OFFSET
+from homespun.protocol.contract import LARGEST
 from homespun_server.training.model import LowRank
 
 STRETCHES = (0.0, 0.125, 0.25, 0.375, 0.5)
@@ -41,7 +41,7 @@ class Quantized:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """The tensors of the weights file by the last part of their name; integers are offset."""
         return {
-            "integers": (self.integers.astype(np.int16) + OFFSET).astype(np.uint8),
+            "integers": self.integers,
             "encoder": self.encoder,
             "decoder": self.decoder,
             "spectrum": self.spectrum,
