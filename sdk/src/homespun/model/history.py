@@ -6,6 +6,7 @@ Pure: nothing here reads a clock, a disk or a model.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -62,6 +63,12 @@ class History:
     taste: int | None = None
     repeats: Mapping[int, float] = field(default_factory=ReadOnlyDict)
     habits: tuple[Habit, ...] = ()
+
+    @cached_property
+    def repeat_arrays(self) -> tuple[Positions, Reals]:
+        """The keys of ``repeats``, int64 [r] ascending, and its values, float64 [r]."""
+        count = len(self.repeats)
+        return np.fromiter(self.repeats, np.int64, count), np.fromiter(self.repeats.values(), np.float64, count)
 
 
 def likes(events: Iterable[Event], rule: HistoryRule) -> list[Event]:

@@ -192,7 +192,7 @@ class Query:
             None if part.low_rank is None else _times(self._encoder[part.low_rank].T, weights)
             for part, weights in zip(self.layout.parts, history.weights, strict=True)
         ]
-        self._repeated, self._repeats = _as_arrays(history)
+        self._repeated, self._repeats = history.repeat_arrays
 
     def in_circumstances(self, history: History) -> "Query":
         """Return a query for the same person in other circumstances, without looking their rows up again.
@@ -204,7 +204,7 @@ class Query:
             return self
         found = copy.copy(self)
         found.history = history
-        found._repeated, found._repeats = _as_arrays(history)  # noqa: SLF001 - of the same class
+        found._repeated, found._repeats = history.repeat_arrays  # noqa: SLF001 - of the same class
         return found
 
     @property
@@ -314,11 +314,6 @@ class Query:
             same = self._repeated[found] == positions
             added[same] = self._repeats[found[same]]
         return added
-
-
-def _as_arrays(history: History) -> tuple[Positions, Reals]:
-    count = len(history.repeats)
-    return np.fromiter(history.repeats, np.int64, count), np.fromiter(history.repeats.values(), np.float64, count)
 
 
 def parts_of(history: History, pool: Pool, layout: Layout) -> Parts:

@@ -43,16 +43,18 @@ def spread_out(rows: Reals, scores: Reals, length: int, level: float) -> Positio
         length: How many places count; those behind keep their order.
         level: From 0, the order before, to 1.
     """
-    relevance = (1 - level) * _relevance(scores)
-    nearest = np.full(scores.size, -1.0)
-    left = np.ones(scores.size, np.bool_)
+    likeness = level * (rows @ rows.T)
+    gains = (1 - level) * _relevance(scores)
+    nearest = np.full(scores.size, -level)
     chosen: list[int] = []
     for _ in range(min(length, MAX_PLACES, scores.size)):
         # Of equals, argmax takes the first: the better score.
-        best = int(np.where(left, relevance - level * nearest, -np.inf).argmax()) if chosen else 0
+        best = int((gains - nearest).argmax()) if chosen else 0
         chosen.append(best)
-        left[best] = False
-        nearest = np.maximum(nearest, rows @ rows[best])
+        gains[best] = -np.inf
+        np.maximum(nearest, likeness[best], out=nearest)
+    left = np.ones(scores.size, np.bool_)
+    left[chosen] = False
     return np.array([*chosen, *np.flatnonzero(left).tolist()], np.int64)
 
 
