@@ -26,7 +26,7 @@ def everything(items: int, rng: np.random.Generator) -> Policy:
         Rules(),
         Recency(attribute="published", weight=0.3, half_life_days=60.0),
         Learning(),
-        Diversity(unlike=0.3),
+        Diversity(unlike=0.3, calibration=0.0),
         Exploration(method="epsilon", share=0.1, epsilon=0.2),
     )
     return Policy(schema=1, name="everything", surfaces={"home": Surface(stages=stages)}, rules=tuple(rules))

@@ -42,14 +42,13 @@ def test_an_empty_pool_or_equal_scores_are_errors() -> None:
 
 def gain(listed: list[int], scores: Any, tags: Any, target: list[float], level: float) -> float:
     """What the last of some items is worth behind the others: the module's formula, written out tag by tag."""
-    above = [float(score) - float(min(scores)) for score in scores]
-    mean = sum(above) / len(above)
+    rank = 1 + sum(float(score) > float(scores[listed[-1]]) for score in scores)
     far = 0.0
     for tag, wanted in enumerate(target):
         share = sum(float(tags[item][tag]) for item in listed) / len(listed)
         if wanted:
             far += wanted * math.log(wanted / ((1 - ALPHA) * share + ALPHA * wanted))
-    return (1 - level) * (above[listed[-1]] / mean if mean else 0.0) - level * far
+    return (1 - level) / rank - level * far
 
 
 @given(

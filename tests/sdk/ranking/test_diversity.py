@@ -37,7 +37,7 @@ def _closed(large: Bundle) -> object:
 def list_of(bundle: Bundle, k: int, level: float) -> Decision:
     home = DEFAULT.surfaces["home"]
     policy = structs.replace(
-        DEFAULT, surfaces={"home": structs.replace(home, stages=(*home.stages, Diversity(unlike=level)))}
+        DEFAULT, surfaces={"home": structs.replace(home, stages=(*home.stages, Diversity(unlike=level, calibration=0)))}
     )
     return decide(bundle, EVENTS, k=k, now=0.0, policy=policy)
 

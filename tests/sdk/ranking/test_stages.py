@@ -356,7 +356,7 @@ def test_a_cascade_orders_more_or_less_than_the_top(bundle: Bundle) -> None:
 
 
 def test_a_persons_dial_does_not_overrule_the_policys(bundle: Bundle) -> None:
-    by_policy = made(bundle, Diversity(unlike=LARGEST_UNLIKE * 0.5**2), k=12)
+    by_policy = made(bundle, Diversity(unlike=LARGEST_UNLIKE * 0.5**2, calibration=0), k=12)
     assert items(by_policy) == items(made(bundle, k=12, steering=Steering(diversity=0.5)))
     both = made(bundle, Diversity(unlike=0.5, calibration=1.0), k=12, steering=Steering(diversity=0.9))
     assert items(both) == items(made(bundle, k=12, steering=Steering(diversity=0.9))) != items(by_policy)

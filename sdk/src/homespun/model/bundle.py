@@ -21,9 +21,10 @@ from homespun.model.foldin import Evidence, Liking, evidence_of, in_circumstance
 from homespun.model.history import History, Positions, Reals, Wish
 from homespun.model.local_items import LocalItems
 from homespun.model.overlay import Overlay
-from homespun.model.own_rows import OwnRows, StandIns
+from homespun.model.own_rows import OwnRows
 from homespun.model.scoring import Pool, Scorer
 from homespun.model.session import ModelSession
+from homespun.model.tag_codes import TagCodes
 from homespun.model.verify import Verified, verify
 from homespun.protocol.bundle import CATALOGUE, Manifest, NewItems, PrivacyStatement
 from homespun.protocol.content import ContentEncoder
@@ -204,6 +205,11 @@ class Bundle:
         An unknown tag has none. The first call reads the tags of the whole catalogue.
         """
         return self._catalogue.tagged(tag)
+
+    @property
+    def tag_codes(self) -> TagCodes:
+        """Which items carry which tags, as numbers: for questions about many items at once."""
+        return self._catalogue.codes
 
     def numbers(self, name: str) -> Reals:
         """Return an attribute's numbers, read-only: float64 [items], NaN where an item has none.
@@ -401,20 +407,15 @@ class Bundle:
         """The content component's low-rank table."""
         return next((part.low_rank for part in self.layout.parts if part.name == "content"), None)
 
-    @cached_property
-    def _stand_ins(self) -> StandIns | None:
-        return None if self._content is None else self.scorer.stand_ins(self._content)
-
     def _rows_of(self, local: LocalItems) -> OwnRows | None:
-        table, stand_ins = self._content, self._stand_ins
-        if table is None or stand_ins is None or not local.ids:
+        table = self._content
+        if table is None or not local.ids:
             return None
         return OwnRows(
             table=table,
             part=[part.name for part in self.layout.parts].index("content"),
             encoder=local.vectors * self._spectra[table],
             decoder=local.vectors,
-            stand_ins=stand_ins,
             first=local.first,
         )
 

@@ -11,38 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.model.session import Floats, ModelSession, Positions
-
-_STAND_INS = 256
-"""Items, evenly spread over the catalogue, that stand for what is not in it; or as many as there are."""
-
-_LEAST_SHARE = 1e-4
-"""Directions that these items hardly have, against the one that they have most, are left alone."""
-
-
-class StandIns:
-    """Items of the bundle whose weighted sum stands for any content vector of a history, for proposing.
-
-    The proposing graph takes a history by positions. What it needs of the content table is Σ_i w_i · encoder_i, which
-    items outside the table add to. Least squares gives the weights with which items in it add the same.
-    """
-
-    def __init__(self, session: ModelSession, table: str) -> None:
-        """Choose items for a table of ``session``'s model."""
-        self._session = session
-        self._table = table
-        items = session.layout.items
-        self.positions: Positions = np.linspace(0, items - 1, min(items, _STAND_INS)).astype(np.int64)
-
-    def weights(self, wanted: NDArray[np.float64]) -> Floats:
-        """Return float32 [m], by which the items have to be weighed for a sum of encoder rows, float64 [d]."""
-        weights: Floats = (wanted @ self._inverse).astype(np.float32)
-        return weights
-
-    @cached_property
-    def _inverse(self) -> NDArray[np.float64]:
-        rows = self._session.own(self.positions, {}).encoder[self._table].astype(np.float64)
-        return np.linalg.pinv(rows, rcond=_LEAST_SHARE).astype(np.float64, copy=False)
+from homespun.model.session import Floats, Positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +23,6 @@ class OwnRows:
         part: The content component's place among the components.
         encoder: float32 [L, d].
         decoder: float32 [L, d].
-        stand_ins: What stands for them in proposing.
         first: The first of their positions.
     """
 
@@ -62,7 +30,6 @@ class OwnRows:
     part: int
     encoder: Floats
     decoder: Floats
-    stand_ins: StandIns
     first: int
 
     @property

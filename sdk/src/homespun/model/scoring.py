@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.model.history import History, Positions, Reals
-from homespun.model.own_rows import OwnRows, StandIns, scattered
+from homespun.model.own_rows import OwnRows, scattered
 from homespun.model.session import Floats, ModelSession, Proposal, Rows, not_finite
 from homespun.model.table_rows import Entries
 from homespun.protocol.contract import BLOCK, Layout
@@ -123,10 +123,6 @@ class Scorer:
     def with_rows(self, added: OwnRows | None) -> "Scorer":
         """Return one for the same model that scores other items besides."""
         return Scorer(self._session, self._starts, added)
-
-    def stand_ins(self, table: str) -> StandIns:
-        """Return what stands for items that are not in a low-rank table."""
-        return StandIns(self._session, table)
 
     def query(self, history: History) -> "Query":
         """Look up the history's own rows, for any number of proposals and scores."""

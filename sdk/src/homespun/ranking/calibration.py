@@ -7,10 +7,10 @@ tags being 1 divided by their number, and q̃ = (1 − α) q + α p, a list is a
 
 Items are chosen one after the other, each time the one with the largest
 
-    (1 − λ) · relevance(j) − λ · KL(p ‖ q̃ of the list with j)
+    (1 − λ) / rank(j) − λ · KL(p ‖ q̃ of the list with j)
 
-where relevance is how far a score is above the least of the pool, divided by the mean of that, so that λ means the same
-in every pool. Scores stay as they are; only places change. Pure.
+where rank is the item's by score, from 1, equal scores having the same one: how scores spread differs between bundles
+and people, and with ranks λ means the same for all. Scores stay as they are; only places change. Pure.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ def calibrated(scores: Reals, tags: Reals, target: Reals, level: float, length: 
     size = scores.size
     if not level or not target.any() or size == 0:
         return np.arange(min(length, size), dtype=np.int64)
-    relevance = (1 - level) * _relevance(scores)
+    relevance = (1 - level) * inverse_ranks(scores)
     left = np.ones(size, np.bool_)
     listed = np.zeros(target.size)
     chosen: list[int] = []
@@ -70,7 +70,6 @@ def calibrated(scores: Reals, tags: Reals, target: Reals, level: float, length: 
     return np.array(chosen, np.int64)
 
 
-def _relevance(scores: Reals) -> Reals:
-    above = scores - scores.min()
-    mean = float(above.mean())
-    return above / mean if mean > 0 else np.zeros(scores.size)
+def inverse_ranks(scores: Reals) -> Reals:
+    """Return 1/rank of each item, equal scores having the same rank; float64 [p], of descending scores."""
+    return 1.0 / (1.0 + np.searchsorted(-scores, -scores).astype(np.float64))

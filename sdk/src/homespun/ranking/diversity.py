@@ -20,6 +20,7 @@ import numpy as np
 from homespun.model.bundle import Bundle
 from homespun.model.history import Positions, Reals
 from homespun.protocol.bundle import Component, Manifest
+from homespun.ranking.calibration import inverse_ranks
 
 MAX_PLACES = 200
 """Places at the head of a list that are spread out; those behind stay ordered by score."""
@@ -44,7 +45,7 @@ def spread_out(rows: Reals, scores: Reals, length: int, level: float) -> Positio
         level: From 0, the order before, to 1.
     """
     likeness = level * (rows @ rows.T)
-    gains = (1 - level) * _relevance(scores)
+    gains = (1 - level) * inverse_ranks(scores)
     nearest = np.full(scores.size, -level)
     chosen: list[int] = []
     for _ in range(min(length, MAX_PLACES, scores.size)):
@@ -82,9 +83,3 @@ def directions(bundle: Bundle, positions: Positions, activity: int) -> Reals:
 def _alike_by(manifest: Manifest) -> Sequence[Component]:
     content = [part for part in manifest.components if part.name == _CONTENT and part.low_rank is not None]
     return content or manifest.components
-
-
-def _relevance(scores: Reals) -> Reals:
-    """Return 1/rank of each item (float64 [p], descending scores)."""
-    better = np.searchsorted(-scores, -scores).astype(np.float64)
-    return 1.0 / (1.0 + better)

@@ -1,14 +1,14 @@
 """Stages that move items and change no score: cascade, diversity, then the list put together place by place."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from homespun.model.bundle import Bundle
 from homespun.model.history import Positions, Reals
-from homespun.model.scoring import Pool, Truths
+from homespun.model.scoring import Pool
 from homespun.protocol.policy import rules as actions
 from homespun.protocol.policy.stages import Caps, Diversity, Exploration
 from homespun.ranking.additions import Addition, Taste
@@ -81,16 +81,25 @@ def calibrating(
     """
     shares = person.tag_shares
     target = np.array(list(shares.values()), np.float64)
-    numbers = {tag: number for number, tag in enumerate(shares)}
-    tags = np.zeros((order.size, target.size))
-    for place, own in enumerate(bundle.tags_of(pool.positions[order].tolist())):
-        for tag in set(own):
-            if tag in numbers:
-                tags[place, numbers[tag]] = 1 / len(set(own))
+    tags = _tag_matrix(bundle, pool.positions[order], list(shares))
     chosen = calibrated(np.sort(scores[order])[::-1], tags, target, dial, k)
     rest = np.ones(order.size, np.bool_)
     rest[chosen] = False
     return Step("calibration", np.concatenate([order[chosen], order[rest]]))
+
+
+def _tag_matrix(bundle: Bundle, positions: Positions, wanted: Sequence[str]) -> Reals:
+    """Return the share that items (int64 [p]) have of each of some tags (t of them); float64 [p, t]."""
+    codes = bundle.tag_codes
+    places, numbers = codes.of(positions)
+    known = np.array([codes.number(tag) for tag in wanted], np.int64)
+    columns = np.full(int(max(numbers.max(initial=-1), known.max(initial=-1))) + 1, -1, np.int64)
+    columns[known] = np.arange(known.size)
+    own = columns[numbers]
+    shares = np.zeros((positions.size, known.size))
+    found = np.flatnonzero(own >= 0)
+    shares[places[found], own[found]] = 1 / np.bincount(places)[places[found]]
+    return shares
 
 
 def assembled(
@@ -145,24 +154,18 @@ def _of_rules(firing: Firing | None, positions: Positions) -> tuple[list[Pin], l
 def _of_tags(bundle: Bundle, stage: Caps | None, positions: Positions) -> list[Cap]:
     if stage is None:
         return []
-    carriers: dict[str, list[int]] = {tag: [] for tag in stage.tags}
-    for place, tags in enumerate(bundle.tags_of(positions.tolist())):
-        for tag in tags if stage.each is not None else stage.tags.keys() & set(tags):
-            carriers.setdefault(tag, []).append(place)
-    limits: Mapping[str, int] = stage.tags
+    codes = bundle.tag_codes
+    places, numbers = codes.of(positions)
+    named = {codes.number(tag): most for tag, most in stage.tags.items()}
     found = []
-    for tag, places in carriers.items():
-        most = limits.get(tag, stage.each)
+    for number, count in enumerate(np.bincount(numbers).tolist()):
+        most = named.get(number, stage.each)
         # What fewer carry than may be listed limits nothing.
-        if most is not None and len(set(places)) > most:
-            found.append(Cap(most, _mask(places, positions.size)))
+        if most is not None and count > most:
+            mask = np.zeros(positions.size, np.bool_)
+            mask[places[numbers == number]] = True
+            found.append(Cap(most, mask))
     return found
-
-
-def _mask(places: Sequence[int], size: int) -> Truths:
-    mask = np.zeros(size, np.bool_)
-    mask[list(places)] = True
-    return mask
 
 
 def _exploring(
