@@ -74,7 +74,10 @@ def stages_on(tag: str, released: str | None) -> Mapping[str, Way]:
 def diversities() -> Mapping[str, Way]:
     """Return the ways that differ in diversity."""
     return {
-        **{f"unlike items, {level:g}": _way(Diversity(unlike=level, calibration=0.0)) for level in (0.1, 0.25, 0.5, 0.75)},
+        **{
+            f"unlike items, {level:g}": _way(Diversity(unlike=level, calibration=0.0))
+            for level in (0.1, 0.25, 0.5, 0.75)
+        },
         **{f"calibration, {level:g}": _way(Diversity(calibration=level)) for level in (0.05, 0.1, 0.2, 0.5)},
         **{DIAL.format(dial): Way(policy_of(), Steering(diversity=dial)) for dial in (0.25, 0.5, 0.75, 1.0)},
     }

@@ -152,8 +152,8 @@ class Diversity(
 
     Attributes:
         unlike: From 0 to 1, how much unlike items stand side by side (maximal marginal relevance).
-        calibration: From 0 to 1, how much the list's tags follow the person's own (Steck 2018); its default was measured
-            to cost nothing.
+        calibration: From 0 to 1, how much the list's tags follow the person's own (Steck 2018); its default was
+            measured to cost nothing.
     """
 
     unlike: Share = 0.0
