@@ -188,3 +188,22 @@ def test_a_record_keeps_what_happened_for_longer_than_the_profile(tmp_path: Path
         assert "goes" not in repr(second)
     with machine.open(settings=settings) as again:
         assert again.decisions.all() == [first, second]
+
+
+def test_more_decisions_are_kept_than_there_may_be(machine: Machine) -> None:
+    settings = replace(QUICK, decisions=40, epoch_days=1.0)
+    with machine.allowed(*LOGGED, settings=settings) as me:
+        me.record("item-3")
+        for number in range(100):
+            machine.clock.advance(3600.0)
+            me.recommend(1, exclude=[f"item-{number % 10}"])
+            assert len(me.decisions) <= 40
+        times = [record.time for record in me.decisions]
+        # The latest ones, in their order, and never far fewer than allowed.
+        assert times == sorted(times)
+        assert len(times) > 35
+        assert times[-1] == machine.clock()
+    with machine.open(settings=settings) as again:
+        assert [record.time for record in again.decisions] == times
+    with pytest.raises(hs.errors.MisuseError, match="decisions"):
+        replace(QUICK, decisions=0)

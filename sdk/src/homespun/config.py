@@ -108,6 +108,8 @@ class Settings:
             kept any more.
         retention: How long and how many events are kept.
         retention_of: The same for single kinds of events, beside ``retention``.
+        decisions: Lists of which the explanation records are kept at most, where the person allows that; the oldest go
+            first.
         attributes: Names of what the person may declare about themselves.
         strictly_necessary: Why the profile may be on the disk without being asked for, where the law allows
             that because the person asked for what cannot work without it. The declaration is recorded. None:
@@ -132,6 +134,7 @@ class Settings:
     epoch_days: float = 30.0
     retention: Retention = Retention(days=730, events=200_000)
     retention_of: Mapping[str, Retention] = field(default_factory=ReadOnlyDict[str, Retention])
+    decisions: int = 1000
     attributes: tuple[str, ...] = ("age_band", "language", "location")
     strictly_necessary: str | None = None
     tombstones: bool = True
@@ -149,6 +152,7 @@ class Settings:
         _check_range("argon2_iterations", self.argon2_iterations, ARGON2_ITERATIONS)
         _check_range("argon2_lanes", self.argon2_lanes, ARGON2_LANES)
         _check_range("local_items", self.local_items, (0, 1_000_000))
+        _check_range("decisions", self.decisions, (1, 1_000_000))
         _check_range("threads", self.threads, (1, 1024))
         _check_range("batch_events", self.batch_events, (1, 10_000))
         check_durability(self.durability)

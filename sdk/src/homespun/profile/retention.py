@@ -92,6 +92,7 @@ class Retainer:
         self._log_days = min(LOG_DAYS, LOG_DAYS if self._all.days is None else self._all.days)
         limits = {**{kind: limit.events for kind, limit in self._of.items()}, "": self._all.events}
         self._most = {kind: most for kind, most in limits.items() if most is not None}
+        self._decisions = settings.decisions
         self._policy = _policy(settings)
 
     def after_writing(self, now: float) -> None:
@@ -109,6 +110,17 @@ class Retainer:
         except (apsw.Error, OSError, ProfileError):
             self._looked = now + _AGAIN_SECONDS - EVERY_SECONDS
             self._room = _AGAIN_EVENTS
+
+    def after_deciding(self) -> None:
+        """Take out the oldest records of decisions where there are too many; raises nothing, as ``after_writing``."""
+        try:
+            there = sum(_decisions(connection) for _, connection in self._epochs.all())
+            if there > self._decisions:
+                surplus = there - (self._decisions - self._decisions // _SLACK)
+                self._take_out(lambda _: self._drop_decisions(surplus))
+        except (apsw.Error, OSError, ProfileError):
+            # What is too much now is too much at the next list.
+            return
 
     def forget_counts(self) -> None:
         """Count again before the next decision about what is too much."""
@@ -212,6 +224,21 @@ class Retainer:
                     touched.append(row)
         return touched
 
+    def _drop_decisions(self, surplus: int) -> list[VaultRow]:
+        touched = []
+        for row, connection in self._epochs.all():
+            if surplus <= 0:
+                break
+            with within(connection):
+                before = connection.total_changes()
+                connection.execute(
+                    "DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?)", (surplus,)
+                ).fetchall()
+                surplus -= int(connection.total_changes() - before)
+                if _marked(connection, before):
+                    touched.append(row)
+        return touched
+
     def _correct(self, main: apsw.Connection, known: Clock, now: float) -> None:
         """Let count as of now what happened by a clock that was wrong."""
 
@@ -230,6 +257,11 @@ class Retainer:
                         f"UPDATE {table} SET {column} = ? WHERE NOT {column} BETWEEN ? AND ?",  # noqa: S608 - our own
                         (now, EARLIEST, now + DAY),
                     ).fetchall()
+
+
+def _decisions(connection: apsw.Connection) -> int:
+    ((number,),) = connection.execute("SELECT count(*) FROM decision").fetchall()
+    return int(number)  # type: ignore[arg-type] # a count
 
 
 def enforced(main: apsw.Connection) -> dict[str, Retention]:

@@ -308,12 +308,16 @@ class ProfileStore:
         wanted = frozenset(read)
         # The column names an item in rows of earlier versions, which held one each.
         rows = [(now, "", msgspec.json.encode(record).decode()) for record in records]
-        return self._add_to_epoch(
+        kept = self._add_to_epoch(
             "INSERT INTO decision (time, item, record) VALUES (?, ?, ?)",
             lambda view: wanted <= self.vaults.names and allowed(view),
             rows,
             now,
         )
+        if kept:
+            with self._databases():
+                self._retainer.after_deciding()
+        return kept
 
     def decisions(self) -> list[ExplanationRecord]:
         """Return all explanation records in the order of keeping. Raises as ``events``."""
