@@ -98,7 +98,7 @@ def _read(part: Component, weights: dict[str, np.ndarray], sparse: dict[str, Spa
     low_rank = part.low_rank
     if low_rank is not None:
         found = {name: weights[f"{low_rank.name}.{name}"].astype(float) for name in ("encoder", "decoder", "spectrum")}
-        low_rank = LowRank(low_rank.name, weights[f"{low_rank.name}.integers"].astype(float) - 128, **found)
+        low_rank = LowRank(low_rank.name, weights[f"{low_rank.name}.integers"].astype(float), **found)
     return replace(part, low_rank=low_rank, sparse=None if part.sparse is None else sparse[part.sparse.name])
 
 

@@ -188,6 +188,7 @@ SIDE_EFFECTS: Final = {
     "homespun.model.runtime": "sets the model runtime's own telemetry off",
     "homespun.model.sample": "reads the bundle that is installed with the package",
     "homespun.model.session": "reads a bundle",
+    "homespun.model.table_rows": "reads a bundle",
     "homespun.model.verify": "reads a bundle",
     "homespun.person.export.archive": "puts an export together in the file of ``writing``",
     "homespun.person.export.directory": "reads an export that the person hands in",
