@@ -226,3 +226,15 @@ def test_parameters_are_not_told(me: hs.Personalizer) -> None:
     told = me.bundle.parameters()
     assert "On 'home'" in told.text()
     assert told.json().startswith(b"{")
+
+
+def test_what_was_erased_is_still_in_memory_for_the_next_list(me: hs.Personalizer) -> None:
+    me.recommend(3)
+    remembered = me.policy.compiled._person
+    assert remembered is not None
+    assert remembered.known
+    me.erase(item="item-3")
+    assert me.policy.compiled._person is None
+    me.recommend(3)
+    me.close()
+    assert me.policy.compiled._person is None

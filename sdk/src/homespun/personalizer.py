@@ -575,10 +575,12 @@ class Personalizer:
             ClosedError: If the personalizer was closed.
         """
         extent = Extent(item=item, tag=tag, between=between, kind=kind, inference=inference)
+        self.policy.forget()
         return self._home.erase() if extent.is_everything else erase_part(self._home, self.items.view, extent)
 
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
+        self.policy.forget()
         self._home.close()
 
     def __enter__(self) -> Self:

@@ -71,6 +71,12 @@ class Policies:
                 found = self._compiled = Compiled(bundle, self._given or bundle.policy or DEFAULT)
             return found
 
+    def forget(self) -> None:
+        """Forget what was worked out for the latest list of the person; the next one works it out again."""
+        found = self._compiled
+        if found is not None:
+            found.forget()
+
     def circumstances(self, context: Mapping[str, ContextValue], now: float) -> Mapping[str, ContextValue]:
         """Return a request's circumstances, with ``hour`` and ``weekday`` where the time zone is known."""
         if self._zone is None:

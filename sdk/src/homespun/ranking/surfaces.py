@@ -121,6 +121,10 @@ class Compiled:
         self._person = made
         return made
 
+    def forget(self) -> None:
+        """Forget the latest person."""
+        self._person = None
+
     def beside(self, base: Person | None = None) -> "Compiled":
         """Return the same, which remembers its own latest person and shares everything else.
 
