@@ -32,11 +32,11 @@ HEAD = """\
 
 <!-- Made by tools/benchmark_page.py from benchmarks/results. Run the benchmarks and it; write no figure here. -->
 
-How good exported bundles are, beside peers that were asked the same in the same run. A bundle ranks by the client's own
-code, from its quantized files. Peers are tuned within what trains, as the blend of a bundle without privacy is, for two
-minutes each; the tables say how many of their settings that were. What is claimed stands beside what was measured,
-whether it was reached or not. Intervals are 95% bootstrap intervals over users and are given in brackets; ratios are
-paired.
+How good exported bundles are, and how fast, useful and true lists and reasons, beside peers that were asked the same in
+the same run. A bundle ranks by the client's own code, from its quantized files. Peers are tuned within what trains, as
+the blend of a bundle without privacy is, for two minutes each; the tables say how many of their settings that were. What
+is claimed stands beside what was measured, whether it was reached or not. Intervals are 95% bootstrap intervals over
+users and are given in brackets; ratios are paired.
 
 Each part is run with `python -m benchmarks NAME --out benchmarks/results` in the environment that `make bench`
 prepares, the peers' one beside it (`make peers`). Data sets that may not be passed on are looked for in the folder
@@ -132,13 +132,15 @@ _FIGURES = ("ratio", "proposal recall", "lead")
 
 def _told(row: Mapping[str, object]) -> dict[str, object]:
     names = list(row)
-    figure = next((name for name in names if name.startswith(_FIGURES)), None)
-    whose = [text_of(row[name]) for name in names[:2] if isinstance(row[name], str)]
+    # Where no column has one of these names, the second one is what was measured.
+    figure = next((name for name in names if name.startswith(_FIGURES)), names[1] if len(names) > 1 else None)
+    aims = [row[name] for name in names if name.startswith("aim") and isinstance(row[name], int | float)]
+    whose = [text_of(row[name]) for name in names[:2] if isinstance(row[name], str) and name != figure]
     return {
         "of": ", beside ".join(whose) if "beside" in row else ", ".join(whose),
         "figure": figure,
         "value": None if figure is None else row[figure],
-        "aim": row.get("aim"),
+        "aim": aims[0] if aims else None,
         "verdict": row["verdict"],
     }
 
@@ -191,7 +193,7 @@ def draw(section: Shown) -> str | None:
     if section.plot is None or not series:
         return None
     if section.plot == "ratios":
-        rows = [(f"{row['model']} / {row['beside']}", [interval_of(row[series[0]])]) for row in section.rows]
+        rows = [(_compared(row), [interval_of(row[series[0]])]) for row in section.rows]
         aims = [row["aim"] for row in section.rows]
         return ratios(section.title, rows, [aim if isinstance(aim, int | float) else None for aim in aims])
     labelled = [(str(next(iter(row.values()))), [interval_of(row[name]) for name in series]) for row in section.rows]
@@ -199,6 +201,10 @@ def draw(section: Shown) -> str | None:
         whole = [(label, [one for one in row if one is not None]) for label, row in labelled]
         return curves(section.title, series, [(label, row) for label, row in whole if len(row) == len(series)])
     return bars(section.title, series, [(label, row) for label, row in labelled if any(row)])
+
+
+def _compared(row: Mapping[str, object]) -> str:
+    return f"{row['model']} / {row['beside']}" if "beside" in row else text_of(next(iter(row.values())))
 
 
 def _columns(section: Shown) -> list[str]:
