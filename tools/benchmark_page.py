@@ -34,9 +34,9 @@ HEAD = """\
 
 How good exported bundles are, and how fast, useful and true lists and reasons, beside peers that were asked the same in
 the same run. A bundle ranks by the client's own code, from its quantized files. Peers are tuned within what trains, as
-the blend of a bundle without privacy is, for two minutes each; the tables say how many of their settings that were. What
-is claimed stands beside what was measured, whether it was reached or not. Intervals are 95% bootstrap intervals over
-users and are given in brackets; ratios are paired.
+the blend of a bundle without privacy is, for two minutes each; the tables say how many of their settings that were.
+What is claimed stands beside what was measured, whether it was reached or not. Intervals are 95% bootstrap intervals
+over users and are given in brackets; ratios are paired.
 
 Each part is run with `python -m benchmarks NAME --out benchmarks/results` in the environment that `make bench`
 prepares, the peers' one beside it (`make peers`). Data sets that may not be passed on are looked for in the folder
