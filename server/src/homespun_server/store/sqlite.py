@@ -49,8 +49,11 @@ def prepare(path: Path, *, create: bool) -> None:
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
+    # Both of one moment: another program may be making the store's tables, and its mark, between two looks.
+    connection.execute("BEGIN")
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("ROLLBACK")
     if owner != APPLICATION_ID and (owner or tables):
         raise StoreError(f"{path} is another program's SQLite file. It was left alone; name another file.")
 
