@@ -39,13 +39,13 @@ def run(workspace: Workspace) -> list[Section]:
     return [_size(found, environment.wheel.stat().st_size), _start(seconds), _memory(resident)]
 
 
-def probe(python: Path, subject: str) -> tuple[dict[str, float], int]:
-    """Run the probe in a new process; return its seconds by step and its resident bytes at the end.
+def probe(python: Path, *arguments: str | Path, script: Path = PROBE) -> tuple[dict[str, float], int]:
+    """Run a probe in a new process; return its seconds by step and its resident bytes at the end.
 
     Raises:
         subprocess.CalledProcessError: If it fails; its message is on standard error.
     """
-    command = (python, "-I", "-W", "error", PROBE, subject)
+    command = (python, "-I", "-W", "error", script, *arguments)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         line = process.stdout.readline() if process.stdout else ""
         if line:

@@ -6,7 +6,6 @@ Nothing about a setting is written twice: what it means is its structure's docst
 Schema. ``--check`` writes nothing and fails if the page is another.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from homespun.protocol.policy.conditions import Condition, HistoryTest, ItemTest
 from homespun.protocol.policy.policy import MAX_BYTES, MAX_DEPTH
 from homespun.protocol.policy.rules import Rule
 from homespun.protocol.policy.stages import PHASES, Case
-from tools.statistics_reference import documentation
+from tools.statistics_reference import documentation, kept
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "policy.md"
 
@@ -183,18 +182,7 @@ def _default(value: object) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or check it; 0 if it is what it should be."""
-    parser = argparse.ArgumentParser(description="Write docs/reference/policy.md from the policy's structures.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is another")
-    if not parser.parse_args(arguments).check:
-        PAGE.write_text(page(), encoding="utf-8", newline="\n")
-        return 0
-    current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
-    print(
-        "policy: the reference is that of the structures"
-        if current
-        else f"{PAGE.name} is not what the structures say now: run python -m tools.policy_reference."
-    )
-    return 0 if current else 1
+    return kept(PAGE, page, "policy", "structures", arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ the docstrings of the declarations. ``--check`` writes nothing and fails if the 
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import getdoc
 from pathlib import Path
 
@@ -97,16 +97,29 @@ def documentation(described: type) -> tuple[str, dict[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or check it; 0 if it is what it should be."""
-    parser = argparse.ArgumentParser(description="Write docs/reference/statistics.md from the declarations.")
+    return kept(PAGE, page, "statistics", "declarations", arguments)
+
+
+def kept(path: Path, make: Callable[[], str], about: str, source: str, arguments: Sequence[str] | None) -> int:
+    """Write a page that is made from code, or check it with ``--check``; return 0 if it is what it should be.
+
+    Args:
+        path: The page.
+        make: Returns its text.
+        about: What it is about; the tool is called ``tools.<about>_reference``.
+        source: What it is made from, in the plural.
+        arguments: The command's; None: those of this process.
+    """
+    parser = argparse.ArgumentParser(description=f"Write {path.name} from the {source}.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is another")
     if not parser.parse_args(arguments).check:
-        PAGE.write_text(page(), encoding="utf-8", newline="\n")
+        path.write_text(make(), encoding="utf-8", newline="\n")
         return 0
-    current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
+    current = path.is_file() and path.read_text(encoding="utf-8") == make()
     print(
-        "statistics: the reference is that of the declarations"
+        f"{about}: the reference is that of the {source}"
         if current
-        else f"{PAGE.name} is not what the declarations say now: run python -m tools.statistics_reference."
+        else f"{path.name} is not what the {source} say now: run python -m tools.{about}_reference."
     )
     return 0 if current else 1
 

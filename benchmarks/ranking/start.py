@@ -5,18 +5,16 @@ reasons. Measured in a new environment that holds the client alone, in new proce
 in the operating system's cache. A passphrase would add Argon2id's time, which is meant to be long.
 """
 
-import json
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 import homespun as hs
 from benchmarks.client_environment import make_client_environment
+from benchmarks.footprint import probe
 from benchmarks.measure import ratio, scaled, spread
 from benchmarks.ranking.bundles import write_full_bundle
 from benchmarks.ranking.everything import history
@@ -39,7 +37,7 @@ def run(workspace: Workspace) -> list[Section]:
     resident: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
     for done in range(ROUNDS):
         for subject in SUBJECTS:
-            steps, memory = _probed(environment.python, subject, bundle, profile)
+            steps, memory = probe(environment.python, subject, bundle, profile, script=PROBE)
             for step, value in steps.items():
                 seconds.setdefault(step, []).append(value)
             resident[subject].append(memory)
@@ -58,24 +56,6 @@ def _prepared(workspace: Workspace) -> tuple[Path, Path]:
             me.consent.grant(hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, notice=hs.Notice("A measurement."))
             me.record_many(history(opened.items, workspace.now().timestamp(), rng))
     return bundle, profile
-
-
-def _probed(python: Path, subject: str, bundle: Path, profile: Path) -> tuple[dict[str, float], int]:
-    """Run the probe in a new process; return its seconds by step and its resident bytes at the end.
-
-    Raises:
-        subprocess.CalledProcessError: If it fails; its message is on standard error.
-    """
-    command = (str(python), "-I", "-W", "error", str(PROBE), subject, str(bundle), str(profile))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
-        line = process.stdout.readline() if process.stdout else ""
-        if line:
-            answer = json.loads(line)
-            memory: int = psutil.Process(answer["process"]).memory_info().rss
-        process.communicate()
-    if process.returncode or not line:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return answer["seconds"], memory
 
 
 def _times(seconds: Mapping[str, Sequence[float]]) -> Section:

@@ -11,7 +11,6 @@ import pytest
 
 from homespun.explain.explaining import explain, reasons
 from homespun.explain.explanation import Attribution
-from homespun.explain.reasons import popularity
 from homespun.explain.recording import record_of
 from homespun.explain.wording import DEFAULT
 from homespun.model.bundle import Bundle
@@ -204,7 +203,7 @@ def test_a_record_of_version_1_is_not_read() -> None:
     ],
 )
 def test_a_prior_is_told_as_another(prior: str, words: str) -> None:
-    assert popularity(prior, DEFAULT) == words
+    assert DEFAULT.prior(prior) == words
 
 
 def test_what_is_popular_lately_is_called_popular_with_everybody(full: tuple[Bundle, Model]) -> None:

@@ -206,7 +206,7 @@ def test_asking_about_an_item_changes_the_list_or_gives_it_another_score(shop: B
         assert explanation.place == listed(plain).index(item) + 1
     else:
         barred = bool(decision.bars.barred(decision.asked.positions)[0])
-        assert bool(explanation.moves) is barred is bool(decision.asked_bars)
+        assert bool(explanation.moves) is barred is bool(decision.bars.of(item))
     assert abs(explanation.residual) <= 1e-5 * magnitude
 
 

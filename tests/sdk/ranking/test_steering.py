@@ -112,7 +112,7 @@ def test_an_item_scores_otherwise_alone_than_in_the_list(tagged: Bundle) -> None
         alone = decide_one(tagged, EVENTS, item, now=0.0, steering=steering)
         assert alone.asked is not None
         assert alone.asked.scores[0] == pytest.approx(score, rel=1e-12)
-        assert alone.asked_bars == ()
+        assert alone.bars.of(item) == ()
 
 
 def test_hiding_changes_more_than_what_is_hidden(tagged: Bundle) -> None:
@@ -234,7 +234,7 @@ def test_a_refused_list_uses_personal_data(tagged: Bundle, refusal: dict[str, An
     assert (decision.allowed, decision.personalized, decision.history.events) == (False, False, ())
     assert (decision.refusal, decision.history.wishes, decision.terms) == (tastes.refusal, (), {})
     one = decide_one(tagged, EVENTS, "item-5", now=0.0, steering=tastes, shown=shown)
-    assert (one.allowed, one.personalized, one.asked_bars) == (False, False, ())
+    assert (one.allowed, one.personalized, one.bars.of("item-5")) == (False, False, ())
 
 
 @pytest.mark.parametrize("refusal", [*REFUSALS, {}])

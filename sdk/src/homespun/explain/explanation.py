@@ -71,7 +71,7 @@ class Attribution(msgspec.Struct, frozen=True, gc=False):
             "recency": f"how new it is ({self.component})",
             "popularity": "the dial for popularity",
         }
-        return general.get(self.source) or f"{prior_words(self.component or '')}, the same for everybody"
+        return general.get(self.source) or f"{DEFAULT.prior(self.component or '')}, the same for everybody"
 
     def entry(self) -> AttributionEntry:
         """Return the part as records hold it."""
@@ -197,10 +197,3 @@ class Explanation:
     def __str__(self) -> str:
         told = "".join(f"\n{move}" for move in self.moves)
         return f"{self.title}: {self.reason}{told}\n\n{self.table()}"
-
-
-def prior_words(prior: str) -> str:
-    """Return what speaks for an item with a large value of a prior: ``popular lately`` for ``trend-7d``."""
-    if prior == "trend" or prior.startswith("trend-"):
-        return DEFAULT.say("trending")
-    return DEFAULT.say("popular") if prior == "popularity" else DEFAULT.say("prior", name=prior)

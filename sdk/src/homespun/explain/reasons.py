@@ -206,16 +206,9 @@ def _fixed(words: Sequence[tuple[str, str]]) -> Phrase:
 def _of_everybody(bundle: Bundle, positions: Positions, priors: Reals, wording: Wording) -> list[str]:
     if all(part.name == "content" for part in bundle.manifest.components):
         return [wording.say("catalogue")] * positions.size
-    words = [popularity(prior.name, wording) for prior in bundle.manifest.priors]
+    words = [wording.prior(prior.name) for prior in bundle.manifest.priors]
     places = zip(positions.tolist(), priors.argmax(axis=0).tolist(), strict=True)
     return [words[place] if position < bundle.manifest.items else wording.say("new") for position, place in places]
-
-
-def popularity(prior: str, wording: Wording) -> str:
-    """Return what speaks for an item with a large value of a prior: ``popular lately`` for ``trend-7d``."""
-    if prior == "trend" or prior.startswith("trend-"):
-        return wording.say("trending")
-    return wording.say("popular") if prior == "popularity" else wording.say("prior", name=prior)
 
 
 def _strongest(totals: Reals) -> list[list[int]]:

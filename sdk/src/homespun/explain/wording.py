@@ -89,6 +89,12 @@ class Wording:
         """Return a sentence, or a part of one."""
         return self._templates[name].format(**fields)
 
+    def prior(self, name: str) -> str:
+        """Return what speaks for an item with a large value of a prior: ``popular lately`` for ``trend-7d``."""
+        if name == "trend" or name.startswith("trend-"):
+            return self.say("trending")
+        return self.say("popular") if name == "popularity" else self.say("prior", name=name)
+
     def verb(self, kind: str) -> str:
         """Return what somebody did, by the kind of event."""
         return self._templates.get(f"verb_{kind}") or self._templates["verb"]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.errors import ModelContractError
+from homespun.model.membership import distinct
 from homespun.model.runtime import load_onnxruntime
 from homespun.model.table_rows import Entries, TableRows
 from homespun.protocol import graphs
@@ -140,13 +141,7 @@ class ModelSession:
         if self.layout.first_new is not None:
             inputs["new_count"] = np.array([new_count], np.int64)
         tops = _run(self._propose, self._tops, inputs)
-        # Not np.unique, whose first use imports masked arrays, which takes longer than all the rest.
-        ordered = np.concatenate(tops, axis=None)
-        ordered.sort()
-        last = np.empty(ordered.size, np.bool_)
-        last[-1:] = True
-        np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
-        found: Positions = ordered[last]
+        found = distinct([top.ravel() for top in tops])
         if found.size < count or found[0] < 0 or found[-1] >= self.layout.items:
             raise ModelContractError("the model proposes items that its manifest does not have, or too few of them.")
         return found

@@ -160,7 +160,7 @@ def _label(part: AttributionEntry, titles: Titles) -> str:
     named = {
         "history": f"{item} ({part.component})",
         "learning": f"{item} (learned on this device)",
-        "prior": f"{_popular(part.component or '')}, the same for everybody",
+        "prior": f"{DEFAULT.prior(part.component or '')} ({part.component}), the same for everybody",
         "context": f"{part.component}: {part.choice}",
         "archetype": "the kind of taste",
         "repeat": "chosen before",
@@ -170,12 +170,6 @@ def _label(part: AttributionEntry, titles: Titles) -> str:
         "popularity": "the dial for popularity",
     }
     return named[part.source]
-
-
-def _popular(prior: str) -> str:
-    if prior == "trend" or prior.startswith("trend-"):
-        return f"{DEFAULT.say('trending')} ({prior})"
-    return DEFAULT.say("popular") if prior == "popularity" else prior
 
 
 def _surface(record: ExplanationRecord) -> str:

@@ -24,7 +24,7 @@ from homespun.protocol.controls import Refusal
 from homespun.protocol.policy.stages import Candidates, Cascade, Weights
 from homespun.ranking.additions import Addition, Interests, additions_to
 from homespun.ranking.assembly import Assembled
-from homespun.ranking.constraints import Bar, Bars, bars_of
+from homespun.ranking.constraints import Bars, bars_of
 from homespun.ranking.diversity import pool_size
 from homespun.ranking.moving import Step, assembled, calibrating, cascaded, dials_of, unlike
 from homespun.ranking.person import Person
@@ -141,11 +141,6 @@ class Decision:
         """Names of the acting rules whose pin or share found nothing that fits."""
         rules = () if self.firing is None else self.firing.rules
         return tuple(rules[number].name for number in sorted(self.assembled.unmet))
-
-    @property
-    def asked_bars(self) -> tuple[Bar, ...]:
-        """What keeps the item out of lists that was asked for."""
-        return () if self.request.asked is None else self.bars.of(self.request.asked)
 
 
 def decide(compiled: Compiled, inputs: Inputs, request: Request) -> Decision:

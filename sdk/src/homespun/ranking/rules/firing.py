@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from homespun.model.history import Positions, Reals
+from homespun.model.membership import distinct
 from homespun.model.scoring import Truths
 from homespun.protocol.policy.rules import Action, Boost, Bury, Filter, Rule
 from homespun.ranking.rules.table import ItemTable
@@ -76,13 +77,7 @@ class Firing:
     @property
     def candidates(self) -> Positions:
         """What acting rules name; int64 [n], ascending and distinct."""
-        named = [positions for place in self._places if (positions := self._reach.named[place]).size]
-        if not named:
-            return np.zeros(0, np.int64)
-        # Not np.unique, whose first use imports masked arrays.
-        ordered = np.sort(np.concatenate(named))
-        found: Positions = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
-        return found
+        return distinct([self._reach.named[place] for place in self._places])
 
     def parts(self, positions: Positions) -> Reals:
         """Return what each of ``boosting`` (b rules) adds to some items (int64 [p]), in spreads; float64 [b, p]."""
