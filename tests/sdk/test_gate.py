@@ -29,6 +29,7 @@ from homespun.consent.parts import (
     LEARNING,
     LEDGER,
     PARTS,
+    ROLLOUT,
     SCORING,
     SIDE_EFFECTS,
     Block,
@@ -154,6 +155,7 @@ EXERCISES: Final[dict[str, Exercise]] = {
     LEARNING.name: _compartment(LEARNING),
     CACHE.name: _compartment(CACHE),
     EXPERIMENTS.name: _compartment(EXPERIMENTS),
+    ROLLOUT.name: _compartment(ROLLOUT),
     CONTRIBUTIONS.name: _contributions,
     LEDGER.name: _contributions,
 }

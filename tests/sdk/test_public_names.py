@@ -31,6 +31,7 @@ PUBLIC = [
     "Retention",
     "Scored",
     "Settings",
+    "Updates",
     "Withdrawal",
     "__version__",
 ]

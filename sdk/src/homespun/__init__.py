@@ -20,6 +20,7 @@ from homespun.withdrawal import Withdrawal
 
 if TYPE_CHECKING:
     from homespun.person.export import Recipient
+    from homespun.sync import Updates
 
 __all__ = [
     "Attribution",
@@ -39,15 +40,20 @@ __all__ = [
     "Retention",
     "Scored",
     "Settings",
+    "Updates",
     "Withdrawal",
     "__version__",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what only those need who seal exports: it would double the time of ``import homespun``."""
+    """Import what only those need who seal exports or take updates: it would double the time of ``import homespun``."""
     if name == "Recipient":
         from homespun.person.export import Recipient  # noqa: PLC0415
 
         return Recipient
+    if name == "Updates":
+        from homespun.sync import Updates  # noqa: PLC0415
+
+        return Updates
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

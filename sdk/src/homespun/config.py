@@ -25,13 +25,23 @@ ARGON2_LANES = (1, 16)
 """Least and most parallel lanes of the passphrase derivation."""
 
 
-def _check_range(name: str, value: int, limits: tuple[int, int]) -> None:
+def check_range(name: str, value: int, limits: tuple[int, int]) -> None:
+    """Check that a setting is a whole number between its limits, both included.
+
+    Raises:
+        MisuseError: It is not.
+    """
     least, most = limits
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise MisuseError(f"{name} is {value!r}; use a whole number from {least} to {most}.")
 
 
-def _check_positive(name: str, value: float, most: float) -> None:
+def check_positive(name: str, value: float, most: float) -> None:
+    """Check that a setting is a number above 0 and not above ``most``.
+
+    Raises:
+        MisuseError: It is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
         raise MisuseError(f"{name} is {value!r}; use a number above 0, at most {most:g}.")
 
@@ -68,9 +78,9 @@ class Retention:
     def __post_init__(self) -> None:
         """Check every range."""
         if self.days is not None:
-            _check_positive("retention's days", self.days, 36_600.0)
+            check_positive("retention's days", self.days, 36_600.0)
         if self.events is not None:
-            _check_range("retention's events", self.events, (0, 100_000_000))
+            check_range("retention's events", self.events, (0, 100_000_000))
 
 
 def _retention_of(kinds: Mapping[str, Retention]) -> Mapping[str, Retention]:
@@ -147,17 +157,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every range, so that Settings that exist are usable."""
-        _check_range("busy_timeout_ms", self.busy_timeout_ms, (0, 600_000))
-        _check_range("argon2_memory_kib", self.argon2_memory_kib, ARGON2_MEMORY_KIB)
-        _check_range("argon2_iterations", self.argon2_iterations, ARGON2_ITERATIONS)
-        _check_range("argon2_lanes", self.argon2_lanes, ARGON2_LANES)
-        _check_range("local_items", self.local_items, (0, 1_000_000))
-        _check_range("decisions", self.decisions, (1, 1_000_000))
-        _check_range("threads", self.threads, (1, 1024))
-        _check_range("batch_events", self.batch_events, (1, 10_000))
+        check_range("busy_timeout_ms", self.busy_timeout_ms, (0, 600_000))
+        check_range("argon2_memory_kib", self.argon2_memory_kib, ARGON2_MEMORY_KIB)
+        check_range("argon2_iterations", self.argon2_iterations, ARGON2_ITERATIONS)
+        check_range("argon2_lanes", self.argon2_lanes, ARGON2_LANES)
+        check_range("local_items", self.local_items, (0, 1_000_000))
+        check_range("decisions", self.decisions, (1, 1_000_000))
+        check_range("threads", self.threads, (1, 1024))
+        check_range("batch_events", self.batch_events, (1, 10_000))
         check_durability(self.durability)
         for name, most in (("batch_seconds", 3600.0), ("epoch_days", 3660.0)):
-            _check_positive(name, getattr(self, name), most)
+            check_positive(name, getattr(self, name), most)
         if not isinstance(self.retention, Retention):
             raise MisuseError("retention is not what it should be; use Retention(days=..., events=...).")
         object.__setattr__(self, "retention_of", _retention_of(self.retention_of))

@@ -1,12 +1,18 @@
-"""The ledger of what left as the home keeps it, and the transport of those who send nothing."""
+"""The ledger of what left as the home keeps it, and the transport of those who send nothing.
+
+Without a profile nothing of the person leaves, but the application may still ask for a newer bundle. Such requests are
+written down in memory, are read like all others, and move into the profile once there is one; nothing is on the disk
+before.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Never, Protocol
 
+from homespun.contribute.requests import PURPOSE
 from homespun.errors import NotPermittedError, TransportError
 from homespun.profile import ProfileStore
-from homespun.protocol.egress import EgressEntry
+from homespun.protocol.egress import EgressEntry, rechained
 
 Entries = tuple[EgressEntry, ...]
 
@@ -26,11 +32,17 @@ class HomeLog:
     def __init__(self, home: _Keeper) -> None:
         """Use the home's profile."""
         self._home = home
+        self._early: Entries = ()
 
     def egress_entries(self) -> Entries:
         """Return every entry, in order."""
         store = self._home.store()
-        return () if store is None else store.egress_entries()
+        stored = () if store is None else store.egress_entries()
+        return rechained(stored, self._early)
+
+    def forget(self) -> None:
+        """Forget what is in memory only."""
+        self._early = ()
 
     def payload(self, sequence: int) -> bytes | None:
         """Return the payload that began with an entry; None if it is not kept."""
@@ -52,13 +64,27 @@ class HomeLog:
         # What is chosen asks the home, which locks itself before its store, and so must whoever writes.
         with self._home.lock:
             store = self._home.store()
-            if store is not None:
-                store.extend_egress(choose, keep=keep, drop=drop)
-            elif choose(()):
-                raise NotPermittedError(
-                    "there is no profile in which what leaves could be written down, so nothing leaves. Ask for "
-                    "Purpose.DEVICE_STORAGE first."
-                )
+            if store is None:
+                self._extend_early(choose)
+                return
+            early = self._early
+            store.extend_egress(lambda stored: _with_early(stored, early, choose), keep=keep, drop=drop)
+            self._early = ()
+
+    def _extend_early(self, choose: Callable[[Entries], Entries]) -> None:
+        added = choose(self._early)
+        if any(entry.purpose != PURPOSE for entry in added):
+            raise NotPermittedError(
+                "there is no profile in which what leaves could be written down, so nothing leaves. Ask for "
+                "Purpose.DEVICE_STORAGE first."
+            )
+        self._early += added
+
+
+def _with_early(stored: Entries, early: Entries, choose: Callable[[Entries], Entries]) -> Entries:
+    """Return what is added to a profile's ledger: what was in memory before, then what is chosen now."""
+    known = rechained(stored, early)
+    return known[len(stored) :] + choose(known)
 
 
 class NoTransport:

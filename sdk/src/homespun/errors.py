@@ -15,6 +15,7 @@
     │   │   └── ExportSchemaError    another version of homespun made it
     │   ├── RecordError              an explanation record was changed, or does not follow from its bundle
     │   ├── LedgerError              a ledger's entries were changed, left out or exchanged
+    │   ├── ChannelError             what a channel publishes of its releases is malformed, or another channel's
     │   ├── ReceiptError             a receipt of an erasure was changed, or is not signed by who should have
     │   └── BundleError
     │       ├── BundleSchemaError    the bundle was made for another version of homespun
@@ -42,6 +43,7 @@ __all__ = [
     "BundleError",
     "BundleIntegrityError",
     "BundleSchemaError",
+    "ChannelError",
     "ClosedError",
     "DamagedProfileError",
     "ExportError",
@@ -104,6 +106,10 @@ class UntrustedInputError(HomespunError):
 
 class LedgerError(UntrustedInputError):
     """Entries of a ledger were changed, left out, exchanged or put in another order."""
+
+
+class ChannelError(UntrustedInputError):
+    """What a channel publishes of its releases is malformed, another version's, or about another channel."""
 
 
 class ReceiptError(UntrustedInputError):

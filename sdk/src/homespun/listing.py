@@ -1,6 +1,6 @@
 """Makes lists for the person of a profile, tells why, and what would be otherwise; what the façade passes on to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -48,9 +48,23 @@ class Listing:
     """Lists and their reasons. Thread-safe."""
 
     def __init__(
-        self, home: Home, consent: Consent, controls: Controls, policies: Policies, templates: Mapping[str, str] | None
+        self,
+        home: Home,
+        consent: Consent,
+        controls: Controls,
+        policies: Policies,
+        templates: Mapping[str, str] | None,
+        is_off: Callable[[], bool],
     ) -> None:
         """Put the parts together.
+
+        Args:
+            home: The person.
+            consent: What they allow.
+            controls: What they set.
+            policies: How lists are made.
+            templates: How reasons are said.
+            is_off: Returns whether personal lists are switched off now, by the publisher or for want of news.
 
         Raises:
             MisuseError: A template is not what it should be.
@@ -60,6 +74,7 @@ class Listing:
         self._controls = controls
         self._policies = policies
         self._wording = Wording(templates)
+        self._is_off = is_off
 
     def made(
         self,
@@ -181,6 +196,7 @@ class Listing:
         home, steering = self._home, self._home.steering()
         # A private session is without personal data.
         steering = replace(steering, non_profiled=True) if home.is_private else steering
+        steering = replace(steering, switched_off=True) if self._is_off() else steering
         return Inputs(home.usable_events(), steering, home.attributes() if home.permits(SCORING) else ReadOnlyDict())
 
     def _told(self, recommendation: Recommendation) -> tuple[Decision, Mapping[str, int]]:

@@ -37,10 +37,12 @@ from homespun.ranking.onboarding import MOST_ANSWERS, Answers
 from homespun.ranking.request import HOME
 from homespun.ranking.rules import RuleReport
 from homespun.recommendation import Recommendation
+from homespun.updating import Updating, open_installed, updater_of
 
 if TYPE_CHECKING:
     from homespun.person.export import Recipient, RecipientKey
     from homespun.protocol.export import Manifest
+    from homespun.sync import Outcome, Updater, Updates
 
 __all__ = ["Personalizer", "Recommendation"]
 
@@ -61,9 +63,9 @@ class Personalizer:
         policy: GivenPolicy = None,
         zone: tzinfo | None = None,
         templates: Mapping[str, str] | None = None,
+        updater: "Updater | None" = None,
     ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
-        self.bundle = bundle
         self.consent = Consent(home)
         self.items = Items(bundle, home.settings.local_items)
         self.controls = Controls(home, self.items)
@@ -72,8 +74,14 @@ class Personalizer:
         self.ledger = Ledger(home.log)
         self.policy = Policies(self.items, policy, zone)
         self.decisions = Decisions(home, self.items)
-        self._listing = Listing(home, self.consent, self.controls, self.policy, templates)
+        self.updates = Updating(home, self.items, self.policy, updater)
+        self._listing = Listing(home, self.consent, self.controls, self.policy, templates, self.updates.is_off)
         self._home = home
+
+    @property
+    def bundle(self) -> Bundle:
+        """The model and catalogue in use."""
+        return self.items.bundle
 
     @classmethod
     def open(
@@ -92,6 +100,7 @@ class Personalizer:
         policy: GivenPolicy = None,
         zone: tzinfo | None = None,
         templates: Mapping[str, str] | None = None,
+        updates: "Updates | None" = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -113,6 +122,9 @@ class Personalizer:
             zone: The person's time zone. With it the circumstances ``hour`` and ``weekday`` are known in every
                 request; without, only where the application gives them.
             templates: How reasons are said, by the names of ``homespun.explain.wording.REASONS``.
+            updates: Where newer bundles come from; None: nothing is ever asked for. With it, ``bundle`` is the one that
+                the application ships, and is used until a newer one was verified. Nothing is asked for by opening:
+                see ``sync``.
 
         Raises:
             PolicyError: If the policy cannot be used.
@@ -131,6 +143,8 @@ class Personalizer:
         _check_type("settings", settings, Settings, "make one with Settings(...)")
         if path is None and not key.is_ephemeral:
             raise MisuseError("a profile needs a folder; give a path, or use Key.ephemeral() for memory only.")
+        if updates is not None:
+            _check_updates(updates, bundle)
         folder = None if path is None or key.is_ephemeral else folder_path(path)
         # Before the profile, which nothing would close if the sample were damaged.
         opened = open_sample(threads=settings.threads) if bundle is None else bundle
@@ -142,7 +156,9 @@ class Personalizer:
                 opened.close()
             raise
         try:
-            return cls(opened, home, policy=policy, zone=zone, templates=templates)
+            updater = None if updates is None else updater_of(updates, home, settings)
+            newer = None if updater is None else open_installed(updater, settings)
+            return cls(newer or opened, home, policy=policy, zone=zone, templates=templates, updater=updater)
         except BaseException:
             home.close()
             if bundle is None:
@@ -514,6 +530,25 @@ class Personalizer:
         done = self._home.rectify(wrong, right)
         return 0 if done is None else done.rows.get("event", 0)
 
+    def sync(self, *, force: bool = False) -> "Outcome":
+        """Ask for a newer bundle if it is time to, check it, and make lists from it from then on.
+
+        Lists that are made meanwhile, and what explains them, stay with the bundle that they were begun with. To go on
+        asking in the background, use ``updates.start()``.
+
+        Args:
+            force: Ask although it is not time to.
+
+        Returns:
+            ``UpToDate``, ``Updated``, ``Deferred``, ``Rejected`` or ``Unreachable`` (``homespun.sync``), each with what
+            there is to tell. Whatever goes wrong on the way, the bundle in use stays.
+
+        Raises:
+            MisuseError: If no ``updates`` were given to ``open``.
+            ClosedError: If the personalizer was closed.
+        """
+        return self.updates.sync(force=force)
+
     def sizes(self) -> Sizes | None:
         """Return how much the profile holds; None while there is none.
 
@@ -580,6 +615,7 @@ class Personalizer:
 
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
+        self.updates.close()
         self.policy.forget()
         self._home.close()
 
@@ -590,6 +626,17 @@ class Personalizer:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_updates(updates: object, bundle: Bundle | None) -> None:
+    from homespun.sync import Updates  # noqa: PLC0415 - only who updates needs it
+
+    _check_type("updates", updates, Updates, "make it with homespun.Updates(...)")
+    if bundle is None:
+        raise MisuseError(
+            "an application that takes newer bundles ships the first one: give it as bundle=. The built-in sample is "
+            "about films and never stands in for it."
+        )
 
 
 def _check_type(name: str, value: object, wanted: Any, advice: str) -> None:

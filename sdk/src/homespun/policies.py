@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from homespun.errors import MisuseError
+from homespun.model.bundle import Bundle
 from homespun.person.items import Items
 from homespun.protocol.events import ContextValue
 from homespun.protocol.policy import Policy, parse_policy
@@ -58,6 +59,14 @@ class Policies:
         with self._lock:
             self._given, self._compiled = given, compiled
         return compiled.policy
+
+    def check(self, bundle: Bundle) -> None:
+        """Check that lists could be made from another bundle by the policy that would then be in force.
+
+        Raises:
+            PolicyError: They could not.
+        """
+        Compiled(bundle, self._given or bundle.policy or DEFAULT)
 
     @property
     def compiled(self) -> Compiled:

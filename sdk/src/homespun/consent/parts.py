@@ -157,6 +157,14 @@ LEDGER: Final = Part(
     stays="What it says stays, because it tells what left.",
     words="the ledger of what left",
 )
+ROLLOUT: Final = Part(
+    name="rollout",
+    purposes=frozenset({_STORAGE}),
+    tables=("state.kept",),
+    compartment="rollout",
+    section="rollout",
+    words="the random number that decides when a staged release reaches this device",
+)
 
 PARTS: Final = (
     INDEX,
@@ -172,6 +180,7 @@ PARTS: Final = (
     EXPERIMENTS,
     CONTRIBUTIONS,
     LEDGER,
+    ROLLOUT,
 )
 """The register."""
 

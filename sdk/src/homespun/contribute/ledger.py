@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from homespun.contribute.log import EgressReader
+from homespun.contribute.requests import PURPOSE as REQUESTED
 from homespun.contribute.table import table_of
 from homespun.protocol.egress import EgressEntry, Progress, progress_of, steps_spent, to_json_lines, verify_chain
 from homespun.protocol.epsilon import epsilon_text
@@ -132,7 +133,8 @@ def _total(purpose: str, found: dict[int, Progress]) -> PurposeTotal:
 
 
 def _summary(found: dict[int, Progress], left: str) -> str:
-    total = _total("", found)
+    requests = {number: each for number, each in found.items() if each.queued.purpose == REQUESTED}
+    total = _total("", {number: each for number, each in found.items() if number not in requests})
     gone = total.sent + total.possibly_sent
     away = (
         f"{_counted(gone, 'contribution')} ({_counted(total.payload_bytes, 'byte')}) left this device"
@@ -141,7 +143,9 @@ def _summary(found: dict[int, Progress], left: str) -> str:
         else "Nothing has left this device"
     )
     rest = _listed([(total.waiting, "waiting to leave it"), (total.dropped, "dropped before anything of it left")])
-    return f"{away}{rest}. ε taken: {total.epsilon_spent}, ε left: {left}."
+    asked = sum(each.may_have_left for each in requests.values())
+    news = f" {_counted(asked, 'request')} for newer bundles went out, with nothing of the person." if asked else ""
+    return f"{away}{rest}.{news} ε taken: {total.epsilon_spent}, ε left: {left}."
 
 
 def _listed(counts: Iterable[tuple[int, str]]) -> str:

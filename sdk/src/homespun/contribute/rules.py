@@ -106,7 +106,7 @@ class Rules:
         book = self._book(entries, now)
         for state in states:
             if book.found[sequence].may_become(state):
-                book.follow(sequence, state, _plain(note))
+                book.follow(sequence, state, plain(note))
         return EgressChange(entries=book.added, drop=() if _open(book.found[sequence]) else (sequence,))
 
     def cancelling(self, entries: Entries, purposes: Iterable[str], now: float, note: str) -> EgressChange:
@@ -159,7 +159,7 @@ class Rules:
 
 def _ended(book: EgressBook, sequences: list[int], state: State, note: str) -> EgressChange:
     for sequence in sequences:
-        book.follow(sequence, state, _plain(note))
+        book.follow(sequence, state, plain(note))
     return EgressChange(entries=book.added, drop=tuple(sequences))
 
 
@@ -167,6 +167,6 @@ def _open(progress: Progress) -> bool:
     return progress.waiting or progress.last.state == "sending"
 
 
-def _plain(note: str) -> str:
+def plain(note: str) -> str:
     """Return a note that a terminal shows as it is: one line without invisible characters, not too long."""
     return "".join(letter if letter.isprintable() else " " for letter in note[:_LONGEST_NOTE])

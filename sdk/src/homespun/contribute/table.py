@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from homespun.protocol.egress import EgressEntry, State
 
 _HEADINGS = (
-    "No.", "When (UTC)", "What happened", "Contribution", "Bytes", "Purpose", "Consent", "Destination", "ε taken",
+    "No.", "When (UTC)", "What happened", "What", "Bytes", "Purpose", "Consent", "Destination", "ε taken",
     "ε left", "Why",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ def _row(entry: EgressEntry) -> tuple[str, ...]:
         f"{entry.of or entry.sequence}: {entry.what}",
         f"{entry.size:,}",
         entry.purpose,
-        str(entry.consent),
+        str(entry.consent) if entry.consent else "none needed",
         entry.destination,
         entry.epsilon_spent,
         entry.epsilon_left,

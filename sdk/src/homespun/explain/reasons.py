@@ -23,6 +23,7 @@ _REFUSED: Mapping[Refusal | None, str] = {
     "non_profiled": "refused_non_profiled",
     "restriction": "refused_restriction",
     "objection": "refused_objection",
+    "switched_off": "refused_switched_off",
 }
 
 _SECONDS_PER_DAY = 86_400.0

@@ -146,6 +146,7 @@ def _steering_entry(steering: Steering) -> SteeringEntry:
         non_profiled=steering.non_profiled,
         restricted=steering.restricted,
         objected=steering.objected,
+        switched_off=steering.switched_off,
     )
 
 
@@ -163,4 +164,5 @@ def _steering(entry: SteeringEntry) -> Steering:
         non_profiled=entry.non_profiled,
         restricted=entry.restricted,
         objected=entry.objected,
+        switched_off=entry.switched_off,
     )

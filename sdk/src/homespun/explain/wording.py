@@ -42,6 +42,7 @@ REASONS: Mapping[str, str] = ReadOnlyDict(
         "refused_non_profiled": "you chose lists without personal data",
         "refused_restriction": "you restricted the use of your data",
         "refused_objection": "you objected to it",
+        "refused_switched_off": "the publisher switched it off",
         "verb": "chose",
         "verb_buy": "bought",
         "verb_click": "clicked",

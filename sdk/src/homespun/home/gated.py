@@ -11,12 +11,15 @@ from homespun.consent.gate import Gate
 from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, EVENTS, Part
 from homespun.contribute.egress import Egress
 from homespun.contribute.log import Transport
+from homespun.contribute.requests import PURPOSE as REQUESTED
+from homespun.contribute.requests import RequestLedger
 from homespun.custody import Clock, Custody, Records
 from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, LedgerError, NotPermittedError, ProfileError
 from homespun.profile import Place, ProfileStore, Tombstones, View
 from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
+from homespun.protocol.epsilon import epsilon_steps
 from homespun.protocol.events import MAX_TIME, ContextValue, Event
 from homespun.protocol.receipts import Receipt
 from homespun.withdrawal import Effect, cascade
@@ -100,6 +103,9 @@ class GatedHome:
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
         self.egress = Egress(self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling)
+        self.requests = RequestLedger(
+            self.log, clock=clock, ceiling=epsilon_steps(ceiling), permitted=self._check_updates
+        )
         self.custody.look()
         try:
             self._begin()
@@ -140,6 +146,15 @@ class GatedHome:
             return ()
         due = store.due()
         return cascade(store, self.egress, due) if due else ()
+
+    def check_open(self) -> None:
+        """Check that the profile was not let go of.
+
+        Raises:
+            ClosedError: It was.
+        """
+        with self._using():
+            pass
 
     def now(self) -> float:
         """Return the time, seconds since 1970."""
@@ -278,6 +293,10 @@ class GatedHome:
                 return None
             return status.decided_by.sequence
 
+    def _check_updates(self) -> None:
+        if self.is_private:
+            raise NotPermittedError("a private session leaves no trace, so no newer bundle is asked for meanwhile.")
+
     def released(self) -> list[tuple[str, str]] | None:
         """Return what left the profile, each with its ε; None if its ledger cannot be read."""
         with contextlib.suppress(ProfileError, LedgerError):
@@ -286,14 +305,12 @@ class GatedHome:
 
     def egress_entries(self) -> tuple[EgressEntry, ...]:
         """Return the ledger of what left."""
-        with self._using() as custody:
-            custody.look()
-            return () if custody.store is None else custody.store.egress_entries()
+        return self.log.egress_entries()
 
 
 def _left(entries: Iterable[EgressEntry]) -> list[tuple[str, str]]:
     return [
         (f"{each.queued.what} to {each.queued.destination}", each.queued.epsilon_spent)
         for each in progress_of(entries).values()
-        if each.may_have_left
+        if each.may_have_left and each.queued.purpose != REQUESTED
     ]

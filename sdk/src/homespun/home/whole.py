@@ -42,6 +42,7 @@ class Home(ConsentingHome):
             receipt = custody.erase(released=self.released())
             custody.past = custody.unstored = ()
             self._early = Early()
+            self.log.forget()
             return receipt
 
     def rekey(self, change: Callable[[Place], Key | None]) -> None:

@@ -16,6 +16,7 @@ from homespun.model.arguments import as_list, item_ids
 from homespun.model.bundle import Bundle
 from homespun.model.local_items import local_items
 from homespun.model.new_item import NewItem
+from homespun.protocol.content import ContentEncoder
 
 
 class Items:
@@ -88,6 +89,28 @@ class Items:
             self._items, self._view = kept, None
             return removed
 
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle below these items."""
+        return self._bundle
+
+    def use(self, bundle: Bundle) -> None:
+        """Put these items on top of another bundle, from the next list on. What one list is made of never changes.
+
+        Items are known by their ids, so that what was said of one holds in the other bundle, too; a new item's vector
+        is made again with the other bundle's words.
+
+        Raises:
+            ModelContractError: If the words of the bundle's catalogue are not what the contract allows; the bundle
+                before stays.
+        """
+        with self._lock:
+            vectors = {
+                name: _encoded(item, bundle.encoder) for name, item in self._items.items() if name not in bundle
+            }
+            self._bundle, self._vectors = bundle, vectors
+            self._view = None if self._items else bundle
+
     def get(self, item: str) -> NewItem | None:
         """Return what the application said of an item; None if it said nothing."""
         return self._items.get(item)
@@ -126,13 +149,16 @@ class Items:
         return item.id not in self._bundle and (before is None or _content(before) != _content(item))
 
     def _vector(self, item: NewItem) -> NDArray[np.float32] | None:
-        """Return the content vector of a new item, float32 [d] of norm 1; None if it has no known word."""
-        encoder = self._bundle.encoder
-        if encoder is None:
-            return None
-        title, tags, text, attributes = _content(item)
-        vector = encoder.encode(title=title, tags=tags, text=text, attributes=attributes)
-        return vector.astype(np.float32) if vector.any() else None
+        return _encoded(item, self._bundle.encoder)
+
+
+def _encoded(item: NewItem, encoder: ContentEncoder | None) -> NDArray[np.float32] | None:
+    """Return the content vector of a new item, float32 [d] of norm 1; None if it has no known word."""
+    if encoder is None:
+        return None
+    title, tags, text, attributes = _content(item)
+    vector = encoder.encode(title=title, tags=tags, text=text, attributes=attributes)
+    return vector.astype(np.float32) if vector.any() else None
 
 
 def _content(item: NewItem) -> tuple[str, tuple[str, ...], str, dict[str, str | float]]:

@@ -1,8 +1,8 @@
 """The bundle's manifest: what a bundle contains, how its model is used, and what privacy it has.
 
 A bundle is a folder: ``manifest.json``, the two ONNX graphs with their shared weights, the catalogue, the model
-card and, if the publisher has one, the policy. The manifest names every file with its size and SHA-256; nothing that
-it does not name is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
+card and, where the publisher gives them, the policy and golden scores. The manifest names every file with its size and
+SHA-256; nothing that it does not name is ever read. The bundle's own identity is the SHA-256 of the manifest's bytes.
 """
 
 import re
@@ -27,11 +27,12 @@ CATALOGUE = "catalogue.sqlite"
 CARD_TEXT = "card.md"
 CARD_DATA = "card.json"
 POLICY = "policy.json"
+GOLDEN = "golden.json"
 
 FILES = (PROPOSE, ROWS, WEIGHTS, CATALOGUE, CARD_TEXT, CARD_DATA)
 """Files that every bundle has besides the manifest."""
 
-OPTIONAL_FILES = (POLICY,)
+OPTIONAL_FILES = (POLICY, GOLDEN)
 """Files that a bundle may have; it has no others."""
 
 MODEL_FILES = (PROPOSE, ROWS, WEIGHTS)

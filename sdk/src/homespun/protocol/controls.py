@@ -36,8 +36,8 @@ __all__ = [
     "undo",
 ]
 
-Refusal = Literal["objection", "restriction", "non_profiled"]
-"""The controls that forbid a list to be made from personal data."""
+Refusal = Literal["objection", "restriction", "non_profiled", "switched_off"]
+"""What forbids a list to be made from personal data: a control, or the publisher."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Steering:
         non_profiled: Whether lists use no personal data (the option of Art. 38 DSA).
         restricted: Whether data are stored but not used (restriction, Art. 18 GDPR).
         objected: Whether the person objected to personalization (Art. 21 GDPR).
+        switched_off: Whether lists use no personal data for now because the publisher says so, or because nobody could
+            say for too long that the bundle is still the right one. No control sets it.
     """
 
     hidden_items: frozenset[str] = frozenset()
@@ -71,15 +73,18 @@ class Steering:
     non_profiled: bool = False
     restricted: bool = False
     objected: bool = False
+    switched_off: bool = False
 
     @property
     def refusal(self) -> Refusal | None:
-        """Which control forbids lists from personal data, the strongest right first; None if none does."""
+        """What forbids lists from personal data, the strongest right first; None if nothing does."""
         if self.objected:
             return "objection"
         if self.restricted:
             return "restriction"
-        return "non_profiled" if self.non_profiled else None
+        if self.non_profiled:
+            return "non_profiled"
+        return "switched_off" if self.switched_off else None
 
     @property
     def has_tastes(self) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from homespun.errors import LedgerError, MisuseError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.egress_book import EgressBook
-from homespun.protocol.egress_entry import FIRST_PREVIOUS, SCHEMA_VERSION, EgressEntry, State, check_hash
+from homespun.protocol.egress_entry import FIRST_PREVIOUS, SCHEMA_VERSION, EgressEntry, State, check_hash, entry_hash
 from homespun.protocol.egress_progress import Progress, advance, progress_of, steps_spent
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "State",
     "from_json_lines",
     "progress_of",
+    "rechained",
     "steps_spent",
     "to_json_lines",
     "verify_chain",
@@ -54,6 +55,26 @@ def verify_chain(entries: Sequence[EgressEntry], *, head: str | None = None) -> 
             f"The ledger ends with entry {len(entries)}, which is not the last one that was noted elsewhere: entry "
             f"{len(entries) + 1} and those after it are missing, or others took their place."
         )
+
+
+def rechained(entries: tuple[EgressEntry, ...], later: tuple[EgressEntry, ...]) -> tuple[EgressEntry, ...]:
+    """Return a ledger with another one's entries behind its own; they get new places and hashes, and say the same.
+
+    Args:
+        entries: The ledger.
+        later: Another one from its first entry on, whose entries cost no ε.
+    """
+    if not entries or not later:
+        return entries or later
+    first, previous = len(entries), entries[-1].hash
+    moved = []
+    for entry in later:
+        fields = {"sequence": entry.sequence + first, "previous": previous, "epsilon_left": entries[-1].epsilon_left}
+        of = None if entry.of is None else entry.of + first
+        numbered = msgspec.structs.replace(entry, of=of, **fields)
+        moved.append(msgspec.structs.replace(numbered, hash=entry_hash(numbered)))
+        previous = moved[-1].hash
+    return entries + tuple(moved)
 
 
 def to_json_lines(entries: Sequence[EgressEntry]) -> str:

@@ -129,6 +129,7 @@ class SteeringEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     non_profiled: bool = False
     restricted: bool = False
     objected: bool = False
+    switched_off: bool = False
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
