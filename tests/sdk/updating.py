@@ -3,6 +3,7 @@
 Time is made by the test, in both worlds: nothing waits.
 """
 
+import dataclasses
 import hashlib
 import random
 import re
@@ -17,12 +18,11 @@ from typing import Any, Literal
 import msgspec
 from tuf.api.metadata import Metadata
 
-from homespun.contribute.requests import Requests
 from homespun.errors import HomespunError
 from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import GOLDEN
 from homespun.protocol.golden import SCHEMA_VERSION, Golden, GoldenCase, GoldenEvent, encode_golden
-from homespun.sync import Outcome, Rejected, Unreachable, Updated, Updater, Updates
+from homespun.sync import Deferred, Outcome, Rejected, Unreachable, Updated, Updater, Updates, UpToDate
 from homespun.testing import FakeClock, Loopback, MemoryHttp, MemoryRepository
 from homespun.testing.answers import Fault, Request
 from homespun.testing.repository import CHANNEL
@@ -32,6 +32,7 @@ NOW = 1_750_000_000.0
 DAY = 86_400.0
 SEED = bytes(range(32))
 ITEMS = 30
+Refusal = type[Rejected] | type[Unreachable] | type[Deferred]
 
 
 def with_golden(folder: Path) -> Path:
@@ -58,9 +59,16 @@ def _case(bundle: Bundle, events: tuple[GoldenEvent, ...]) -> GoldenCase:
     return GoldenCase(events, {}, items, scores)
 
 
-def good_bundle(folder: Path, *, seed: int = 0, items: int = ITEMS) -> Path:
+def plain_bundle(folder: Path, *, seed: int = 0, change: Callable[[bundles.Arrays], object] | None = None) -> Path:
+    """Write a small bundle without golden scores; its model and its catalogue are the seed's own."""
+    items = bundles.catalogue_of(ITEMS)
+    own = dataclasses.replace(items, titles=[f"{title} of {seed}" for title in items.titles])
+    return bundles.write(folder, bundles.random_model(ITEMS, seed=seed), catalogue=own, change=change)
+
+
+def good_bundle(folder: Path, *, seed: int = 0) -> Path:
     """Write a small bundle that devices accept."""
-    return with_golden(bundles.write(folder, bundles.random_model(items, seed=seed)))
+    return with_golden(plain_bundle(folder, seed=seed))
 
 
 class Requested:
@@ -106,10 +114,9 @@ class World:
         self.repository = MemoryRepository(now=self.clock, entropy=random.Random("repository").randbytes)
         self.files: dict[str, bytes] = self.repository.files
 
-    def bundle(self, name: str, *, seed: int = 0, golden: bool = True) -> Path:
+    def bundle(self, name: str, *, seed: int = 0) -> Path:
         """Write a good bundle beside the devices."""
-        folder = bundles.write(self.room / name, bundles.random_model(ITEMS, seed=seed))
-        return with_golden(folder) if golden else folder
+        return good_bundle(self.room / name, seed=seed)
 
     def serve(self, files: dict[str, bytes]) -> None:
         """Give devices other files from now on."""
@@ -185,7 +192,8 @@ class Device:
         self.world = world
         self.folder = folder
         self.settings = settings
-        self.requests: Requests = Requested()
+        self.requests = Requested()
+        self._written = 0
         self.clock = world.clock
         self.seed: bytes | None = SEED
         self.client = "9.9.9"
@@ -213,10 +221,25 @@ class Device:
         finally:
             made.close()
 
-    def sync(self) -> Outcome:
+    def sync(self, *, force: bool = True) -> Outcome:
         """Look for something newer now; whatever it raises fails the test."""
+        arrived = len(self.world.requests)
         with self.updater() as updater:
-            return updater.sync(self._adopt, force=True)
+            outcome = updater.sync(self._adopt, force=force)
+        self._check_ledger([request.path for request in self.world.requests[arrived:]])
+        return outcome
+
+    def forget_requests(self) -> None:
+        """Begin another ledger, after requests that the world's own server did not get."""
+        self.requests = Requested()
+        self._written = 0
+
+    def _check_ledger(self, arrived: list[str]) -> None:
+        """Check that every request was written down before it was made, and what became of it once."""
+        written = [url.removeprefix(self.world.url) for _, url, _ in self.requests.begun[self._written :]]
+        assert written == arrived
+        self._written = len(self.requests.begun)
+        assert sorted(self.requests.ended) == list(range(1, self._written + 1))
 
     def _adopt(self, bundle: Bundle) -> None:
         self.adopted.append(bundle.id)
@@ -256,11 +279,18 @@ class Device:
             found[name] = max(found.get(name, 0), signed.version)
         return found
 
-    def refuses(self, reason: str, kind: type[Rejected] | type[Unreachable] = Rejected) -> str:
-        """Sync against an attack: a value tells why, and nothing that matters changed. Return the reason."""
+    def refuses(self, reason: str, *kinds: Refusal, force: bool = True) -> str:
+        """Sync against an attack: a value tells why, and nothing that matters changed. Return the reason.
+
+        Args:
+            reason: A pattern of it, in any case of letters.
+            kinds: Which outcomes are right; Rejected if none is given.
+            force: Whether to look although it is not due.
+        """
         before, adopted = self.facts(), list(self.adopted)
-        outcome = self.sync()
-        assert isinstance(outcome, kind), outcome
+        outcome = self.sync(force=force)
+        assert isinstance(outcome, kinds or (Rejected,)), outcome
+        assert not isinstance(outcome, UpToDate | Updated)
         assert re.search(reason, outcome.reason, re.IGNORECASE), outcome.reason
         after = self.facts()
         assert after.installed == before.installed

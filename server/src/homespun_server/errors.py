@@ -4,7 +4,8 @@
 
     homespun.errors.HomespunError
     ├── MisuseError
-    │   └── PrivacyParameterError    an ε, δ, σ or charge that promises nothing
+    │   ├── PrivacyParameterError    an ε, δ, σ or charge that promises nothing
+    │   └── SettingsError            the working directory's settings, or its environment, are wrong
     ├── UntrustedInputError
     │   ├── DataError                a table of interactions or items that cannot be used as it is
     │   └── ReleaseFileError         a kept release that is damaged, or that the ledger does not know
@@ -14,6 +15,13 @@
     │   └── LedgerError              a ledger is not there, is damaged, or is of a newer program
     ├── StoreError                   the operator's database
     │   └── ConflictError            somebody else wrote first
+    ├── RegistryError                a registered bundle does not allow it
+    │   └── NotRegisteredError       there is no such bundle
+    ├── SigningKeyError              a private key cannot be opened, or is not there
+    ├── RepositoryError              the signed repository is not as this publisher left it, or refuses
+    │   └── RepositoryBusyError      somebody else is publishing
+    ├── TokenError                   a token that admits to nothing: unknown, expired or revoked
+    ├── GateFailedError              a bundle does not meet what was asked of it
     ├── ClaimRefutedError            an audit contradicts a claim of privacy
     ├── TrainingError                the data allow no model
     └── OutputError                  a result cannot be put where it was asked for
@@ -33,18 +41,30 @@ __all__ = [
     "ClaimRefutedError",
     "ConflictError",
     "DataError",
+    "GateFailedError",
     "LedgerError",
+    "NotRegisteredError",
     "OutputError",
     "PrivacyParameterError",
+    "RegistryError",
     "ReleaseFileError",
+    "RepositoryBusyError",
+    "RepositoryError",
     "ReservationEndedError",
+    "SettingsError",
+    "SigningKeyError",
     "StoreError",
+    "TokenError",
     "TrainingError",
 ]
 
 
 class PrivacyParameterError(MisuseError):
     """A privacy parameter promises nothing: out of range, or not what the mechanism costs."""
+
+
+class SettingsError(MisuseError):
+    """The settings of a working directory, or the environment, say what cannot be; nothing was done."""
 
 
 class DataError(UntrustedInputError):
@@ -103,6 +123,42 @@ class StoreError(HomespunError):
 
 class ConflictError(StoreError):
     """Somebody else wrote first; nothing was written. Read again and decide again."""
+
+
+class RegistryError(HomespunError):
+    """A registered bundle is in a stage that does not allow what was asked; nothing was changed."""
+
+
+class NotRegisteredError(RegistryError):
+    """There is no such bundle in the registry."""
+
+
+class SigningKeyError(HomespunError):
+    """A private key for signing cannot be opened, is damaged or is not there; nothing was signed with it."""
+
+
+class RepositoryError(HomespunError):
+    """The signed repository is not as its publisher left it, or refuses what was asked; nothing was published."""
+
+
+class RepositoryBusyError(RepositoryError):
+    """Somebody else is publishing to the same repository; nothing was done."""
+
+
+class TokenError(HomespunError):
+    """A token admits to nothing: nobody made it, it expired, or it was revoked."""
+
+
+class GateFailedError(HomespunError):
+    """A bundle does not meet what a pipeline asks of it; nothing was signed or published.
+
+    Attributes:
+        gates: The names of the gates that it does not meet.
+    """
+
+    def __init__(self, message: str, *, gates: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.gates = gates
 
 
 class ClaimRefutedError(HomespunError):

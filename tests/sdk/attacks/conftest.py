@@ -9,8 +9,10 @@ from tests.sdk.updating import Device, World, world_of
 
 
 @pytest.fixture(params=["memory", "loopback"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A repository without releases, and somebody between it and its devices."""
+    # Nobody pulls the plug here, and waiting for the disk would be most of the time.
+    monkeypatch.setattr("os.fsync", lambda _: None)
     with world_of(request.param, tmp_path / "room") as made:
         yield made
 

@@ -112,6 +112,24 @@ def test_a_device_that_lost_its_metadata_takes_an_older_document(published: Worl
     device.refuses("release")
 
 
+def test_a_device_that_lost_its_metadata_forgets_that_lists_are_off(published: World, device: Device) -> None:
+    old = copy_of(published.files)
+    published.repository.release(published.bundle("two", seed=2))
+    published.repository.off("incident 12")
+    assert device.takes() == 2
+    verified = published.clock()
+    forget_metadata(device)
+    published.serve(old)
+    published.clock.advance(DAY)
+    device.refuses("release")
+    with device.updater() as updater:
+        standing = updater.standing()
+    # What was refused has no say in anything else either, nor does it pass for a look that found nothing newer.
+    assert not standing.personal
+    assert "incident 12" in standing.why
+    assert standing.age_seconds == published.clock() - verified
+
+
 def test_a_rollback_takes_effect_although_an_old_one_is_replayed(published: World, device: Device) -> None:
     second(published, device)
     before_rollback = copy_of(published.files)

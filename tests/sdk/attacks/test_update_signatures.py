@@ -77,7 +77,7 @@ def test_a_bundle_that_is_no_target_is_downloaded(published: World, device: Devi
     device.refuses("manifest.json")
 
 
-@pytest.mark.parametrize("name", ["weights.bin", "propose.onnx", "catalogue.sqlite", "golden.json"])
+@pytest.mark.parametrize("name", ["weights.bin", "catalogue.sqlite", "golden.json"])
 def test_a_file_that_is_no_target_is_downloaded(published: World, device: Device, name: str) -> None:
     old = published.repository.targets()
     two(published)
@@ -156,9 +156,6 @@ def test_one_owner_signs_root_as_often_as_it_takes(published: World, device: Dev
 
 def test_a_root_that_leaves_versions_out_is_accepted(published: World, device: Device) -> None:
     roles = published.repository.roles
-    roles.root.version = 2
-    roles.renew("root")
-    published.serve({**published.files, "metadata/2.root.json": published.files["metadata/2.root.json"]})
     roles.root.version = 5
     roles.write("root")
     published.files["metadata/2.root.json"] = published.files["metadata/5.root.json"]
@@ -259,7 +256,7 @@ def test_a_delegation_to_a_wider_path_is_made_by_who_may_not(published: World, d
     entry = production.targets.pop(newest)
     roles.channels[role_name(CANARY)].targets[newest] = TargetFile(entry.length, entry.hashes, newest)
     roles.publish(ROLE, role_name(CANARY))
-    device.refuses("channel.json")
+    device.refuses("no channel")
 
 
 # A staged rollout

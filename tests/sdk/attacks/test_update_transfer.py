@@ -1,18 +1,20 @@
 """Somebody on the way changes, cuts, prolongs, delays, packs or redirects what a device asked for."""
 
 import gzip
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from homespun.errors import LedgerError
 from homespun.protocol.channel import role_name
-from homespun.sync import Rejected, Unreachable
+from homespun.sync import Deferred, Rejected, Unreachable, UpToDate
 from homespun.testing import Loopback, faults
 from homespun.testing.answers import Answer, Fault
 from homespun.testing.repository import CHANNEL
-from tests.sdk.updating import Device, World
+from tests.sdk.updating import DAY, Device, World
 
 METADATA = {
     "timestamp": "metadata/timestamp.json",
@@ -27,6 +29,10 @@ TARGETS = {
 }
 PLACES = [*METADATA.values(), *TARGETS.values()]
 NAMES = [*METADATA, *TARGETS]
+FEW = [("memory", place) for place in PLACES]
+FEW += [("loopback", place) for place in (METADATA["timestamp"], TARGETS["weights"])]
+FEW_IDS = [f"memory-{name}" for name in NAMES]
+FEW_IDS += ["loopback-timestamp", "loopback-weights"]
 MOST = 20_000_000
 """Bytes that a device may read of a body that never ends: the largest ceiling of any metadata, and some."""
 
@@ -64,8 +70,8 @@ def test_changed_bytes_are_used(published: World, attacked: Device, place: str) 
 
 @pytest.mark.parametrize("place", PLACES, ids=NAMES)
 def test_appended_bytes_are_used(published: World, attacked: Device, place: str) -> None:
-    befalls(published, place, faults.appended(b" "))
-    attacked.refuses("length|long|bytes|hash")
+    befalls(published, place, faults.appended(b"x"))
+    attacked.refuses("long|deserial")
     ends(published, attacked)
 
 
@@ -76,21 +82,18 @@ def test_an_answer_that_breaks_off_is_used(published: World, attacked: Device, p
     ends(published, attacked)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=NAMES)
+@pytest.mark.parametrize(("world", "place"), FEW, indirect=["world"], ids=FEW_IDS)
 def test_a_shorter_file_is_used(published: World, attacked: Device, place: str) -> None:
     befalls(published, place, faults.replaced(b"{}"))
-    attacked.refuses("")
+    attacked.refuses("deserial|length|hash|broke off", Rejected, Unreachable)
     ends(published, attacked)
 
 
 @pytest.mark.parametrize("length", [5, 10**12])
-@pytest.mark.parametrize("place", PLACES, ids=NAMES)
+@pytest.mark.parametrize(("world", "place"), FEW, indirect=["world"], ids=FEW_IDS)
 def test_a_wrong_length_is_believed(published: World, attacked: Device, place: str, length: int) -> None:
     befalls(published, place, faults.wrong_length(length))
-    before = attacked.facts()
-    outcome = attacked.sync()
-    assert isinstance(outcome, Rejected | Unreachable), outcome
-    assert attacked.facts().installed == before.installed
+    attacked.refuses("", Rejected, Unreachable)
     ends(published, attacked)
 
 
@@ -121,7 +124,7 @@ def test_data_without_end_fills_the_device(published: World, attacked: Device, p
 def test_a_trickle_holds_the_device_up(published: World, attacked: Device, place: str) -> None:
     began = published.clock()
     befalls(published, place, faults.slow(published.lockstep))
-    attacked.refuses("slow", Unreachable)
+    attacked.refuses("only [0-9]+ bytes came in [0-9]+ seconds", Unreachable)
     assert published.clock() - began < 600
     published.faults.clear()
     assert attacked.takes() == 2
@@ -143,7 +146,7 @@ def test_a_packed_answer_is_unpacked(
     published: World, attacked: Device, place: str, coding: str, encode: Callable[[bytes], bytes]
 ) -> None:
     befalls(published, place, faults.encoded(coding, encode))
-    attacked.refuses("cod|compress|pack")
+    attacked.refuses("encoding .* not asked for", Unreachable)
     assert {request.headers.get("accept-encoding") for request in published.requests} == {"identity"}
     ends(published, attacked)
 
@@ -152,36 +155,30 @@ def test_a_small_answer_becomes_a_huge_one(published: World, attacked: Device) -
     bomb = gzip.compress(bytes(64 << 20))
     assert len(bomb) < 100_000
     befalls(published, METADATA["timestamp"], faults.encoded("gzip", lambda _: bomb))
-    attacked.refuses("cod|compress|pack")
+    attacked.refuses("encoding .* not asked for", Unreachable)
     ends(published, attacked)
 
 
 def test_a_packed_answer_that_says_it_is_not_is_unpacked(published: World, attacked: Device) -> None:
     befalls(published, TARGETS["weights"], lambda right: replace(right, body=[gzip.compress(b"".join(right.body))]))
-    before = attacked.facts()
-    assert isinstance(attacked.sync(), Rejected | Unreachable)
-    assert attacked.facts().installed == before.installed
+    attacked.refuses("hash|long|length|broke off|closed", Rejected, Unreachable)
     ends(published, attacked)
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("code", [301, 302, 308])
 @pytest.mark.parametrize("place", [METADATA["timestamp"], TARGETS["weights"]], ids=["timestamp", "weights"])
 def test_a_redirection_leads_to_another_host(published: World, attacked: Device, place: str, code: int) -> None:
     with Loopback(published.repository.files) as elsewhere:
         befalls(published, place, faults.redirect(f"{elsewhere.url}metadata/timestamp.json", code))
-        before = attacked.facts()
-        outcome = attacked.sync()
-        assert isinstance(outcome, Rejected | Unreachable), outcome
-        assert str(code) in outcome.reason or "redirect" in outcome.reason
+        attacked.refuses(str(code), Rejected, Unreachable)
         assert elsewhere.requests == []
-    assert attacked.facts().installed == before.installed
     assert not any("://" in request.path for request in published.requests)
     ends(published, attacked)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=NAMES)
+@pytest.mark.parametrize(("world", "place"), FEW, indirect=["world"], ids=FEW_IDS)
 @pytest.mark.parametrize(
-    "fault", [faults.status(500), faults.status(503), faults.status(429), faults.dropped()], ids=lambda _: ""
+    "fault", [faults.status(500), faults.status(429), faults.dropped()], ids=["500", "429", "dropped"]
 )
 def test_a_server_that_fails_stops_a_device(published: World, attacked: Device, place: str, fault: Fault) -> None:
     befalls(published, place, fault)
@@ -189,14 +186,18 @@ def test_a_server_that_fails_stops_a_device(published: World, attacked: Device, 
     ends(published, attacked)
 
 
-@pytest.mark.parametrize("place", PLACES, ids=NAMES)
-@pytest.mark.parametrize("code", [404, 403, 410, 204, 206, 304])
+@pytest.mark.parametrize(("world", "place"), FEW, indirect=["world"], ids=FEW_IDS)
+@pytest.mark.parametrize("code", [404, 403, 206, 304])
 def test_an_answer_that_does_not_fit_is_used(published: World, attacked: Device, place: str, code: int) -> None:
     befalls(published, place, faults.status(code))
-    before = attacked.facts()
-    outcome = attacked.sync()
-    assert isinstance(outcome, Rejected | Unreachable), outcome
-    assert attacked.facts().installed == before.installed
+    if (code, place) == (304, METADATA["timestamp"]):
+        # What the device asked for: nothing changed. Whoever says so for ever only freezes it until expiry.
+        assert isinstance(attacked.sync(), UpToDate)
+        published.clock.advance(8 * DAY)
+        attacked.refuses("expired")
+        published.repository.renew()
+    else:
+        attacked.refuses(str(code), Rejected, Unreachable)
     ends(published, attacked)
 
 
@@ -218,3 +219,86 @@ def test_a_request_tells_more_than_what_it_asks_for(published: World, attacked: 
     for request in published.requests:
         assert set(request.headers) <= allowed, request
         assert "9.9.9" not in str(request.headers)
+
+
+def test_a_request_is_made_that_cannot_be_written_down(published: World, attacked: Device) -> None:
+    attacked.requests.broken = LedgerError("the ledger is damaged")
+    made = len(published.requests)
+    attacked.refuses("ledger is damaged", Deferred)
+    assert len(published.requests) == made
+    attacked.requests.broken = None
+    ends(published, attacked)
+
+
+# Time that only a network has: these wait for a moment that the device is told to wait at most.
+
+
+@pytest.fixture
+def stopped() -> Iterator[threading.Event]:
+    """Set at the end, so that a server which holds an answer back lets it go."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.mark.parametrize("world", ["loopback"], indirect=True)
+@pytest.mark.parametrize("place", [METADATA["timestamp"], TARGETS["weights"]], ids=["timestamp", "weights"])
+def test_an_answer_that_never_comes_is_waited_for(
+    published: World, attacked: Device, place: str, stopped: threading.Event
+) -> None:
+    attacked.settings["answer_seconds"] = 0.2
+
+    def never(right: Answer) -> Answer:
+        stopped.wait(60)
+        return right
+
+    befalls(published, place, never)
+    attacked.refuses("no answer", Unreachable)
+    stopped.set()
+    attacked.settings.clear()
+    ends(published, attacked)
+
+
+@pytest.mark.parametrize("world", ["loopback"], indirect=True)
+@pytest.mark.parametrize("place", [METADATA["timestamp"], TARGETS["weights"]], ids=["timestamp", "weights"])
+def test_a_body_that_stops_in_the_middle_is_waited_for(
+    published: World, attacked: Device, place: str, stopped: threading.Event
+) -> None:
+    attacked.settings["read_seconds"] = 0.2
+
+    def half(right: Answer) -> Answer:
+        def body() -> Iterator[bytes]:
+            yield b"".join(right.body)[:100]
+            stopped.wait(60)
+
+        return replace(right, body=body())
+
+    befalls(published, place, half)
+    attacked.refuses("broke off", Unreachable)
+    stopped.set()
+    attacked.settings.clear()
+    ends(published, attacked)
+
+
+@pytest.mark.parametrize("world", ["loopback"], indirect=True)
+def test_headers_without_end_are_read(published: World, attacked: Device) -> None:
+    befalls(
+        published, METADATA["timestamp"], lambda right: replace(right, headers={f"x-{n}": "y" for n in range(2000)})
+    )
+    attacked.refuses("no answer", Unreachable)
+    befalls(published, METADATA["timestamp"], lambda right: replace(right, headers={"x": "y" * (1 << 20)}))
+    attacked.refuses("no answer", Unreachable)
+    ends(published, attacked)
+
+
+@pytest.mark.parametrize("world", ["loopback"], indirect=True)
+def test_a_connection_that_is_refused_counts_as_having_told_something(published: World, attacked: Device) -> None:
+    with Loopback({}) as gone:
+        attacked.settings["url"] = gone.url
+    with attacked.updater() as updater:
+        outcome = updater.sync(lambda _: pytest.fail("there was nothing to adopt"), force=True)
+    assert isinstance(outcome, Unreachable)
+    assert list(attacked.requests.ended.values())[-1] == "unsent"
+    attacked.settings.clear()
+    attacked.forget_requests()
+    ends(published, attacked)

@@ -56,6 +56,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no version": lambda raw: raw.pop("schema"),
     "a score too few": lambda raw: raw["cases"][0]["scores"].pop(),
     "an item too few": lambda raw: raw["cases"][0]["items"].pop(),
+    "an item twice": lambda raw: raw["cases"][0]["items"].__setitem__(0, raw["cases"][0]["items"][1]),
     "a score that is a number": lambda raw: raw["cases"][0]["scores"].__setitem__(0, 1.5),
     "a score in words": lambda raw: raw["cases"][0]["scores"].__setitem__(0, "NaN"),
     "an endless score": lambda raw: raw["cases"][0]["scores"].__setitem__(0, "1" * 31),

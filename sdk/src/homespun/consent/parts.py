@@ -206,5 +206,15 @@ SIDE_EFFECTS: Final = {
     "homespun.person.decisions_export": "reads the page's style that is installed with the package",
     "homespun.person.export.page": "reads the page's style that is installed with the package",
     "homespun.person.export.writing": "writes the export that the person asks for, where they say",
+    "homespun.sync.downloading": "keeps what was downloaded of a newer bundle",
+    "homespun.sync.failing": "knows the errors of python-tuf",
+    "homespun.sync.fetching": "asks for signed metadata, after the request is in the ledger, and keeps it",
+    "homespun.sync.installing": "puts a newer bundle together on the disk",
+    "homespun.sync.lock": "holds the lock of the updates' folder",
+    "homespun.sync.repository": "asks for what a channel signs, after the request is in the ledger",
+    "homespun.sync.runner": "makes the updates' folder",
+    "homespun.sync.settings": "names the updates' folder",
+    "homespun.sync.store": "keeps bundles, and what is known of their repository",
+    "homespun.sync.urllib3_http": "asks over the network for whoever wrote the request down",
 }
 """Modules that touch the disk, a key store or the network outside ``homespun.profile``, and why they may."""

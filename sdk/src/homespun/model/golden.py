@@ -39,9 +39,9 @@ def _check_case(bundle: Bundle, case: GoldenCase, number: int) -> None:
         raise _refused(number, f"it cannot be made: {error}") from error
     if len(found) != len(case.items):
         raise _refused(number, f"it has {len(found)} items and not {len(case.items)}")
-    golden = dict(zip(case.items, map(float, case.scores), strict=True))
-    for place, (each, expected) in enumerate(zip(found, golden.items(), strict=True), 1):
-        _check_place(number, place, each, expected, golden)
+    expected = list(zip(case.items, map(float, case.scores), strict=True))
+    for place, (each, own) in enumerate(zip(found, expected, strict=True), 1):
+        _check_place(number, place, each, own, dict(expected))
 
 
 def _check_place(number: int, place: int, found: Scored, expected: tuple[str, float], golden: dict[str, float]) -> None:

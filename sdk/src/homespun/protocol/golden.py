@@ -79,7 +79,7 @@ def parse_golden(raw: bytes) -> Golden:
     """Return what a bundle's golden file says.
 
     Raises:
-        BundleIntegrityError: It is malformed, or another version's.
+        BundleIntegrityError: It is malformed, another version's, or names an item twice in one list.
     """
     try:
         golden = msgspec.json.decode(raw, type=Golden)
@@ -87,4 +87,6 @@ def parse_golden(raw: bytes) -> Golden:
         raise BundleIntegrityError(f"the bundle's golden scores are malformed: {error}") from error
     if golden.schema != SCHEMA_VERSION or any(len(case.items) != len(case.scores) for case in golden.cases):
         raise BundleIntegrityError("the bundle's golden scores are another version's, or lack a score for an item.")
+    if any(len(set(case.items)) != len(case.items) for case in golden.cases):
+        raise BundleIntegrityError("the bundle's golden scores name an item twice in one list, which no list does.")
     return golden

@@ -20,6 +20,7 @@ HEADERS: Final[Mapping[str, str]] = {"User-Agent": "homespun", "Accept": "*/*", 
 """What every request says, on every device."""
 
 _T = TypeVar("_T")
+_DIGEST = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +104,20 @@ def asked(means: Means, url: str, extra: Mapping[str, str]) -> Iterator[Answer]:
     if means.is_closed():
         raise StoppedError(Deferred("it was closed"))
     headers = {**HEADERS, **extra}
-    number = _noted(lambda: means.requests.begin(url.rpartition("/")[2], url, headers))
+    number = _noted(lambda: means.requests.begin(_what(url), url, headers))
     answer = Answer(url, _reply(means, number, url, headers), means)
     try:
         _noted(lambda: means.requests.end(number, "sent", f"answered with {answer.status}"))
         yield answer
     finally:
         answer.close()
+
+
+def _what(url: str) -> str:
+    """Return what a URL asks for in a word: the file's name without the hash before it."""
+    name = url.rpartition("/")[2]
+    digest, _, rest = name.partition(".")
+    return rest if len(digest) == _DIGEST else name
 
 
 def _reply(means: Means, number: int, url: str, headers: Mapping[str, str]) -> Reply:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tuf.api.exceptions import DownloadHTTPError
+from tuf.api.metadata import Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from homespun.profile.files import read_bounded
@@ -123,6 +124,11 @@ class DurableUpdater(Updater):
         trusted = self._trusted_set
         roles = (trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets, trusted[role_name(channel)])
         return min(role.expires.timestamp() for role in roles)
+
+    def versions(self) -> tuple[int, int] | None:
+        """Return the versions of root and timestamp that are trusted; None if there is no timestamp yet."""
+        trusted = self._trusted_set
+        return (trusted.root.version, trusted.timestamp.version) if Timestamp.type in trusted else None
 
     @property
     def prefixes_targets(self) -> bool:

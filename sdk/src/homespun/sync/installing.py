@@ -150,13 +150,15 @@ def _path_of(folder: Path, entry: FileEntry) -> Path | None:
 
 def _taken(found: Path, place: Path, wanted: Wanted) -> bool:
     """Link or copy a file and verify it."""
+    # What another run left there may be a link itself, and writing to it would write to somebody's bundle.
+    place.unlink(missing_ok=True)
     try:
         os.link(found, place)
     except OSError:
         with contextlib.suppress(OSError):
             shutil.copyfile(found, place)
+            sync_file(place)
     if place.is_file() and not place.is_symlink() and is_wanted(place, wanted):
-        sync_file(place)
         return True
     place.unlink(missing_ok=True)
     return False

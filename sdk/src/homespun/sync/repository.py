@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NoReturn
 
-from tuf.api.exceptions import LengthOrHashMismatchError
+from tuf.api.exceptions import ExpiredMetadataError, LengthOrHashMismatchError
 from tuf.api.metadata import TargetFile
 
 from homespun.errors import TransportError
@@ -13,6 +13,7 @@ from homespun.sync.asking import Means, asked
 from homespun.sync.fetching import DurableUpdater
 from homespun.sync.outcome import Rejected
 from homespun.sync.settings import Updates
+from homespun.sync.state import Stale
 from homespun.sync.stopping import StoppedError
 from homespun.sync.store import CHANNEL, Store
 
@@ -57,8 +58,11 @@ class Repository:
         self._means = means
         self._tuf = DurableUpdater(updates, store, means, now)
 
-    def refresh(self) -> None:
+    def refresh(self, stale: Stale | None) -> None:
         """Get the newest metadata and verify it.
+
+        Args:
+            stale: What was found expired before, and is not accepted by whatever the clock says now.
 
         Raises:
             RepositoryError: It is not signed as it should be, older than what was seen before, or expired.
@@ -68,6 +72,14 @@ class Repository:
             OSError: The disk refuses.
         """
         self._tuf.refresh()
+        found = self._tuf.versions()
+        if stale is not None and found is not None and found <= (stale.root, stale.timestamp):
+            raise ExpiredMetadataError("timestamp.json had expired when it was looked at before the clock was set back")
+
+    def stale(self) -> Stale | None:
+        """Return what is to be remembered when the metadata has expired; None if there is nothing to go by."""
+        found = self._tuf.versions()
+        return None if found is None else Stale(root=found[0], timestamp=found[1])
 
     def document(self) -> bytes:
         """Return the channel's document, verified.

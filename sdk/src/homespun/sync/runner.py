@@ -15,6 +15,7 @@ The order of one run, and what a crash leaves after each part:
 ``adopt`` keeps must work with either bundle.
 """
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -26,7 +27,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from homespun.contribute.requests import Requests
-from homespun.errors import MisuseError
+from homespun.errors import MisuseError, ProfileStorageError
 from homespun.model.bundle import Bundle
 from homespun.profile.files import Entropy, make_folder
 from homespun.protocol.channel import Channel, parse_channel
@@ -41,7 +42,7 @@ from homespun.sync.standing import Standing, standing
 from homespun.sync.state import State
 from homespun.sync.stopping import StoppedError
 from homespun.sync.store import LOCK, Store
-from homespun.sync.taking import Taker, TakerContext
+from homespun.sync.taking import Taker, TakerContext, check_age
 
 if TYPE_CHECKING:
     from homespun.sync.repository import Repository
@@ -156,6 +157,8 @@ class Updater:
             return _outcome_of(error)
         finally:
             self._running.release()
+            if self._closed.is_set():
+                self._hang_up()
 
     def installed(self) -> Installed | None:
         """Return the bundle to use: the current one, or the one before if its files are damaged. All of it is read.
@@ -208,12 +211,22 @@ class Updater:
         return max(0.0, self.due_at() - self._clock())
 
     def close(self) -> None:
-        """End a run that is under way, and close every connection; closing twice does nothing."""
+        """End a run that is under way, and close every connection; closing twice does nothing.
+
+        A run in another thread ends soon after, and is not waited for.
+        """
         self._closed.set()
-        with self._running:
-            if self._own_http is not None:
-                self._own_http.close()
-                self._own_http = None
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close every connection, unless a run is under way, which does it when it ends."""
+        if self._running.acquire(blocking=False):
+            try:
+                if self._own_http is not None:
+                    self._own_http.close()
+                    self._own_http = None
+            finally:
+                self._running.release()
 
     def _run(self, adopt: Callable[[Bundle], object], *, force: bool, permitted: bool) -> Outcome:
         if self._closed.is_set():
@@ -260,7 +273,8 @@ class Updater:
             self._in_use = outcome.bundle
         if not isinstance(outcome, Unreachable):
             # What was to be learned was learned, so that the next look has the usual time.
-            self._store.write(self._store.read().with_changes(failures=0))
+            with contextlib.suppress(OSError, ProfileStorageError):
+                self._store.write(self._store.read().with_changes(failures=0))
         return outcome
 
     def _look(self) -> "_Found":
@@ -271,19 +285,30 @@ class Updater:
         now = max(self._clock(), state.latest)
         means = self._means()
         repository = Repository(self._updates, self._store, means, now)
-        repository.refresh()
-        raw = repository.document()
+        raw = self._document(repository, state)
         channel = parse_channel(raw, self._updates.channel)
+        check_age(channel, state)
         state = state.with_changes(
             channel=channel.name,
             verified=now,
             latest=now,
             expires=repository.expires,
+            stale=None,
             document=hashlib.sha256(raw).hexdigest(),
             off=channel.off,
         )
         self._store.write(state)
         return _Found(repository, means, state, channel)
+
+    def _document(self, repository: "Repository", state: State) -> bytes:
+        from tuf.api.exceptions import ExpiredMetadataError  # noqa: PLC0415 - as above
+
+        try:
+            repository.refresh(state.stale)
+            return repository.document()
+        except ExpiredMetadataError:
+            self._store.write(state.with_changes(stale=repository.stale() or state.stale))
+            raise
 
     def _taker(self, found: "_Found", due: Due, *, force: bool) -> Taker:
         context = TakerContext(

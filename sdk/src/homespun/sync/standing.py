@@ -38,14 +38,14 @@ def standing(state: State, policy: OfflinePolicy, now: float) -> Standing:
     """
     now = max(now, state.latest)
     age = None if state.verified is None else max(0.0, now - state.verified)
-    expired = state.expires is not None and now >= state.expires
+    expired = state.expires is not None and (now >= state.expires or state.stale is not None)
     if state.off is not None:
         why = f"the publisher switched personal lists off: {state.off}"
         return Standing(age_seconds=age, expired=expired, personal=False, why=why)
     if state.expires is None or not expired:
         return Standing(age_seconds=age, expired=False, personal=True)
     personal = policy.kind == "keep" or (policy.kind == "keep_until" and now < state.expires + policy.days * _DAY)
-    return Standing(age_seconds=age, expired=True, personal=personal, why=_expired(now - state.expires))
+    return Standing(age_seconds=age, expired=True, personal=personal, why=_expired(max(0.0, now - state.expires)))
 
 
 def _expired(seconds: float) -> str:

@@ -58,6 +58,18 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Stale(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed metadata that was found expired; it stays expired, also by a clock that was set back since.
+
+    Attributes:
+        root: Version of the root that it was verified by. A newer root may begin to count anew.
+        timestamp: Version of the timestamp.
+    """
+
+    root: int
+    timestamp: int
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What a device remembers.
 
@@ -71,6 +83,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         latest: Latest time at which metadata was found valid, seconds since 1970.
         verified: When the channel's document was last verified, seconds since 1970; None: never.
         expires: When the metadata expires that this rests on, seconds since 1970; None: nothing was verified yet.
+        stale: What was found expired since; None: nothing.
         document: SHA-256 of the document that was verified last; empty: none.
         off: Why the document switches personal lists off; None: it does not.
         rejected: Bundles that failed a check, the latest last.
@@ -88,6 +101,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     latest: float = 0.0
     verified: float | None = None
     expires: float | None = None
+    stale: Stale | None = None
     document: str = ""
     off: str | None = None
     rejected: tuple[Rejection, ...] = ()

@@ -2,12 +2,14 @@
 
 Rules:
 
-- No release is taken with a number below the highest that was taken on the channel. A rollback is a new release.
+- No release is taken with a number below the highest that was taken on the channel. A rollback is a new release. A
+  document that knows only lower numbers is an older one, and has no say in anything.
 - A number stands for one bundle for ever.
 - A bundle that failed a check is remembered, and not tried again under the same document.
 - What is in use stays until something better is whole, verified, tested and adopted.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +28,29 @@ from homespun.sync.store import Store
 
 if TYPE_CHECKING:
     from homespun.sync.repository import Repository
+
+
+def check_age(channel: Channel, state: State) -> None:
+    """Check that a document is not older than the release that was taken last, before anything of it is remembered.
+
+    A document always names the newest release. Signed metadata tells an older one as well, unless the device lost it.
+
+    Args:
+        channel: The document.
+        state: What is remembered.
+
+    Raises:
+        StoppedError: It is older.
+    """
+    newest = max((release.number for release in channel.releases), default=0)
+    highest = state.highest.get(channel.name, 0)
+    if newest < highest:
+        raise StoppedError(
+            Rejected(
+                f"the channel names no release after {newest}, and this device had release {highest}: the document is "
+                "an older one, and nothing is taken from it."
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +167,12 @@ class Taker:
                 ),
                 highest={**self._state.highest, self._channel.name: release.number},
             )
-        self._store.prune(self._state.kept)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        # What was decided is on the disk, and what cannot be removed now goes another time.
+        with contextlib.suppress(OSError):
+            self._store.prune(self._state.kept)
 
     def _update(self, release: Release, adopt: Callable[[Bundle], object]) -> Updated:
         self._check_rejections(release)
@@ -176,7 +206,7 @@ class Taker:
             waiting=tuple(each for each in state.waiting if each.bundle != kept.bundle),
             highest={**state.highest, kept.channel: max(kept.number, state.highest.get(kept.channel, 0))},
         )
-        self._store.prune(self._state.kept)
+        self._tidy()
 
     def _placed(self, release: Release) -> Kept:
         from homespun.sync.installing import put_in_place  # noqa: PLC0415 - as above
@@ -220,7 +250,7 @@ class Taker:
         rejection = Rejection(bundle=bundle, document=self._state.document, reason=reason)
         self._remember(rejected=(*others, rejection)[-MAX_RELEASES:])
         if all(each.bundle != bundle for each in self._state.kept):
-            self._store.prune(self._state.kept)
+            self._tidy()
         return Rejected(reason, bundle)
 
     def _download_for_all(self, held: int | None) -> None:

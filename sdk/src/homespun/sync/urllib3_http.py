@@ -102,6 +102,7 @@ class Urllib3Http:
         Raises:
             TransportError: There is no answer.
         """
+        self._watch.was_cut = False
         timer = threading.Timer(self._answer_seconds, self._watch.cut_off)
         timer.daemon = True
         timer.start()
@@ -114,6 +115,10 @@ class Urllib3Http:
             raise TransportError(f"{url} gave no answer: {error}", may_have_left=left) from error
         finally:
             timer.cancel()
+        if self._watch.was_cut:
+            # Headers that were cut off can pass for the end of the headers.
+            response.close()
+            raise TransportError(f"{url} gave no answer within {self._answer_seconds:g} seconds.")
         return Urllib3Reply(response)
 
     def close(self) -> None:
@@ -131,12 +136,16 @@ class _Watch:
     """Knows the connection that is in use, to cut it off from another thread."""
 
     def __init__(self) -> None:
+        self.was_cut = False
         self._connection: HTTPConnection | None = None
 
     def begin(self, connection: HTTPConnection) -> None:
+        """Watch a connection, in place of the one before."""
         self._connection = connection
 
     def cut_off(self) -> None:
+        """End the connection; whoever waits for it finds it broken."""
+        self.was_cut = True
         connection = self._connection
         found = None if connection is None else connection.sock
         if found is not None:
