@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
         device(folder, url)
         operator("run pipeline.toml --in work")  # nothing is paid or trained again: the next share
         device(folder, url)
-        operator("rollout back films/production 1 --note 'to show that it can be' --in work")
+        operator("rollout back films/production --to 1 --reason 'to show that it can be' --in work")
         device(folder, url)
     operator("registry list --in work")
 

@@ -26,8 +26,8 @@ from homespun_server.training.advice import advice
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "sdk/README.md", "server/README.md", "docs/tutorial.md", "docs/how-to")
-BLOCK = re.compile(r'^( *)```(python|console|csv)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
-FENCE = re.compile(r"^ *```(?:python|console|csv)", re.MULTILINE)
+BLOCK = re.compile(r'^( *)```(python|console|csv|toml)(?: title="([^"]+)")?\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(?:python|console|csv|toml)", re.MULTILINE)
 SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 
 
@@ -62,8 +62,12 @@ def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
         yield command.partition("  #")[0], [line for line in shown if line.strip()]
 
 
+EXPORTED: dict[str, str] = {"HOMESPUN_KEY_PASSPHRASE": "a passphrase from a password manager"}
+"""What pages tell their readers to put into the environment."""
+
+
 def run(command: list[str | Path], folder: Path) -> str:
-    environment = {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "160"}
+    environment = {**os.environ, **EXPORTED, "PYTHONUTF8": "1", "COLUMNS": "160"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False, input=""
     )
@@ -94,6 +98,8 @@ def look_at(command: str) -> bool:
     elif name == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in arguments)
+    elif name == "export":
+        assert arguments == [f"{variable}={value}" for variable, value in EXPORTED.items()]
     elif command.startswith("python examples/"):
         assert (ROOT / arguments[0]).is_file()
     else:

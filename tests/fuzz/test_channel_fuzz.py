@@ -6,7 +6,9 @@ the run's number, so a failure repeats.
 
 import json
 import random
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,10 +30,12 @@ from homespun.protocol.channel import (
 )
 from homespun.protocol.golden import Golden, GoldenCase, GoldenEvent, encode_golden, parse_golden
 from homespun.protocol.policy import parse_policy
+from homespun.sync import Rejected, Unreachable, Updated, UpToDate
 from tests.conftest import Runs
 from tests.fuzz.test_bundle_fuzz import RULES, mutated
 from tests.sdk import bundles
 from tests.sdk.models import full_model
+from tests.sdk.updating import world_of
 
 SALT = "00112233445566778899aabbccddeeff"
 NAME = "films/production"
@@ -132,6 +136,38 @@ def test_damaged_golden_scores_crash_their_reader(runs: Runs) -> None:
 @pytest.mark.timeout(300)
 def test_a_damaged_policy_crashes_its_reader(runs: Runs) -> None:
     assert damaged(runs, "policy alone", RULES, DOCUMENT, parse_policy, PolicyError) > 0
+
+
+@pytest.mark.timeout(600)
+def test_damaged_answers_of_a_repository_crash_a_device(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)  # nobody pulls the plug here
+    outcomes = set()
+    with world_of("memory", tmp_path / "room") as world:
+        world.repository.release(world.bundle("one", seed=1))
+        first = dict(world.files)
+        world.repository.release(world.bundle("two", seed=2))
+        second = dict(world.files)
+        newest = "metadata/timestamp.json"
+        for number in runs("fuzz", 400):
+            draw = random.Random(f"repository {number}")
+            world.serve(first)
+            device = world.device()
+            assert device.takes() == 1
+            files = dict(second)
+            for path in draw.choices([newest, *sorted(set(second) - set(first))], k=draw.randrange(1, 3)):
+                files[path] = mutated(draw, files[path], first[newest])
+            world.serve(files)
+            outcomes.add(type(device.sync()))
+            # Whatever it was given, what it has is one of the two, whole.
+            installed = device.facts().installed
+            assert installed is not None
+            assert installed[0] in (1, 2)
+            world.serve(second)
+            assert isinstance(device.sync(), Updated | UpToDate)
+            shutil.rmtree(device.folder)
+    assert outcomes >= {Rejected, Unreachable}
 
 
 VALUES = st.recursive(

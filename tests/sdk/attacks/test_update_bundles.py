@@ -204,6 +204,14 @@ def test_a_broken_bundle_stays_on_the_disk(published: World, device: Device) -> 
     assert sum(path.stat().st_size for path in after) < 3 * before
 
 
+def renamed(world: World, **fields: Any) -> dict[str, bytes]:
+    """Return the channel's targets, with something else said of the newest release."""
+    document = world.repository.document()
+    newest = msgspec.structs.replace(document.releases[-1], **fields)
+    changed = msgspec.structs.replace(document, releases=(*document.releases[:-1], newest))
+    return world.repository.targets() | {document_path(CHANNEL): canonical(msgspec.to_builtins(changed))}
+
+
 # Names in a manifest
 
 NAMES = [
@@ -248,10 +256,12 @@ def test_a_manifest_names_a_file_elsewhere(published: World, device: Device, nam
 
     bundles.edit_manifest(folder, rename)
     published.repository.release(folder)
-    targets = published.repository.targets()
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    size = (folder / MANIFEST).stat().st_size + sum(each["size"] for each in manifest["files"].values())
+    targets = renamed(published, size=size)
     targets[file_path(CHANNEL, entry["sha256"], name)] = content  # type: ignore[arg-type]
     published.repository.publish(CHANNEL, targets)
-    device.refuses("manifest")
+    device.refuses("manifest.json states impossible values for: files")
     for path in published.room.rglob("*"):
         assert not path.is_file() or path.read_bytes() != content
 
@@ -269,12 +279,7 @@ def test_a_manifest_names_a_hash_that_is_a_path(published: World, device: Device
 @pytest.mark.parametrize("bundle", ["../../x", "..", "0" * 63, "A" * 64, "/etc/passwd", "C:\\x"])
 def test_a_document_names_a_bundle_that_is_a_path(published: World, device: Device, bundle: str) -> None:
     published.repository.release(published.bundle("two", seed=2))
-    document = published.repository.document()
-    newest = msgspec.structs.replace(document.releases[-1], bundle=bundle)
-    changed = msgspec.structs.replace(document, releases=(*document.releases[:-1], newest))
-    targets = published.repository.targets()
-    targets[document_path(CHANNEL)] = canonical(msgspec.to_builtins(changed))
-    published.repository.publish(CHANNEL, targets)
+    published.repository.publish(CHANNEL, renamed(published, bundle=bundle))
     device.refuses("channel")
 
 
@@ -347,12 +352,7 @@ def test_a_bundle_above_the_ceiling_of_the_disk_is_kept(published: World, device
 
 def test_a_document_plays_the_size_of_a_bundle_down(published: World, device: Device) -> None:
     size = sizes(published)
-    document = published.repository.document()
-    newest = msgspec.structs.replace(document.releases[-1], size=10)
-    changed = msgspec.structs.replace(document, releases=(*document.releases[:-1], newest))
-    targets = published.repository.targets()
-    targets[document_path(CHANNEL)] = canonical(msgspec.to_builtins(changed))
-    published.repository.publish(CHANNEL, targets)
+    published.repository.publish(CHANNEL, renamed(published, size=10))
     device.settings["download_bytes"] = size - 1
     made = len(published.requests)
     device.refuses("bytes|large|size")

@@ -83,6 +83,17 @@ def test_a_newly_signed_document_goes_back_to_an_earlier_release(published: Worl
     assert device.takes() == 3
 
 
+def test_a_newer_document_leaves_a_device_nothing_but_an_earlier_release(published: World, device: Device) -> None:
+    second(published, device)
+    published.repository.release(published.bundle("three", seed=3), share=0)
+    document = published.repository.document()
+    targets = published.repository.targets()
+    left = msgspec.structs.replace(document, releases=(document.releases[0], document.releases[2]))
+    targets[document_path(CHANNEL)] = canonical(msgspec.to_builtins(left))
+    published.repository.publish(CHANNEL, targets)
+    device.refuses("it had release 2")
+
+
 def test_a_document_without_releases_passes_for_the_newest(published: World, device: Device) -> None:
     second(published, device)
     document = msgspec.structs.replace(published.repository.document(), releases=())
@@ -170,6 +181,18 @@ def test_a_clock_that_was_set_back_revives_expired_metadata(published: World, de
     with device.updater() as updater:
         assert updater.standing().expired
     forget_metadata(device)
+    device.refuses("expired")
+
+
+def test_a_clock_that_was_set_back_revives_metadata_that_the_device_lost(published: World, device: Device) -> None:
+    old = copy_of(published.files)
+    published.clock.advance(10 * DAY)
+    published.repository.renew()
+    assert isinstance(device.sync(), UpToDate)
+    # Neither versions nor release numbers tell the two apart, only the time that was seen last.
+    forget_metadata(device)
+    published.serve(old)
+    published.clock.advance(-9 * DAY)
     device.refuses("expired")
 
 

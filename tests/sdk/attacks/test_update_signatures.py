@@ -1,5 +1,6 @@
 """Somebody signs who may not: a stranger, a thief with a revoked key, another channel, too few owners of root."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from homespun.protocol.canonical import canonical
 from homespun.protocol.channel import SHARES, document_path, file_path, role_name
 from homespun.sync import Updated, UpToDate
 from homespun.testing import MemoryRepository
+from homespun.testing.answers import Answer
 from homespun.testing.repository import CHANNEL
 from tests.sdk.updating import Device, World, copy_of
 
@@ -87,6 +89,21 @@ def test_a_file_that_is_no_target_is_downloaded(published: World, device: Device
     assert len(kept) == len(targets) - 1
     published.repository.publish(CHANNEL, kept)
     device.refuses(name)
+
+
+def test_a_well_formed_document_that_nobody_signed_is_obeyed(published: World, device: Device) -> None:
+    two(published)
+    published.repository.off("aaaaaaaa")
+
+    def reworded(right: Answer) -> Answer:
+        return replace(right, body=[b"".join(right.body).replace(b"aaaaaaaa", b"bbbbbbbb")])
+
+    published.faults["targets/*.channel.json"] = reworded
+    device.refuses("hash")
+    with device.updater() as updater:
+        assert updater.standing().personal
+    published.faults.clear()
+    assert device.takes() == 2
 
 
 # Revoked keys

@@ -246,7 +246,7 @@ def stopped() -> Iterator[threading.Event]:
 def test_an_answer_that_never_comes_is_waited_for(
     published: World, attacked: Device, place: str, stopped: threading.Event
 ) -> None:
-    attacked.settings["answer_seconds"] = 0.2
+    attacked.settings.update(answer_seconds=0.2, read_seconds=3600)
 
     def never(right: Answer) -> Answer:
         stopped.wait(60)
@@ -264,7 +264,7 @@ def test_an_answer_that_never_comes_is_waited_for(
 def test_a_body_that_stops_in_the_middle_is_waited_for(
     published: World, attacked: Device, place: str, stopped: threading.Event
 ) -> None:
-    attacked.settings["read_seconds"] = 0.2
+    attacked.settings.update(read_seconds=0.2, answer_seconds=3600)
 
     def half(right: Answer) -> Answer:
         def body() -> Iterator[bytes]:

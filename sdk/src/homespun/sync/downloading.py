@@ -50,6 +50,8 @@ class Downloader:
         whole = self._store.incoming / wanted.sha256
         part = whole.with_name(f"{wanted.sha256}.part")
         if whole.exists() and is_wanted(whole, wanted):
+            # It may be a copy that a run which came to no end had not seen on the disk.
+            sync_file(whole)
             return whole
         resumed = self._receive(part, wanted)
         if not is_wanted(part, wanted) and resumed:

@@ -60,6 +60,9 @@ def put_in_place(source: Source, release: Release, *, may_download: bool) -> Kep
             if release.size > getattr(source.updates, limit):
                 raise StoppedError(_too_large(release, limit, getattr(source.updates, limit)))
         name = _put_together(source, release)
+    # A run that came to no end may have renamed it without seeing it on the disk, and the state is about to rely on it.
+    sync_folder(store.bundles)
+    store.step("bundles: listed")
     return Kept(channel=channel, number=release.number, bundle=release.bundle, folder=name)
 
 
@@ -68,9 +71,10 @@ def _put_together(source: Source, release: Release) -> str:
     manifest = _manifest(source, release)
     files = parse_manifest(manifest).files
     _check_files(files, release, len(manifest))
+    folder = store.staging / release.bundle
+    _take_back(store, folder, files)
     store.empty(store.incoming, but=frozenset({release.bundle, *_names(files)}))
     store.empty(store.staging)
-    folder = store.staging / release.bundle
     make_folder(folder)
     missing = [name for name, entry in files.items() if not _reused(source, folder / name, entry)]
     wanted = [source.repository.wanted(files[name].sha256, name, files[name].size) for name in missing]
@@ -85,9 +89,17 @@ def _put_together(source: Source, release: Release) -> str:
     name = store.free_name(release.bundle)
     folder.replace(store.bundles / name)
     store.step("bundles: renamed")
-    sync_folder(store.bundles)
-    store.step("bundles: listed")
     return name
+
+
+def _take_back(store: Store, folder: Path, files: Mapping[str, FileEntry]) -> None:
+    """Count as downloaded what a run that came to no end had placed already; it is verified like a download."""
+    if folder.is_symlink():
+        return
+    for name, entry in files.items():
+        placed = folder / name
+        if placed.is_file() and not placed.is_symlink():
+            placed.replace(store.incoming / entry.sha256)
 
 
 def _manifest(source: Source, release: Release) -> bytes:

@@ -72,12 +72,14 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
 
     def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, and remember it."""
         connection, address = super().get_request()
         with self._lock:
             self._open.add(connection)
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
+        """End a connection, and forget it."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
@@ -100,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        """Answer a request."""
         loopback = self.server.loopback
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(unquote(urlsplit(self.path).path).removeprefix("/"), headers)
