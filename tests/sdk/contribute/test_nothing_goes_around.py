@@ -12,8 +12,14 @@ from tests.sdk.contribute.rig import Rig
 
 THE_WAY_OUT = "homespun/contribute/egress.py"
 
-# Modules that may import something that can reach a network: the transport, once there is one.
-TRANSPORTS: frozenset[str] = frozenset()
+ASKING = "homespun/sync/urllib3_http.py"
+"""The transport of requests for newer bundles, which bring nothing of the person along."""
+
+# Modules that may import something that can reach a network. The last one serves an application's own tests.
+TRANSPORTS = frozenset({ASKING, "homespun/testing/loopback.py"})
+
+ASKS = "homespun/sync/runner.py"
+"""The only module that makes such a transport; it hands it to the one that writes each request down first."""
 
 NETWORK = {
     "_socket", "_ssl", "aiohttp", "asyncio", "curl_cffi", "ftplib", "grpc", "http", "httpcore", "httpx", "imaplib",
@@ -87,7 +93,21 @@ def test_a_module_has_a_way_to_the_network(repository: Path) -> None:
 
 def test_a_module_has_a_back_door(repository: Path) -> None:
     found = {path: names for path, tree in modules(repository) if (names := named(tree, BACK_DOORS))}
-    assert found == {}
+    assert found == {ASKING: ["urlopen"]}
+
+
+def test_a_request_for_a_bundle_goes_around_the_ledger(repository: Path) -> None:
+    trees = dict(modules(repository))
+    makers = {path for path, tree in trees.items() if named(tree, {"Urllib3Http", "urllib3_http"}) and path != ASKING}
+    assert makers == {ASKS}
+    # What a transport is asked with is asked in one place, and that begins an entry first.
+    askers = {
+        path
+        for path, tree in trees.items()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("http.get")
+    }
+    assert askers == {"homespun/sync/asking.py"}
 
 
 def test_something_else_than_the_way_out_sends(repository: Path) -> None:
@@ -98,7 +118,7 @@ def test_something_else_than_the_way_out_sends(repository: Path) -> None:
 def test_something_else_than_the_way_out_holds_a_transport(repository: Path) -> None:
     users = {path for path, tree in modules(repository) if named(tree, {"Transport", "_transport"})}
     # The package's front door names it, so that applications can say what they hand in.
-    assert users - TRANSPORTS == {THE_WAY_OUT, "homespun/contribute/__init__.py", *PASSED_ON}
+    assert users - TRANSPORTS == {THE_WAY_OUT, "homespun/contribute/__init__.py", *PASSED_ON, ASKS}
     keepers = {path: found for path, tree in modules(repository) if path != THE_WAY_OUT and (found := kept(tree))}
     assert keepers == {}
 

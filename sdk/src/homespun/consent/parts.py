@@ -216,5 +216,8 @@ SIDE_EFFECTS: Final = {
     "homespun.sync.settings": "names the updates' folder",
     "homespun.sync.store": "keeps bundles, and what is known of their repository",
     "homespun.sync.urllib3_http": "asks over the network for whoever wrote the request down",
+    "homespun.testing.loopback": "serves an application's own tests, on this machine alone",
+    "homespun.testing.repository": "reads bundles that an application's own tests release",
+    "homespun.testing.signing": "signs what an application's own tests release",
 }
 """Modules that touch the disk, a key store or the network outside ``homespun.profile``, and why they may."""

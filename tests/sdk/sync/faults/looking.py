@@ -66,6 +66,7 @@ class Installation:
             found = updater.installed()
             updater.standing()
         assert found is not None, "no bundle"
+        assert not found.is_fallback, "the bundle is damaged"
         assert found.bundle == self.identity(found.release), "a release with another bundle than its own"
         bundle = opened(found.folder, found.bundle, 1)
         try:
@@ -148,19 +149,14 @@ def version_of(raw: bytes) -> int:
     return int(signed.version)
 
 
-def check(dead: Installation, number: int, before: Held) -> None:
-    """Check everything of a device whose process died in a stage with a number from 1, and go on from there.
-
-    Args:
-        dead: The device.
-        number: The stage's.
-        before: What it had when the stage began.
-    """
+def check(dead: Installation, number: int) -> None:
+    """Check everything of a device whose process died in a stage with a number from 1, and go on from there."""
     stage = STAGES[number - 1]
+    known = 1 if number == 1 else STAGES[number - 2].state
     found = dead.held()
     assert found.release in (stage.before, stage.after)
-    assert found.highest >= before.highest
-    assert found.version >= before.version
+    assert found.highest >= stage.before
+    assert found.version >= version_of(Served(dead.repository, known).files[TIMESTAMP])
     dead.check_ledger()
     dead.check_nothing_is_outside()
     dead.check_old_metadata_is_refused(OLDER)
