@@ -82,6 +82,7 @@ lint: setup ## Check style, types, layers, locks and documentation
 	$(RUN) -m tools.check_lock
 	$(RUN) -m tools.statistics_reference --check
 	$(RUN) -m tools.policy_reference --check
+	$(RUN) -m tools.pipeline_reference --check
 	$(RUN) -m tools.benchmark_page --check
 	$(RUN) -m tools.build_docs
 

@@ -36,6 +36,7 @@ RUNS_ITSELF = (
     "ranking.rules",
     "ranking.speed",
     "ranking.start",
+    "service",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 

@@ -1,4 +1,4 @@
-"""The whole loop on real data: ratings in, noised sums, a bundle, a device, reasons, erasure.
+"""The whole loop on real data: ratings in, noised sums, a bundle, a device, reasons, erasure, updates, a rollback.
 
 Usage: python examples/demo.py [FOLDER]     (about a minute; results stay in FOLDER, ./demo if not given)
 
@@ -6,13 +6,16 @@ MovieTweetings comes with homespun-server. A real operator would publish one of 
 experiment of its own on public data, and publishing them all would cost the sum of their budgets.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from publishing.publish import program, serving  # type: ignore[import-not-found]  # beside this file
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +28,7 @@ from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.pipeline import fit_content
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
+from homespun_server.publishing.repository import KeyStore, SignedRepository
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
@@ -37,6 +41,9 @@ EASE_REGULARISATION = (250.0, 500.0)
 
 TYPICAL_LIKES = range(20, 40)
 """The first held-out person with so many likes is replayed: no better and no worse chosen than that."""
+
+CHANNEL = "films/production"
+PASSPHRASE = "correct horse battery staple"  # noqa: S105 - an example's
 
 NOTICE = hs.Notice("Your ratings are kept encrypted on this computer and used to recommend films. They never leave it.")
 
@@ -62,6 +69,8 @@ def main(folder: Path) -> None:
     console.print(verdict(quality), highlight=False)
     console.rule("3. On a device: one of the people whom training never saw")
     on_a_device(bundle, person, history, folder / "profile")
+    console.rule("6. Published, taken by a device, and taken back")
+    published(folder, bundles["content"], history)
     console.print(
         f"\nDone in {time.monotonic() - started:.0f} s. The bundles are in {folder}; their cards are card.md."
     )
@@ -141,6 +150,35 @@ def on_a_device(bundle: hs.Bundle, person: HeldOutUser, history: list[hs.Event],
         console.print(f"Files left: {left or 'none'}. Events left: {len(me.events())}.")
     with hs.Personalizer.open(folder, bundle=bundle, key=key) as again:
         console.print(f"Opened again: {len(again.events())} events; {again.recommend(1)[0].reason}.")
+
+
+def published(folder: Path, shipped: Path, history: list[hs.Event]) -> None:
+    """Publish two versions and a rollback; a device that has a third bundle looks for updates in between."""
+    environment = {**os.environ, "HOMESPUN_KEY_PASSPHRASE": PASSPHRASE}
+    work = folder / "work"
+    subprocess.run([*program(), "init", str(work)], env=environment, check=True, stdout=subprocess.DEVNULL)
+    repository = SignedRepository.open(work / "repository", KeyStore(work / "keys", lambda _: PASSPHRASE.encode()))
+    table = Table("the operator", "the device", "its first film", "because")
+    with serving(work, environment) as url, hs.Bundle.open(shipped) as bundle:
+        updates = hs.Updates(url=url, channel=CHANNEL, root=repository.root, folder=folder / "taken")
+        with hs.Personalizer.open(None, key=hs.Key.ephemeral(), bundle=bundle, updates=updates) as me:
+            me.consent.grant(hs.Purpose.DEVICE_STORAGE, hs.Purpose.PERSONALIZATION, notice=NOTICE, surface="demo")
+            me.record_many(history)
+
+            def look(what: str) -> None:
+                outcome = me.sync(force=True)
+                film = me.recommend(1)[0]
+                table.add_row(what, str(outcome), film.title, film.reason)
+
+            look("has published nothing yet")
+            repository.publish(folder_of(OTHER_EPSILONS[-1], folder), CHANNEL)
+            look(f"publishes ε = {OTHER_EPSILONS[-1]:g}")
+            repository.publish(folder_of(EPSILON, folder), CHANNEL)
+            look(f"publishes ε = {EPSILON:g}")
+            repository.rollback(CHANNEL, 1, "to show that it can be")
+            look("takes it back: release 3 is release 1's bundle")
+            console.print(table)
+            console.print(me.ledger.summary(), highlight=False)
 
 
 def title_of(bundle: hs.Bundle, item: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.timeout(400)
 def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(repository / "examples" / "demo.py"), str(tmp_path / "demo")]
-    environment = {**os.environ, "PYTHONUTF8": "1"}
+    environment = {**os.environ, "PYTHONUTF8": "1", "COLUMNS": "240"}
     done = subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path, env=environment, check=False
     )
@@ -28,6 +28,15 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
     assert set(files.values()) == {"0"}
     assert "Files left: none. Events left: 0." in text
     assert "\x1b[" not in text
+    taken = re.sub(r"[│\s]+", " ", text.partition("6. Published")[2])
+    for outcome in (
+        "Up to date: nothing is installed",
+        "Updated to release 1",
+        "Updated to release 2",
+        "Updated to release 3",
+    ):
+        assert outcome in taken, outcome
+    assert "requests for newer bundles went out, with nothing of the person" in taken
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
         "content",
         "non-private",
@@ -37,4 +46,6 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
         "private-8",
         "profile.erased",
         "profile.erased.lock",
+        "taken",
+        "work",
     ]

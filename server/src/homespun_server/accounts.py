@@ -114,13 +114,9 @@ def granted(wanted: Wanted, account: Account | None, folder: Path, purpose: str)
     place = account or own
     with open_ledger(place.store, place.data_set, create=account is None) as ledger:
         if account is None:
-            _keep_counting(ledger, wanted.delta)
+            keep_counting(ledger, wanted.delta)
         policy = ledger.state().policy
-        if wanted.delta not in (None, policy.delta):
-            raise LedgerError(
-                f"the ledger of {ledger.data_set!r} states every ε at δ = {policy.delta:g}, and this fit asks for "
-                f"δ = {wanted.delta:g}. Leave δ out, or change the ledger's policy. Nothing was read or spent."
-            )
+        check_delta(ledger, policy, wanted.delta)
         with ledger.reserve(wanted.amounts(policy.delta), purpose) as reservation:
             yield Granted(reservation, wanted, ledger)
 
@@ -134,7 +130,20 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _keep_counting(ledger: BudgetLedger, delta: float | None) -> None:
+def check_delta(ledger: BudgetLedger, policy: BudgetPolicy, delta: float | None) -> None:
+    """Refuse another δ than the ledger's.
+
+    Raises:
+        LedgerError: Naming both.
+    """
+    if delta not in (None, policy.delta):
+        raise LedgerError(
+            f"the ledger of {ledger.data_set!r} states every ε at δ = {policy.delta:g}, and this fit asks for "
+            f"δ = {delta:g}. Leave δ out, or change the ledger's policy. Nothing was read or spent."
+        )
+
+
+def keep_counting(ledger: BudgetLedger, delta: float | None) -> None:
     """Open the ledger beside the results if it is not, with no ceiling, at the δ that a fit named last."""
     if not ledger.opened:
         ledger.open(BudgetPolicy(delta=DEFAULT_DELTA if delta is None else delta))

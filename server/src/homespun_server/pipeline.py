@@ -16,9 +16,9 @@ from homespun_server.inputs import (
     read_items,
     silent,
 )
-from homespun_server.learning import FitData, FitOptions, Validation, learn
+from homespun_server.learning import FitData, FitOptions, Validation, learn, write_whole
 from homespun_server.privacy.provenance import derive
-from homespun_server.publishing.bundle import Description, check_replaceable, write_bundle
+from homespun_server.publishing.bundle import Description, check_replaceable
 from homespun_server.results import BUNDLE_FOLDER, Fitted, Results, check_results_replaceable, purpose_of
 from homespun_server.statistics.columns import InteractionColumns, ItemColumns
 from homespun_server.statistics.interactions import Interactions
@@ -153,7 +153,7 @@ def fit_content(
         kinds=None if options.kinds is None else options.stated(options.kinds),
         policy=options.stated_policy,
     )
-    write_bundle(model, stated, description, folder)
+    write_whole(model, stated, description, folder)
     return folder
 
 

@@ -25,7 +25,25 @@ def stopped(*arguments: str) -> int:
 def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped("--help") == 0
     listed = re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE)
-    commands = ["fit", "refresh", "plan", "budget", "split", "evaluate", "audit", "statistics"]
+    commands = [
+        "fit",
+        "refresh",
+        "run",
+        "plan",
+        "budget",
+        "split",
+        "evaluate",
+        "audit",
+        "keys",
+        "publish",
+        "rollout",
+        "repository",
+        "init",
+        "serve",
+        "tokens",
+        "registry",
+        "statistics",
+    ]
     assert listed == commands == list(cli._COMMANDS)
 
 
@@ -49,6 +67,10 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ("split", "--protocol"),
         ("evaluate", "--metrics-epsilon E"),
         ("statistics", "--json"),
+        ("init", "--stages NAMES"),
+        ("serve", "--workers N"),
+        ("tokens create", "--role {publisher,operator,compliance,auditor}"),
+        ("registry compare", "OTHER"),
     ],
 )
 def test_a_command_does_not_say_what_it_takes(command: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from homespun_server.evaluation.held_out import Person
 from homespun_server.evaluation.measuring import ask, measure
 from homespun_server.evaluation.protocols import Liked
 from homespun_server.evaluation.recommenders import BundleRecommender, RefreshedRecommender
-from homespun_server.evaluation.segments import HISTORY, PERSON, POPULARITY, segments
+from homespun_server.evaluation.segments import HISTORY, PERSON, POPULARITY, TAG, segments
 from homespun_server.evaluation.summarising import summarise
 
 IDS = [f"item-{number}" for number in range(8)]
@@ -75,6 +75,7 @@ def test_a_segment_holds_other_cases() -> None:
         (POPULARITY, "cold"): [1, 3],
         (PERSON, "people without a history in training"): [2, 3],
         (PERSON, "people with a history in training"): [0, 1],
+        (TAG, "mostly red"): [0, 1, 3],
     }
 
 

@@ -51,10 +51,12 @@ def numbers(text: str) -> set[str]:
 def texts(bundle: Path) -> dict[str, str]:
     """Return everything in a bundle that is text, without the hashes of files and of declarations.
 
-    A declaration holds published weights, which come from a release, so its hash differs from draw to draw.
+    A declaration holds published weights, which come from a release, so its hash differs from draw to draw; and so
+    does the size of golden scores, which name the items that a noisy model lists.
     """
     found = {name: (bundle / name).read_text(encoding="utf-8") for name in (MANIFEST, CARD_DATA, CARD_TEXT)}
     found = {name: re.sub(r"[0-9a-f]{64}", "", text) for name, text in found.items()}
+    found[MANIFEST] = re.sub(r'("golden.json": {\s+"size": )\d+', r"\g<1>0", found[MANIFEST])
     found[CATALOGUE] = (bundle / CATALOGUE).read_bytes().decode("latin-1")
     for name in FILES:
         if name.endswith(".onnx"):

@@ -14,6 +14,8 @@ OPENED = {
     ("learning/writing.py", "release_metrics"),  # becomes a sum, which is released
     ("privacy/provenance.py", "non_private"),  # marks what it lets through
     ("results.py", "_report"),  # the operator's report
+    ("running/steps/evaluate.py", "_attacked"),  # the operator's record of a run, and a gate
+    ("running/steps/evaluate.py", "_opened"),  # the same; sums of it are released
     ("results.py", "_warnings"),  # the operator's report
     ("training/advice.py", "advice"),  # wraps its texts again
 }
@@ -24,7 +26,9 @@ LET_THROUGH = {
     ("learning/fitting.py", "_found"),  # what validation learned
     ("learning/lately.py", "priors"),  # the moment of a refresh that is measured without privacy
     ("learning/moments.py", "moment"),  # the time of the last event, in a fit without privacy
-    ("learning/writing.py", "_people"),  # on the card of a bundle without privacy
+    ("learning/writing.py", "people_on_card"),  # on the card of a bundle without privacy
+    ("running/options.py", "_blend"),  # a blend of unknown origin
+    ("running/steps/card.py", "_exact"),  # on the card of a bundle without privacy
     ("training/content.py", "catalogue"),  # collected from what people used
 }
 """Where an exact figure is let through and marked."""
@@ -32,7 +36,8 @@ LET_THROUGH = {
 DECLARED_PUBLIC = {
     ("cli/model_options.py", "_blend"),  # a blend that the operator declares public
     ("learning/keeping.py", "paid"),  # what the fit that is refreshed had declared so
-    ("learning/writing.py", "_people"),  # the number of users, by the operator
+    ("learning/writing.py", "people_on_card"),  # the number of users, by the operator
+    ("running/options.py", "_blend"),  # a blend that the operator declares public
     ("training/content.py", "catalogue"),  # the catalogue, by the operator
 }
 """Where something is declared public."""

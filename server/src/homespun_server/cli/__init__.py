@@ -1,8 +1,8 @@
 """The command ``homespun-server``: from tables to bundles, and what they cost in privacy.
 
-Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage, 130 interrupted. Every command lives in a
-module of its own with ``configure(parser)``, which is imported only when it is asked for: what trains takes seconds
-to import.
+Exit status: 0 done, 1 an error that homespun explains, 2 wrong usage, 3 a gate was not met, 130 interrupted. Every
+command lives in a module of its own with ``configure(parser)``, which is imported only when it is asked for: what
+trains takes seconds to import.
 """
 
 import argparse
@@ -14,17 +14,29 @@ from rich.console import Console
 
 from homespun.errors import HomespunError
 from homespun_server._version import __version__
+from homespun_server.errors import GateFailedError
 
 _COMMANDS = {
     "fit": "train a bundle from interactions, or from the catalogue alone",
     "refresh": "release some statistics of a fit anew, and train from these and the kept ones",
+    "run": "make, check and publish a bundle as a pipeline's file says, in steps that are kept",
     "plan": "what a fit will keep and cost, before any data is read",
     "budget": "what the users of a data set may lose, and lost",
     "split": "divide a table into what trains and what is held out",
     "evaluate": "how good bundles are, for people or events that did not train them",
     "audit": "attack this build's releases, or a bundle",
+    "keys": "make, exchange and revoke the keys of the signed repository",
+    "publish": "release a bundle on a channel",
+    "rollout": "which devices take which release, and taking it back",
+    "repository": "keep the signed repository fresh, right and small",
+    "init": "make a working directory: settings, store, keys, repository, a first token",
+    "serve": "serve the repository and the API over HTTP",
+    "tokens": "make, list and revoke the tokens of the HTTP service",
+    "registry": "the bundles, their stages, and what differs between two",
     "statistics": "what can be counted about people, in plain words",
 }
+
+_GATE_NOT_MET = 3
 
 _INTERRUPTED = (
     "homespun-server: interrupted. What was released by then stays charged to the budget, the rest was given back; "
@@ -41,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options, console)
     except HomespunError as error:
         Console(stderr=True).print(f"homespun-server: {error}", style="red", markup=False, highlight=False)
-        return 1
+        return _GATE_NOT_MET if isinstance(error, GateFailedError) else 1
     except KeyboardInterrupt:
         Console(stderr=True).print(_INTERRUPTED, style="red", markup=False, highlight=False)
         return 130

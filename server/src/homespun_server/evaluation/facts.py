@@ -30,6 +30,7 @@ class ItemFacts:
         groups: int8 [items], index into GROUPS.
         tags: float64 CSR [items, tags], each row of norm 1, or empty.
         shares: float64 CSR [items, tags], each row of sum 1, or empty.
+        tag_names: The tags, in the order of the columns.
     """
 
     ids: Sequence[str]
@@ -39,6 +40,7 @@ class ItemFacts:
     groups: NDArray[np.int8]
     tags: csr_matrix
     shares: csr_matrix
+    tag_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, ids: Sequence[str], tags: Sequence[Sequence[str]], counts: Integers, users: int) -> "ItemFacts":
@@ -64,6 +66,7 @@ class ItemFacts:
             groups=groups_of(counts),
             tags=_scaled(marked, power=0.5),
             shares=_scaled(marked, power=1.0),
+            tag_names=tuple(_names(tags)),
         )
 
     @property
@@ -90,10 +93,14 @@ def groups_of(counts: Integers) -> NDArray[np.int8]:
 
 
 def _marked(tags: Sequence[Sequence[str]]) -> csr_matrix:
-    names = {name: column for column, name in enumerate(sorted({name for own in tags for name in own}))}
+    names = {name: column for column, name in enumerate(_names(tags))}
     columns = [names[name] for own in tags for name in dict.fromkeys(own)]
     bounds = np.cumsum([0, *(len(set(own)) for own in tags)])
     return csr_matrix((np.ones(len(columns)), columns, bounds), shape=(len(tags), max(1, len(names))))
+
+
+def _names(tags: Sequence[Sequence[str]]) -> list[str]:
+    return sorted({name for own in tags for name in own})
 
 
 def _scaled(marked: csr_matrix, *, power: float) -> csr_matrix:

@@ -15,7 +15,9 @@ Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _RESAMPLES = 2000
-_SEED = 20_130_101
+SEED = 20_130_101
+"""Of the draws: equal figures get equal intervals because it is fixed."""
+
 _BATCH = 200
 _MOST_DRAWN = 4_000_000
 """Draws that are held at once; 32 MB."""
@@ -41,7 +43,7 @@ def bootstrap(values: Reals) -> Interval:
     Args:
         values: float64 [users]; for a paired comparison, each user's difference.
     """
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     means = []
     for start in range(0, _RESAMPLES, _BATCH):
         draws = rng.integers(0, values.size, (min(_BATCH, _RESAMPLES - start), values.size))
@@ -106,7 +108,7 @@ def _by_user(values: Reals, users: Integers) -> Reals:
 
 def _drawn(users: int) -> Iterator[Reals]:
     """Yield batches of resamples: how often each user was drawn, float64 [resamples, users]."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     batch = max(1, min(_BATCH, _MOST_DRAWN // max(1, users)))
     for start in range(0, _RESAMPLES if users else 0, batch):
         rows = min(batch, _RESAMPLES - start)

@@ -32,6 +32,9 @@ class Asked:
         lengths: int64 [cases], events in the history.
         cold_users: bool [cases], whether the user has no history in training.
         relevant: int64 [cases, groups], relevant items by group.
+        tags: Tags that ``main_tags`` is an index into.
+        main_tags: int64 [cases], the tag that most items of the history carry, the first of equals; −1 for none.
+            Empty where no item has a tag.
     """
 
     names: tuple[str, ...]
@@ -39,6 +42,8 @@ class Asked:
     lengths: Integers
     cold_users: NDArray[np.bool_]
     relevant: Integers
+    tags: tuple[str, ...] = ()
+    main_tags: Integers = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
 
     @property
     def count(self) -> int:
@@ -89,20 +94,33 @@ def ask(cases: Iterable[Case], facts: ItemFacts, *, begin: float | None = None) 
         begin: When training ended, if it is a matter of time: who has no event before is a cold user.
     """
     names: dict[str, int] = {}
-    users, lengths, cold, relevant = [], [], [], []
+    users, lengths, cold, relevant, main = [], [], [], [], []
     for case in cases:
         users.append(names.setdefault(case.user, len(names)))
         lengths.append(len(case.events))
         cold.append(begin is not None and all(event.time is not None and event.time >= begin for event in case.events))
         groups = [int(facts.groups[facts.positions[item]]) for item in case.relevant]
         relevant.append(np.bincount(groups, minlength=len(GROUPS)))
+        main.append(_main_tag(case, facts))
     return Asked(
         names=tuple(names),
         users=np.array(users, np.int64),
         lengths=np.array(lengths, np.int64),
         cold_users=np.array(cold, np.bool_),
         relevant=np.array(relevant, np.int64).reshape(-1, len(GROUPS)),
+        tags=facts.tag_names,
+        main_tags=np.array(main, np.int64) if facts.tagged else np.zeros(0, np.int64),
     )
+
+
+def _main_tag(case: Case, facts: ItemFacts) -> int:
+    if not facts.tagged:
+        return -1
+    starts, columns = facts.tags.indptr, facts.tags.indices
+    positions = (facts.positions[event.item] for event in case.events if event.item in facts.positions)
+    carried = [columns[starts[position] : starts[position + 1]] for position in positions]
+    found = np.concatenate(carried) if carried else np.zeros(0, np.int64)
+    return int(np.bincount(found).argmax()) if found.size else -1
 
 
 def measure(

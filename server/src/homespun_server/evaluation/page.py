@@ -23,7 +23,7 @@ from homespun_server.evaluation.plots import (
     share_plot,
 )
 from homespun_server.evaluation.result import ColdCurve, EvaluationReport, ModelFigures
-from homespun_server.evaluation.segments import HISTORY, PERSON, POPULARITY
+from homespun_server.evaluation.segments import HISTORY, PERSON, POPULARITY, TAG
 
 MOST_SERIES = 5
 """Models in one plot; where there are more, the bundles and the references that come first."""
@@ -37,6 +37,7 @@ _KINDS = {
             "cold: items that training never saw. Only items of the group count as right."
         ),
     ),
+    TAG: ("By what the person mostly likes", "The tag that most items of the history carry; the most common tags."),
     PERSON: ("New people and others", "Whether anything of the person was known before training ended."),
 }
 

@@ -22,7 +22,7 @@ class SegmentFigures(msgspec.Struct, frozen=True):
     """A model's figures in one segment.
 
     Attributes:
-        kind: By what cases are told apart: history, popularity or person.
+        kind: By what cases are told apart: history, popularity, person or tag.
         title: Which these are.
         cases: How many.
         users: Of how many users.

@@ -1,7 +1,8 @@
 """Parts of the cases, so that a mean does not hide whom a model serves badly.
 
-By the length of the history, by how popular the items to find are, and whether anything was known of the person
-before training ended. Of the items to find, only those of the group count in its figures.
+By the length of the history, by how popular the items to find are, by what most of the history is, and whether
+anything was known of the person before training ended. Of the items to find, only those of the group count in a
+group's figures.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ TOO_FEW = 30
 HISTORY = "history"
 POPULARITY = "popularity"
 PERSON = "person"
+TAG = "tag"
+
+MOST_TAGS = 8
+"""Tags that most people's histories are of mostly; the others are left out."""
 
 _GROUP_TITLES = {
     "head": "head: the most liked items, with 20% of all likes",
@@ -35,7 +40,7 @@ class Segment(NamedTuple):
     """Some of the cases.
 
     Attributes:
-        kind: By what cases are told apart: HISTORY, POPULARITY or PERSON.
+        kind: By what cases are told apart: HISTORY, POPULARITY, PERSON or TAG.
         title: Which these are.
         cases: bool [cases].
         group: The only items to find, index into GROUPS; None: all.
@@ -64,6 +69,14 @@ def _all(asked: Asked) -> Iterator[Segment]:
     if asked.cold_users.any():
         yield Segment(PERSON, "people without a history in training", asked.cold_users)
         yield Segment(PERSON, "people with a history in training", ~asked.cold_users)
+    for tag in _common_tags(asked):
+        yield Segment(TAG, f"mostly {asked.tags[tag]}", asked.main_tags == tag)
+
+
+def _common_tags(asked: Asked) -> list[int]:
+    counts = np.bincount(asked.main_tags[asked.main_tags >= 0], minlength=len(asked.tags))
+    common = np.argsort(-counts, kind="stable")[:MOST_TAGS].tolist()
+    return [tag for tag in common if counts[tag]]
 
 
 def _title(first: int, last: int | None) -> str:

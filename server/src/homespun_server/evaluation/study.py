@@ -92,7 +92,7 @@ class Studied:
 
     Attributes:
         report: For the operator.
-        metrics: Every user's means of figures, float64 [users], by bundle and by ``ndcg@10`` and so on.
+        metrics: Every user's means of figures, float64 [users], by model and by ``ndcg@10`` and so on.
     """
 
     report: Raw[EvaluationReport]
@@ -162,7 +162,7 @@ class _Study:
         models = [self._summary(one, references[:place]) for place, one in enumerate(references)]
         for place, one in enumerate(bundles):
             models.append(self._summary(one, [*references, *bundles[:place]]))
-        metrics = {one.name: self._by_user(one) for one in bundles}
+        metrics = {one.name: self._by_user(one) for one in (*references, *bundles)}
         return Studied(Raw(self._report(models)), Raw(metrics))
 
     def _references(self) -> Iterator[Measured]:

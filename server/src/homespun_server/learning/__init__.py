@@ -8,6 +8,16 @@ from homespun_server.learning.data import FitData
 from homespun_server.learning.fitting import Learned, learn, make_bundle
 from homespun_server.learning.options import FitOptions
 from homespun_server.learning.validation import Validation
-from homespun_server.learning.writing import release_metrics, write
+from homespun_server.learning.writing import release_metrics, write, write_whole
 
-__all__ = ["FitData", "FitOptions", "Learned", "Validation", "learn", "make_bundle", "release_metrics", "write"]
+__all__ = [
+    "FitData",
+    "FitOptions",
+    "Learned",
+    "Validation",
+    "learn",
+    "make_bundle",
+    "release_metrics",
+    "write",
+    "write_whole",
+]

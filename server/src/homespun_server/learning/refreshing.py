@@ -32,7 +32,7 @@ from homespun_server.learning.releasing import (
     sequence_of,
     told_bounding,
 )
-from homespun_server.learning.terms import read_catalogue, train_terms
+from homespun_server.learning.terms import Catalogue, read_catalogue, train_terms
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive, fixed
 from homespun_server.statistics.items import Items
@@ -144,6 +144,38 @@ def relearn(
     released = replace(restored(kept, paid, items), as_of=as_of)
     if statistics:
         released = _renewed(data, items, released, options, statistics, budget, observer)
+    return _assembled(kept, released, known, options, as_of, observer)
+
+
+def retrain(
+    items: Sourced[Items], kept: KeptFit, paid: Paid, *, as_of: Sourced[int] | None, observer: Observer
+) -> Learned:
+    """Train the model of kept releases: nobody's data is read, and nothing is spent.
+
+    Args:
+        items: The catalogue.
+        kept: The releases' folder.
+        paid: The releases.
+        as_of: When it is for trends; None where there are none.
+        observer: Called with (step, done, in all).
+
+    Raises:
+        ReleaseFileError: If the kept releases are not about the items that the counts choose.
+        TrainingError: If nothing can be learned.
+    """
+    known = read_catalogue(items, paid.options)
+    released = replace(restored(kept, paid, items), as_of=as_of)
+    return _assembled(kept, released, known, paid.options, as_of, observer)
+
+
+def _assembled(
+    kept: KeptFit,
+    released: Released,
+    known: Catalogue,
+    options: FitOptions,
+    as_of: Sourced[int] | None,
+    observer: Observer,
+) -> Learned:
     observer("train", 0, 1)
     terms = train_terms(released, known, options, as_of=as_of)
     observer("train", 1, 1)

@@ -7,7 +7,7 @@ Both were fixed a priori. Everything but tastes is summed in one pass over the p
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from homespun_server.learning.options import FitOptions
 from homespun_server.privacy.ledger import Reservation
 from homespun_server.privacy.provenance import Sourced, derive
 from homespun_server.privacy.release import Release, release, release_without_privacy
-from homespun_server.statistics.cohort import Cohort
+from homespun_server.statistics.cohort import Cohort, Path
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.sums import UserSum, sum_over_people
 from homespun_server.training.archetypes import first_centroids
@@ -54,11 +54,23 @@ IMPORTANCE = {
 }
 """How much of the rest a statistic gets, relative to the others that there are."""
 
+_COUNTS = "item-counts"
+
 LAG_DECAY, LAGS = 3.0, 20
 """A transition over l steps counts e^{−(l−1)/3}: one table serves what comes next and what belongs together."""
 
 PRIVATE_SEQUENCE_ITEMS = 1000
 """Items that transitions are counted of where noise is added to each of their pairs."""
+
+
+class Drawer(Protocol):
+    """Where releases are kept one by one as they are made, so that whoever is killed pays for none of them twice."""
+
+    def kept(self, statistic: Statistic, path: Path) -> Release | None:
+        """Return the release of a statistic about the users of a path; None if it was not made yet."""
+
+    def keep(self, release: Release) -> None:
+        """Keep a release that was made just now."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,7 @@ def release_all(
     budget: Reservation | None,
     edges: Sequence[int],
     observer: Observer,
+    drawer: Drawer | None = None,
 ) -> Released:
     """Sum and release what the options want and the table allows.
 
@@ -131,6 +144,7 @@ def release_all(
         budget: The budget to spend; None for exact sums, marked non-private.
         edges: Stretches of time for trends; empty: none.
         observer: Called with (step, done, in all).
+        drawer: Keeps each release as it is made, and has those of a run that was killed; None: nobody does.
 
     Raises:
         BudgetError: If the budget does not allow a release.
@@ -147,10 +161,12 @@ def release_all(
         )
     counted = item_counts(universe_of(items.value.ids), data.rule)
     (count_sum,) = sum_over_people([counted], data.population, data.training, observer=observer)
-    counts = released_sum(count_sum, COUNTS_SHARE, budget, observer)
+    counts = released_sum(count_sum, COUNTS_SHARE, budget, observer, drawer)
     universe = choose_universe(counts, items, options.stated(options.max_items))
     sequence = sequence_of(universe, options, private=budget is not None)
-    made = release_over(data, items, options, universe, sequence, budget=budget, edges=edges, observer=observer)
+    made = release_over(
+        data, items, options, universe, sequence, budget=budget, edges=edges, observer=observer, drawer=drawer
+    )
     contexts = tuple(made.by_name.pop(context_name(place)) for place in range(len(options.contexts)))
     bounding = told_bounding((count_sum, *made.sums))
     return Released(counts, universe, sequence, made.by_name, contexts, bounding, made.left_out)
@@ -173,6 +189,7 @@ def release_over(
     edges: Sequence[int],
     observer: Observer,
     only: Collection[str] | None = None,
+    drawer: Drawer | None = None,
 ) -> Over:
     """Sum and release what the options want over a universe that was chosen before.
 
@@ -188,6 +205,7 @@ def release_over(
         edges: Stretches of time for trends; empty: none.
         observer: Called with (step, done, in all).
         only: The kinds of statistics, as in ``IMPORTANCE``; None: all that the options want.
+        drawer: As in ``release_all``.
 
     Raises:
         BudgetError: If the budget does not allow a release.
@@ -206,7 +224,9 @@ def release_over(
     tastes = "archetypes" if options.archetypes and "item-pairs" in names else None
     for total in sums:
         left = [name for name in (*names, tastes) if name is not None and name not in by_name]
-        by_name[total.statistic.name] = released_sum(total, _share(total.statistic.name, left), budget, observer)
+        by_name[total.statistic.name] = released_sum(
+            total, _share(total.statistic.name, left), budget, observer, drawer
+        )
     if tastes is None:
         return Over(by_name, sums)
     try:
@@ -214,7 +234,7 @@ def release_over(
     except TrainingError as error:
         # Their share stays unspent; a model without tastes is better than none, after all that was spent.
         return Over(by_name, sums, (str(error),))
-    by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer)
+    by_name[tastes] = released_sum(tasted, Fraction(1), budget, observer, drawer)
     return Over(by_name, (*sums, tasted))
 
 
@@ -242,14 +262,50 @@ def trend_release(
     return released_sum(total, Fraction(1), budget, observer)
 
 
-def released_sum(total: UserSum, share: Fraction, budget: Reservation | None, observer: Observer) -> Release:
-    """Release a sum for a share of what its cohort has left of the budget."""
+def released_sum(
+    total: UserSum, share: Fraction, budget: Reservation | None, observer: Observer, drawer: Drawer | None = None
+) -> Release:
+    """Release a sum for a share of what its cohort has left of the budget, unless it was released and kept before."""
     step = f"release {total.statistic.name}"
     if budget is None:
         observer(f"{step} (non-private)", 1, 1)
         return release_without_privacy(total)
+    before = None if drawer is None else drawer.kept(total.statistic, total.cohort.path)
+    if before is not None:
+        return before
     rho = budget.left(total.cohort.path) * share
-    return release(total, rho=rho, budget=budget, progress=lambda done, of: observer(step, done, of))
+    made = release(total, rho=rho, budget=budget, progress=lambda done, of: observer(step, done, of))
+    if drawer is not None:
+        drawer.keep(made)
+    return made
+
+
+def kinds_of(options: FitOptions, *, timed: bool) -> tuple[str, ...]:
+    """Return the kinds of statistics that the options want, item counts first, in the order of their release.
+
+    Args:
+        options: What a fit may vary.
+        timed: Whether the table has times.
+    """
+    wanted = {
+        "item-trend": timed and options.wants("trend"),
+        "item-context": bool(options.contexts),
+        "repeats": options.repeats,
+        "transitions": timed and options.wants("sequential"),
+        "item-pairs": options.wants("collaborative"),
+        "archetypes": bool(options.archetypes) and options.wants("collaborative"),
+    }
+    return (_COUNTS, *(kind for kind, is_wanted in wanted.items() if is_wanted))
+
+
+def shares_of(options: FitOptions, *, timed: bool) -> dict[str, Fraction]:
+    """Return which share of the budget each kind of statistic gets; item-context is all circumstances together."""
+    times = {"item-context": len(options.contexts)}
+    kinds = kinds_of(options, timed=timed)[1:]
+    weights = {kind: IMPORTANCE[kind] * times.get(kind, 1) for kind in kinds}
+    whole = sum(weights.values(), Fraction(0))
+    rest = {kind: (1 - COUNTS_SHARE) * weight / whole for kind, weight in weights.items()}
+    return {_COUNTS: COUNTS_SHARE, **rest}
 
 
 def _wanted(

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.bundle import PrivacyStatement
+from homespun.protocol.bundle import Manifest, PrivacyStatement
 from homespun.protocol.statistics.standard import metric_sums
 from homespun_server.evaluation.comparison import METRICS, Observer
+from homespun_server.evaluation.golden import write_golden
 from homespun_server.learning.data import FitData
 from homespun_server.learning.options import FitOptions
 from homespun_server.learning.releasing import COUNTS_SHARE, released_sum
@@ -18,6 +19,7 @@ from homespun_server.privacy.provenance import Sourced, derive, fixed, non_priva
 from homespun_server.publishing.bundle import Description, write_bundle
 from homespun_server.publishing.figures import Figure, Quality, number_of_users, released_quality
 from homespun_server.statistics.cohort import Cohort
+from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import MIN_TEST_LIKES, Likes
 from homespun_server.statistics.raw import Raw
 from homespun_server.statistics.sums import sum_metrics
@@ -39,18 +41,53 @@ def write(
     quality: Sourced[Quality] | None = None,
 ) -> PrivacyStatement:
     """Write the bundle of what was learned; see ``fit`` for the arguments."""
-    description = Description(
+    people = people_on_card(options, None if budget is not None else data.likes)
+    description = described(
+        model, options, now=now, delta=None if budget is None else budget.delta, people=people, quality=quality
+    )
+    return write_whole(model, catalogue(data.interactions.items), description, folder).privacy
+
+
+def described(
+    model: Sourced[Model],
+    options: FitOptions,
+    *,
+    now: datetime,
+    delta: float | None,
+    people: Sourced[Figure] | None = None,
+    quality: Sourced[Quality] | None = None,
+) -> Description:
+    """Return what the bundle of a model says of itself.
+
+    Args:
+        model: The model.
+        options: The fit's.
+        now: When the bundle is made.
+        delta: δ of the statement; None without privacy.
+        people: How many people it was made from, if that may stand on the card.
+        quality: How good it is, if that may.
+    """
+    return Description(
         name=options.name,
         created=now,
         min_weight=options.stated(options.min_weight),
-        delta=None if budget is None else budget.delta,
+        delta=delta,
         parameters=_parameters(options, model),
         kinds=None if options.kinds is None else options.stated(options.kinds),
-        people=_people(data.likes, options, private=budget is not None),
+        people=people,
         quality=quality,
         policy=options.stated_policy,
     )
-    return write_bundle(model, catalogue(data.interactions.items), description, folder).privacy
+
+
+def write_whole(model: Sourced[Model], items: Sourced[Items], description: Description, folder: Path) -> Manifest:
+    """Write a bundle with its golden scores; see ``write_bundle``.
+
+    Raises:
+        BundleError: If a device would refuse it.
+    """
+    write_bundle(model, items, description, folder)
+    return write_golden(folder)
 
 
 def release_metrics(
@@ -70,11 +107,16 @@ def release_metrics(
     return released_quality(released_sum(total, Fraction(1), budget, observer), model)
 
 
-def _people(likes: Likes, options: FitOptions, *, private: bool) -> Sourced[Figure] | None:
-    """Return the number of users for the card, if it may stand there."""
+def people_on_card(options: FitOptions, likes: Likes | None) -> Sourced[Figure] | None:
+    """Return the number of users for the card, if it may stand there.
+
+    Args:
+        options: The fit's, which may declare it public.
+        likes: Whose they are, without privacy; None: the number is not to be told.
+    """
     if options.users is not None:
         return derive(number_of_users, public(options.users, "declared by the operator"))
-    if private:
+    if likes is None:
         return None
     return derive(number_of_users, non_private(likes.training_users(), "the number of training users"))
 

@@ -17,7 +17,7 @@ from homespun.protocol.policy import Policy, encode_policy
 from homespun_server.errors import OutputError
 from homespun_server.privacy.provenance import Sourced, check_sourced, together
 from homespun_server.publishing.card import SCHEMA_VERSION as CARD_VERSION
-from homespun_server.publishing.card import Card, PolicyInShort, declarations, markdown
+from homespun_server.publishing.card import Card, PolicyInShort, declarations, encode_card
 from homespun_server.publishing.catalogue import Written, write_catalogue
 from homespun_server.publishing.figures import Figure, Quality
 from homespun_server.publishing.in_place import put_in_place
@@ -134,8 +134,8 @@ def _write_files(model: Sourced[Model], items: Sourced[Items], description: Desc
     written = write_catalogue(items.value, model.value.items, model.value.words, folder / bundle.CATALOGUE)
     found = parts(model.value, layout.sparse)
     card = _card(model, items, description, found, written)
-    (folder / bundle.CARD_DATA).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
-    (folder / bundle.CARD_TEXT).write_text(markdown(card), encoding="utf-8", newline="\n")
+    for name, content in encode_card(card).items():
+        (folder / name).write_bytes(content)
     if description.policy is not None:
         (folder / bundle.POLICY).write_bytes(encode_policy(description.policy.value))
     names = (*bundle.FILES, *(() if description.policy is None else (bundle.POLICY,)))

@@ -9,14 +9,20 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from homespun.protocol.bundle import HistoryRule, PrivacyStatement
+from homespun.errors import BundleIntegrityError
+from homespun.protocol.bundle import CARD_DATA, CARD_TEXT, HistoryRule, PrivacyStatement
 from homespun.protocol.policy import Policy
 from homespun_server.privacy.release import Release
 from homespun_server.publishing.figures import Figure, Quality, shown
 from homespun_server.publishing.parts import Parts
+from homespun_server.publishing.review import About, GateOnCard, Segments, about_lines, gate_lines, segment_lines
 from homespun_server.publishing.scoring import scoring
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+"""Version of the card that this package writes."""
+
+READABLE = (4, SCHEMA_VERSION)
+"""Versions that it reads: 4 says nothing of gates, parts, purpose and main parameters."""
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -83,6 +89,11 @@ class Card(msgspec.Struct, frozen=True):
         sources: Where everything comes from that could depend on people's data, by name.
         limitations: What the model does not do.
         policy: The policy that it comes with; None: without one.
+        about: What the publisher says in their own words; None: nothing.
+        segments: Quality in parts; None if that was not released.
+        main_parameters: By what lists are made and how much each counts, in plain words; empty where nobody asked.
+        gates: What was asked of it before it was published, and whether it was met.
+        privacy_notes: What lies outside the statement of privacy.
     """
 
     schema: int
@@ -100,6 +111,39 @@ class Card(msgspec.Struct, frozen=True):
     sources: dict[str, str]
     limitations: tuple[str, ...]
     policy: PolicyInShort | None = None
+    about: About | None = None
+    segments: Segments | None = None
+    main_parameters: str = ""
+    gates: tuple[GateOnCard, ...] = ()
+    privacy_notes: tuple[str, ...] = ()
+
+
+def read_card(raw: bytes) -> Card:
+    """Return the card that ``card.json`` holds.
+
+    Raises:
+        BundleIntegrityError: If it is malformed, or of a version that this package does not read.
+    """
+    try:
+        version = msgspec.json.decode(raw, type=_Versioned).schema
+        if version not in READABLE:
+            raise BundleIntegrityError(
+                f"the card has version {version}, and this homespun-server reads {READABLE[0]} to {READABLE[-1]}. "
+                "Use the one that wrote it, or a newer one."
+            )
+        return msgspec.json.decode(raw, type=Card)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BundleIntegrityError(f"the card is malformed: {error}") from error
+
+
+def encode_card(card: Card) -> dict[str, bytes]:
+    """Return a card as the bundle's two files, by name."""
+    data = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    return {CARD_DATA: data, CARD_TEXT: markdown(card).encode()}
+
+
+class _Versioned(msgspec.Struct):
+    schema: int
 
 
 def declarations(releases: Iterable[Release]) -> tuple[Declared, ...]:
@@ -126,7 +170,8 @@ def _declared(release: Release) -> Declared:
 def markdown(card: Card) -> str:
     """Render a card for people."""
     sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}{_words(card.words)}{_attributes(card)}"]
-    sections += ["## Privacy", card.privacy.statement]
+    sections += () if card.about is None else about_lines(card.about)
+    sections += ["## Privacy", card.privacy.statement, *card.privacy_notes]
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
     sections += ["## How it scores", scoring(card.model)]
@@ -134,10 +179,16 @@ def markdown(card: Card) -> str:
         sections += ["## How lists are made", _policy(card.policy, card.sources["policy"])]
     if card.quality is not None:
         sections += ["## Quality", _quality(card.quality, card.sources["quality"])]
+    if card.segments is not None:
+        sections += ["## Quality in parts", segment_lines(card.segments, card.sources["segments"])]
+    if card.gates:
+        sections += ["## Gates", gate_lines(card.gates)]
     sections += ["## What was counted", *(_declaration(declared) for declared in card.statistics)]
     if not card.statistics:
         sections.append("Nothing.")
     sections += ["## Parameters", "\n".join(_facts(card))]
+    if card.main_parameters:
+        sections += ["## What lists are made by", f"```text\n{card.main_parameters.rstrip()}\n```"]
     sections += ["## Limitations", "\n".join(f"- {limitation}" for limitation in card.limitations)]
     return "\n\n".join(sections) + "\n"
 

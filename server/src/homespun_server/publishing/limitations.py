@@ -25,7 +25,7 @@ def limitations(
         attributes: The catalogue's; None: without any.
     """
     left_out = () if attributes is None else _of_attributes(attributes)
-    return (*_of_items(model, words), *left_out, *_of_terms(model), *_of_figures(privacy, quality))
+    return (*_of_items(model, words), *left_out, *_of_terms(model), *of_figures(privacy, quality))
 
 
 def _of_items(model: Parts, words: int) -> Iterator[str]:
@@ -92,6 +92,7 @@ def _of_terms(model: Parts) -> Iterator[str]:
         )
 
 
-def _of_figures(privacy: PrivacyStatement, quality: Quality | None) -> Iterator[str]:
+def of_figures(privacy: PrivacyStatement, quality: Quality | None) -> Iterator[str]:
+    """Yield what must be said of figures on the card."""
     if privacy.kind == "differential_privacy" and quality is None:
         yield "Quality figures are not stated here: they would need a release of their own."

@@ -6,8 +6,9 @@ SQLite: synchronous=FULL, so that what was committed survives a loss of power; e
 
 import os
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
@@ -18,12 +19,13 @@ from homespun_server.store.store import WRITING, Store
 from homespun_server.store.versions import bring_up_to_date
 
 
-def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
+def open_store(url_or_path: str | Path, *, create: bool = True, kept: int = 0) -> Store:
     """Open a store and bring its tables up to date.
 
     Args:
         url_or_path: A path to a SQLite file, ``sqlite:///PATH`` or ``postgresql://USER@HOST/DATABASE``.
         create: Make what is not there yet; otherwise it is an error, so that a wrong name makes no empty store.
+        kept: Connections that are kept open between transactions, for a service; it must not fork.
 
     Raises:
         MisuseError: If it is neither a path nor such a URL.
@@ -33,9 +35,9 @@ def open_store(url_or_path: str | Path, *, create: bool = True) -> Store:
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
         prepare(path, create=create)
-        store = Store(_sqlite(url), str(path))
+        store = Store(_sqlite(url, kept), str(path))
     else:
-        store = Store(_postgresql(url), url.set(drivername="postgresql").render_as_string(hide_password=True))
+        store = Store(_postgresql(url, kept), url.set(drivername="postgresql").render_as_string(hide_password=True))
     with store.writing() as connection:
         bring_up_to_date(connection, store.name, create=create)
     return store
@@ -66,10 +68,15 @@ def _file_url(path: str) -> URL:
     return URL.create("sqlite", database=path)
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(
-        url, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
-    )
+def _pool(kept: int) -> dict[str, Any]:
+    # Without a bound on those beyond, a thread would wait for another one's transaction and not for the database.
+    return {"poolclass": QueuePool, "pool_size": kept, "max_overflow": -1} if kept else {"poolclass": NullPool}
+
+
+def _sqlite(url: URL, kept: int) -> Engine:
+    # A connection that is kept goes from thread to thread, but is never used by two at once.
+    connecting = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": not kept}
+    engine = create_engine(url, hide_parameters=True, connect_args=connecting, **_pool(kept))
 
     @event.listens_for(engine, "connect")
     def _connected(connection: DBAPIConnection, _: object) -> None:
@@ -86,10 +93,13 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, kept: int) -> Engine:
     try:
         import psycopg  # noqa: F401, PLC0415 - an extra
     except ImportError as error:
         raise StoreError("the package 'psycopg' is missing; install homespun-server[postgresql].") from error
     # Concurrent appends are told apart by row counts and keys; a server's stricter default would abort them.
-    return create_engine(url, poolclass=NullPool, hide_parameters=True, isolation_level="READ COMMITTED")
+    # A server that was started anew is noticed before a kept connection to it is used.
+    return create_engine(
+        url, hide_parameters=True, isolation_level="READ COMMITTED", pool_pre_ping=bool(kept), **_pool(kept)
+    )

@@ -10,7 +10,6 @@ from typing import Any
 from tuf.api.metadata import Metadata
 
 from homespun.contribute import Ledger
-from homespun.model.manifest import parse_manifest
 from homespun.protocol.bundle import MANIFEST
 from homespun.sync import Rejected, Unreachable, Updated, UpToDate
 from homespun.sync.opening import opened
@@ -119,15 +118,22 @@ class Installation:
         assert {path.name for path in self.folder.iterdir()} <= BESIDE
 
     def missing(self, release: int) -> int:
-        """Return the bytes of a release's bundle that are nowhere on the device, downloads that broke off included."""
+        """Return how many bytes are to be downloaded for a release, at most: those that are nowhere on the device.
+
+        A download that broke off counts as far as it goes; if power took what it held, that is known at its end only.
+        """
         if (self.updates / "bundles" / self.identity(release)).exists():
             return 0
         here = {hashlib.sha256(path.read_bytes()).hexdigest() for path in self.updates.rglob("*") if path.is_file()}
-        manifest = (self.releases[release] / MANIFEST).read_bytes()
-        sizes = {entry.sha256: entry.size for entry in parse_manifest(manifest).files.values()}
-        sizes[self.identity(release)] = len(manifest)
-        parts = {path.name: path.stat().st_size for path in (self.updates / "incoming").glob("*.part")}
-        return sum(size - parts.get(f"{digest}.part", 0) for digest, size in sizes.items() if digest not in here)
+        contents = [path.read_bytes() for path in self.releases[release].iterdir()]
+        by_digest = {hashlib.sha256(content).hexdigest(): content for content in contents}
+        return sum(self._to_come(digest, content) for digest, content in by_digest.items() if digest not in here)
+
+    def _to_come(self, digest: str, content: bytes) -> int:
+        path = self.updates / "incoming" / f"{digest}.part"
+        part = path.read_bytes() if path.exists() else b""
+        rest = max(0, len(content) - len(part))
+        return rest if content.startswith(part) else rest + len(content)
 
     def completes(self, stage: Stage) -> None:
         """Make the update of a stage again, or for the first time, without an end in between."""

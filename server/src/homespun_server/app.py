@@ -1,0 +1,147 @@
+"""The HTTP service's composition root: nothing else knows how its parts belong together.
+
+Around everything is what observes; within it what lets requests in; within that the routes. Errors become answers in
+one place, and nothing inside is told to clients.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio
+from litestar import Litestar, Router, asgi
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from homespun.errors import HomespunError
+from homespun_server.api import changes, channels, registry, runs, tokens
+from homespun_server.api.admission import Admission
+from homespun_server.api.cache import FileCache
+from homespun_server.api.documents import PATH, openapi
+from homespun_server.api.gate import TokenGate
+from homespun_server.api.health import health, metrics, ready, timestamp_left
+from homespun_server.api.logs import Log, open_log
+from homespun_server.api.metrics import Metrics
+from homespun_server.api.observing import Observed, described
+from homespun_server.api.problem import answer_http, answer_known, answer_unknown, status_of
+from homespun_server.api.renewal import Renewal
+from homespun_server.api.repository import RepositoryFiles
+from homespun_server.api.services import Services
+from homespun_server.publishing.directory import open_registry, open_repository
+from homespun_server.publishing.repository import Lifetimes
+from homespun_server.settings import ServerSettings
+from homespun_server.store import AuditLog, Runs, Tokens, open_store
+from homespun_server.store.moments import Now, utc_now
+
+KEPT_CONNECTIONS = 8
+"""Connections to the store that are kept open."""
+
+
+def create_app(settings: ServerSettings, *, now: Now = utc_now, log: Log | None = None) -> Litestar:
+    """Return the service of a working directory, an ASGI application; it closes what it opened when it is shut down.
+
+    Args:
+        settings: The working directory's settings.
+        now: Returns the time.
+        log: Where events go; None: to standard error.
+
+    Raises:
+        RepositoryError: If there is no signed repository, or it is not as its publisher left it.
+        StoreError: If the store cannot be opened.
+    """
+    log = log or open_log()
+    repository = open_repository(settings, now=now)
+    store = open_store(settings.store, create=False, kept=KEPT_CONNECTIONS)
+    gate = TokenGate(Tokens(store, now), settings.service)
+    services = Services(
+        settings=settings,
+        store=store,
+        repository=repository,
+        registry=open_registry(settings, store, now),
+        runs=Runs(store, now),
+        tokens=Tokens(store, now),
+        audit=AuditLog(store, now),
+        metrics=Metrics(),
+        now=now,
+        forget=gate.forget,
+    )
+    application = _application(services, log)
+    admission = Admission(application.asgi_handler, gate, settings.service)
+    application.asgi_handler = Observed(admission, services.metrics, log)
+    application.state.close = store.close
+    return application
+
+
+def _application(services: Services, log: Log) -> Litestar:
+    return Litestar(
+        route_handlers=[_api(), health, ready, metrics, _files(services.settings)],
+        dependencies={"services": Provide(_providing(services), sync_to_thread=False)},
+        exception_handlers={HTTPException: answer_http, HomespunError: answer_known, Exception: answer_unknown},
+        openapi_config=openapi(),
+        request_max_body_size=services.settings.service.max_body,
+        lifespan=[_lifespan(services, log)],
+        after_exception=[_logging(log)],
+        logging_config=None,
+    )
+
+
+def _api() -> Router:
+    routers = [each.routes() for each in (registry, channels, runs, tokens, changes)]
+    return Router(PATH, route_handlers=routers, cache_control=CacheControlHeader(no_store=True))
+
+
+def _files(settings: ServerSettings) -> ASGIRouteHandler:
+    files = RepositoryFiles(FileCache(settings.repository, settings.service.cache_bytes))
+
+    @asgi("/repository", is_mount=True, copy_scope=False)
+    async def repository(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path_template"] = "/repository/{file}"
+        await files(scope, receive, send)
+
+    return repository
+
+
+def _providing(services: Services) -> Callable[[], Services]:
+    def provide() -> Services:
+        return services
+
+    return provide
+
+
+def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    def renew() -> tuple[str, ...]:
+        # The timestamp has the shortest life by far, and what else is due is signed with it.
+        left = timestamp_left(services)
+        if left is not None and left > Lifetimes().timestamp.total_seconds() / 2:
+            return ()
+        return services.repository.refresh().signed
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        with services.store:
+            if services.settings.passphrase is None:
+                log.warning("nothing is signed here", why="no passphrase was given; renew the timestamp elsewhere")
+                yield
+                return
+            renewal = Renewal(renew, services.settings.service.renew_seconds, services.metrics, log)
+            async with anyio.create_task_group() as group:
+                group.start_soon(renewal.run)
+                yield
+                group.cancel_scope.cancel()
+
+    return lifespan
+
+
+def _logging(log: Log) -> Callable[[Exception, Scope], Awaitable[None]]:
+    """Return what logs errors inside; those of a client are in the request's line alone."""
+
+    async def note(error: Exception, _: Scope) -> None:
+        status = error.status_code if isinstance(error, HTTPException) else None
+        if isinstance(error, HomespunError):
+            status = status_of(error)
+        if status is None or status >= 500:  # noqa: PLR2004 - a status
+            log.error("request failed", **described(error))
+
+    return note

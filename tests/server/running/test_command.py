@@ -1,0 +1,86 @@
+"""``homespun-server run`` and its exit status: what was done is not what is said."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homespun_server.cli import main
+from homespun_server.store import Runs, open_store
+from tests.server.running.support import Films, content
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command; return its status and what it says, without frames and line ends."""
+
+    def ran(*arguments: object) -> tuple[int, str]:
+        status = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, " ".join(re.sub("[│╭╮╰╯─]", " ", captured.out + captured.err).split())
+
+    return ran
+
+
+def toml(asked: dict[str, Any]) -> str:
+    """Return a pipeline as TOML; every value of these is written in JSON as it is there."""
+    plain = [f"{key} = {json.dumps(value)}" for key, value in asked.items() if not isinstance(value, dict)]
+    for table, values in asked.items():
+        if isinstance(values, dict):
+            plain += [f"[{table}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    return "\n".join(plain) + "\n"
+
+
+def test_a_pipeline_without_a_working_directory_does_nothing(
+    run: Run, films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pipeline = tmp_path / "pipeline.toml"
+    pipeline.write_text(toml(content(films, gates={"max_bundle_bytes": 1})), encoding="utf-8")
+    status, said = run("run", pipeline, "--dry-run")
+    assert status == 0
+    assert "This run: ε = 8 per user, at δ = 1e-06." in said
+    assert not (tmp_path / "work").exists()
+    status, said = run("run", pipeline)
+    assert status == 3
+    assert "bundle-bytes" in said
+    assert "where ≤ 1 was asked" in said
+    assert (tmp_path / "work" / "report.html").is_file()
+    status, said = run("run", pipeline, "--override", "bundle-bytes")
+    assert (status, "come in pairs" in said) == (1, True)
+    status, said = run("run", pipeline, "--override", "bundle-bytes", "--reason", "once", "--report", "own.html")
+    assert status == 0
+    assert "release kept" in said
+    assert "let pass" in (tmp_path / "own.html").read_text(encoding="utf-8")
+
+
+def test_a_run_is_not_published_or_not_recorded(
+    run: Run, films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMESPUN_KEY_PASSPHRASE", "correct horse battery staple")
+    monkeypatch.delenv("HOMESPUN_DATABASE_URL", raising=False)
+    place = tmp_path / "place"
+    assert run("init", place, "--application", "films")[0] == 0
+    asked = content(films, publish={"shares": [1.0]}, ledger={"data_set": "films"})
+    (tmp_path / "pipeline.toml").write_text(toml(asked), encoding="utf-8")
+    assert run("budget", "open", "--store", place / "store.sqlite", "--data-set", "films", "--epsilon", 8)[0] == 0
+    status, said = run("run", tmp_path / "pipeline.toml", "--in", place)
+    assert status == 0
+    assert "publish release 1 is for 100.00% of devices" in said
+    status, said = run("run", tmp_path / "pipeline.toml", "--in", place, "--dry-run")
+    assert "This run: ε = 0 per user" in said
+    (tmp_path / "pipeline.toml").write_text(toml(asked | {"name": "other", "gates": {"max_bundle_bytes": 1}}), "utf-8")
+    assert run("run", tmp_path / "pipeline.toml", "--in", place)[0] == 3
+    with open_store(place / "store.sqlite") as store:
+        runs = Runs(store)
+        last, first = sorted(runs.runs(), key=lambda each: each.name, reverse=True)
+        assert (first.name, first.state, last.name, last.state) == ("films", "done", "other", "blocked")
+        found = runs.get(last.id)
+        assert found is not None
+        assert "bundle-bytes" in str(found[1]["failed"])
+        assert first.bundle is not None
