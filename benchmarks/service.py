@@ -176,8 +176,9 @@ def _rates(measured: dict[str, list[tuple[Load, Load]]]) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for name, loads in measured.items():
         own, bare = ([pair[place].rate for pair in loads] for place in (0, 1))
-        rows.append((name, AIM, spread(own), spread(bare), ratio(own, bare)))
-    columns = ("request", "to be reached, a second", "service, a second", "bare uvicorn, a second", "service / bare")
+        verdict = "met" if spread(own).median >= AIM else "not met"
+        rows.append((name, spread(own), AIM, verdict, spread(bare), ratio(own, bare)))
+    columns = ("request", "service, a second", "aim", "verdict", "bare uvicorn, a second", "service / bare")
     note = (
         f"Median (range) of {ROUNDS} rounds of {SECONDS:g} s each; {CONNECTIONS} connections that are kept open, one "
         f"worker. {_cores()} {_loop()}"

@@ -29,15 +29,20 @@ import homespun as hs
 from homespun.protocol.channel import SHARES
 from homespun.sync import Updated, UpToDate
 from homespun.testing import FakeClock
-from homespun_server import FitOptions, Interactions, Items, fit, fit_content
+from homespun_server import FitOptions, Interactions, Items, fit_content
 from homespun_server.data import movietweetings
 from homespun_server.evaluation.comparison import compare
+from homespun_server.inputs import silent
+from homespun_server.learning import FitData, make_bundle
+from homespun_server.privacy.ledger import one_off_budget
+from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.publishing.repository import KeyStore, SignedRepository
 from homespun_server.statistics.likes import HeldOutUser, Likes
 
 CHANNEL = "films/production"
 PASSPHRASE = "correct horse battery staple"  # noqa: S105 - an example's
 OPTIONS = FitOptions(name="Films", min_weight=7.0, test_share=0.1, dimensions=32, max_items=2000)
+EPSILON = 16.0
 HOUR = 3600.0
 LISTED = 20
 NOTICE = hs.Notice("Films you rate are kept encrypted on this computer, to recommend others. They never leave it.")
@@ -172,10 +177,17 @@ def story(fleet: Fleet, repository: SignedRepository, good: Path, bad: Path, ver
 def make_bundles(interactions: Interactions, folder: Path) -> tuple[Path, Path, Path]:
     """Make the bundle that is shipped, one that is better, and one whose makers did not look."""
     shipped = fit_content(interactions.items, out=folder / "shipped", options=OPTIONS)
-    good = fit(interactions, out=folder / "good", epsilon=16.0, options=OPTIONS).bundle
+    good = learned(interactions, folder / "good")
     with Interactions.read(mixed_up(folder / "mixed-up.parquet"), items=interactions.items) as wrong:
-        bad = fit(wrong, out=folder / "bad", epsilon=16.0, options=OPTIONS).bundle
-    return shipped, good, bad
+        return shipped, good, learned(wrong, folder / "bad")
+
+
+def learned(interactions: Interactions, folder: Path) -> Path:
+    """Learn a bundle from a table; it is not measured here."""
+    budget = one_off_budget(EPSILON, DEFAULT_DELTA)
+    data = FitData(interactions, OPTIONS, budget)
+    make_bundle(data, folder, budget=budget, options=OPTIONS, observer=silent, now=datetime.now(UTC))
+    return folder
 
 
 def mixed_up(path: Path) -> Path:
@@ -191,7 +203,7 @@ def mixed_up(path: Path) -> Path:
 
 def gate(likes: Likes, bundle: Path) -> str:
     """Hold a bundle against popularity, as the pipeline's gate does."""
-    comparison = compare(likes, lambda *_: None)
+    comparison = compare(likes, silent, ease_regularisation=(500.0,))
     quality = comparison.quality([comparison.measure("canary", bundle)]).for_the_operator()
     (lead,) = (row.lead_over_popularity for row in quality.rows if row.model == "canary")
     if lead is None:

@@ -30,7 +30,7 @@ REFUSALS = [
     Refusal(errno.EIO, lasting=False, removals=True),
     Refusal(errno.EACCES, lasting=True, removals=True),
 ]
-CALLS = 120
+CALLS = 200
 """More changes of the disk than an update makes; checked below."""
 
 
@@ -46,6 +46,7 @@ def sync_refused(device: Device, refusal: Refusal, first: int) -> tuple[Any, int
     refusing = Refusing(device.folder, refusal, first)
     with device.updater() as updater, refusing.at_work():
         outcome = updater.sync(Bundle.close, force=True)
+    device.forget_requests()
     return outcome, refusing.calls
 
 
@@ -58,9 +59,11 @@ def release_of(device: Device) -> int | None:
 
 
 def test_there_are_more_changes_than_are_refused(world: World, device: Device) -> None:
+    _, first = sync_refused(world.device(), REFUSALS[2], 0)
     world.repository.release(world.bundle("two", seed=2))
-    _, calls = sync_refused(copy_of(world, device), REFUSALS[2], 0)
-    assert 60 < calls < CALLS
+    _, second = sync_refused(copy_of(world, device), REFUSALS[2], 0)
+    assert CALLS // 2 < second < CALLS
+    assert CALLS // 2 < first < CALLS
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
@@ -94,3 +97,172 @@ def test_a_device_without_a_bundle_raises_on_a_disk_that_refuses(world: World, r
         assert isinstance(first.sync(), Updated | UpToDate)
         assert release_of(first) == 1
         shutil.rmtree(first.folder)
+
+
+def test_a_run_that_the_disk_ended_leaves_less_room_than_there_was(world: World, device: Device) -> None:
+    world.repository.release(world.bundle("two", seed=2))
+    before = Store(device.folder, str).used_bytes()
+    for first in range(20, 100, 20):
+        sync_refused(device, FULL, first)
+    size = world.repository.document().releases[-1].size
+    assert Store(device.folder, str).used_bytes() <= before + 2 * size
+    assert isinstance(device.sync(), Updated | UpToDate)
+    assert Store(device.folder, str).used_bytes() <= before + size
+
+
+# Folders that are somewhere else, something else, or gone
+
+
+def test_a_folder_that_was_moved_loses_its_bundle_or_its_memory(world: World, device: Device) -> None:
+    older = dict(world.files)
+    world.repository.renew()
+    assert device.sync() == UpToDate(release=1)
+    device.folder = Path(shutil.move(device.folder, world.room / "elsewhere"))
+    assert release_of(device) == 1
+    before = len(world.requests)
+    assert device.sync() == UpToDate(release=1)
+    assert not [request for request in world.requests[before:] if request.path.startswith("targets/")]
+    world.serve(older)
+    device.refuses("version")
+
+
+def test_a_folder_that_went_away_meanwhile_is_written_to(world: World, device: Device) -> None:
+    world.repository.release(world.bundle("two", seed=2))
+    elsewhere = world.room / "elsewhere"
+
+    def adopt(bundle: Bundle) -> None:
+        bundle.close()
+        device.folder.rename(elsewhere)
+
+    with device.updater() as updater:
+        outcome = updater.sync(adopt, force=True)
+    assert isinstance(outcome, Deferred)
+    assert "No such file" in outcome.reason
+    assert not device.folder.exists()
+    device.folder = elsewhere
+    device.forget_requests()
+    assert device.takes() == 2
+
+
+@pytest.mark.parametrize("what", ["the folder", LOCK, "metadata", "bundles", STATE, STATE_COPY])
+def test_something_else_that_has_the_name_raises(world: World, device: Device, what: str) -> None:
+    path = device.folder if what == "the folder" else device.folder / what
+    if path.is_dir():
+        shutil.rmtree(path)
+        path.write_bytes(b"a file")
+    else:
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    outcome = device.sync()
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason
+    assert len(world.requests) == len(device.requests.begun)  # type: ignore[attr-defined]
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert isinstance(device.sync(), Updated | UpToDate)
+    assert release_of(device) == 1
+
+
+def test_what_another_run_placed_is_a_way_out_of_the_folder(world: World, device: Device) -> None:
+    release = world.repository.release(world.bundle("two", seed=2))
+    outside = world.room / "outside"
+    outside.mkdir()
+    (outside / WEIGHTS).write_bytes(b"somebody else's")
+    staged = device.folder / "staging" / release.bundle
+    staged.symlink_to(outside, target_is_directory=True)
+    assert device.takes() == 2
+    assert (outside / WEIGHTS).read_bytes() == b"somebody else's"
+    staged.mkdir()
+    (staged / WEIGHTS).symlink_to(outside / WEIGHTS)
+    third = world.repository.release(world.bundle("three", seed=3))
+    staged.rename(staged.with_name(third.bundle))
+    assert device.takes() == 3
+    assert (outside / WEIGHTS).read_bytes() == b"somebody else's"
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_what_another_run_placed_is_used_although_it_is_damaged(world: World, device: Device, content: bytes) -> None:
+    release = world.repository.release(world.bundle("two", seed=2))
+    staged = device.folder / "staging" / release.bundle
+    staged.mkdir()
+    (staged / WEIGHTS).write_bytes(content)
+    (staged / "golden.json").write_bytes((world.room / "two" / "golden.json").read_bytes())
+    before = len(world.requests)
+    assert device.takes() == 2
+    names = [request.path for request in world.requests[before:]]
+    assert any(name.endswith(WEIGHTS) for name in names)
+    assert not any(name.endswith("golden.json") for name in names)
+
+
+# A memory of which one copy is newer
+
+
+def test_a_device_that_ended_while_it_remembered_counts_as_attacked(world: World, device: Device) -> None:
+    release = world.repository.release(world.bundle("two", seed=2))
+    store = Store(device.folder, str)
+    state = store.read()
+    kept = Kept(channel=state.channel, number=2, bundle=release.bundle, folder=release.bundle)
+    # As after the end of a process between the two copies.
+    newer = state.with_changes(current=kept, previous=state.current, highest={state.channel: 2})
+    (device.folder / STATE_COPY).write_bytes(encode_state(newer))
+    world.repository.pause(2)
+    assert device.sync() == UpToDate(release=1, note="release 2 is paused")
+    world.repository.resume(2)
+    assert device.takes() == 2
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("wrong", [-1e15, 0.0, 1.0, 1e11, 1e12, 1e18])
+def test_a_clock_that_was_wrong_for_a_while_stops_updates(world: World, device: Device, wrong: float) -> None:
+    device.clock = type(world.clock)(wrong)
+    outcome = device.sync()
+    assert isinstance(outcome, UpToDate | Rejected)
+    if isinstance(outcome, Rejected):
+        assert "expired" in outcome.reason
+    with device.updater() as updater:
+        assert updater.due_in() >= 0
+        assert updater.standing().personal
+    device.clock = world.clock
+    world.clock.advance(DAY)
+    world.repository.release(world.bundle("two", seed=2))
+    assert release_of(device) == 1
+    with device.updater() as updater:
+        assert updater.due_in() == 0
+    assert isinstance(device.sync(force=False), Updated)
+    with device.updater() as updater:
+        assert not updater.standing().expired
+        assert updater.due_in() <= 8 * 3600
+
+
+@pytest.mark.parametrize("wrong", [-1e15, 0.0, 1e12, 1e18])
+def test_a_clock_that_is_wrong_from_the_start_raises(world: World, wrong: float) -> None:
+    device = world.device()
+    device.clock = type(world.clock)(wrong)
+    outcome = device.sync()
+    if wrong > NOW:
+        assert isinstance(outcome, Rejected)
+        assert "expired" in outcome.reason
+        assert release_of(device) is None
+    else:
+        assert isinstance(outcome, Updated)
+    with device.updater() as updater:
+        assert updater.standing(1e18).age_seconds is None or updater.standing(1e18).expired
+
+
+# Memory
+
+
+def test_a_device_without_memory_for_a_moment_rejects_a_bundle(
+    world: World, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    world.repository.release(world.bundle("two", seed=2))
+    with monkeypatch.context() as patch:
+        patch.setattr("homespun.sync.opening.check_golden", refuse)
+        outcome = device.sync()
+    assert isinstance(outcome, Deferred)
+    assert "memory" in outcome.reason.lower()
+    assert device.takes() == 2

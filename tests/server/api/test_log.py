@@ -14,7 +14,7 @@ ADDRESS = "203.0.113.77"
 
 
 def everything(service: Running) -> str:
-    return service.log.getvalue() + service.get("/metrics").text
+    return f"{service.log.getvalue()}{service.get('/metrics').text}"
 
 
 def test_a_token_an_address_a_query_or_an_agent_is_logged(service: Running) -> None:
@@ -87,8 +87,8 @@ def test_an_unforeseen_error_is_told_to_clients_or_quoted_in_the_log(
 def test_a_store_that_is_gone_tells_clients_where_it_was(published: ServerSettings, tmp_path: Path) -> None:
     with running(published) as service:
         service.get(BUNDLES, "auditor")
-        for path in published.folder.glob("store.sqlite*"):
-            path.write_bytes(b"something else entirely" * 1000)
+        for file in published.folder.glob("store.sqlite*"):
+            file.write_bytes(b"something else entirely" * 1000)
         for path in (BUNDLES, "/api/v1/changes", "/api/v1/runs"):
             answer = service.get(path, "auditor")
             assert answer.status_code == 503, answer.text

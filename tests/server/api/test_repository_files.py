@@ -78,7 +78,7 @@ def raw(settings: ServerSettings, path: str) -> tuple[int, bytes]:
         sent.append(message)
 
     async def ask() -> None:
-        await files({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)  # type: ignore[arg-type,typeddict-item]
+        await files({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)  # type: ignore[arg-type]
 
     anyio.run(ask)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
@@ -243,7 +243,7 @@ def sent_of(settings: ServerSettings, path: str, interrupt: Any) -> list[Any]:
         await anyio.lowlevel.checkpoint()
 
     async def ask() -> None:
-        await files({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)  # type: ignore[arg-type,typeddict-item]
+        await files({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)  # type: ignore[arg-type]
 
     try:
         anyio.run(ask)

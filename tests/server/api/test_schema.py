@@ -80,7 +80,8 @@ def test_an_answer_is_not_as_described(published: ServerSettings, role: Role, py
     secret = token(published, role, Hands())
     config = config_of(secret, SOAK_EXAMPLES if soak else EXAMPLES, deterministic=not soak)
     statuses: dict[Status, int] = {}
-    calls, failures = 0, []
+    calls = 0
+    failures: list[tuple[object, str]] = []
     with application(published) as app:
         schema = schemathesis.openapi.from_asgi(DOCUMENT, app, config=config)
         for event in from_schema(schema).execute():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, delete, insert, make_url, select, text, update
+from sqlalchemy import Engine, Executable, create_engine, delete, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.errors import MisuseError
@@ -103,16 +103,16 @@ def test_programs_that_migrate_at_once_break_it(place: str) -> None:
 def test_the_record_of_changes_is_changed(store: Store, change: str) -> None:
     log = AuditLog(store, lambda: NOON)
     log.add(WHO, "pause", "films/canary", {"release": 3})
-    statement = {
+    statements: dict[str, Executable] = {
         "update": update(audit).values(who="nobody"),
         "delete": delete(audit),
         "truncate": text("TRUNCATE homespun_audit"),
-    }[change]
+    }
     with (
         pytest.raises((StoreError, IntegrityError), match=r"only added to|syntax error"),
         store.writing() as connection,
     ):
-        connection.execute(statement)
+        connection.execute(statements[change])
     (entry,) = log.entries()
     assert (entry.who, entry.role, entry.action, entry.subject) == ("a test", "command", "pause", "films/canary")
     assert (entry.detail, entry.moment) == ({"release": 3}, "2025-03-01T12:00:00+00:00")

@@ -17,6 +17,8 @@ def outcome_of(error: Exception) -> Outcome:
         return error.outcome
     if isinstance(error, TransportError | DownloadError):
         return Unreachable(_said(error))
+    if isinstance(error, MemoryError):
+        return Deferred("there was not enough memory")
     if isinstance(error, HomespunError | OSError) and not isinstance(error, UntrustedInputError):
         return Deferred(_said(error).removesuffix("."))
     return Rejected(_check_that_failed(error))

@@ -24,6 +24,9 @@ from homespun.sync.asking import Means, asked
 from homespun.sync.settings import Updates
 from homespun.sync.store import Store
 
+LAST_MOMENT: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The latest time that dates can tell; a clock that is further ahead counts as showing this one."""
+
 MOST_ROOTS: Final = 64
 """Most exchanges of root that one run follows."""
 
@@ -114,7 +117,7 @@ class DurableUpdater(Updater):
             ),
             bootstrap=updates.root,
         )
-        self._trusted_set.reference_time = datetime.fromtimestamp(now, UTC)
+        self._trusted_set.reference_time = datetime.fromtimestamp(min(now, LAST_MOMENT), UTC)
 
     def expires(self, channel: str) -> float:
         """Return when the first of the metadata expires that a channel rests on, seconds since 1970.

@@ -138,7 +138,7 @@ class Taker:
 
     def _check(self, release: Release) -> None:
         highest = self._state.highest.get(self._channel.name, 0)
-        if release.number < highest:
+        if release.number < highest and not self._is_held(release):
             raise StoppedError(
                 Rejected(
                     f"the newest release for this device is {release.number}, and it had release {highest}: an older "
@@ -149,6 +149,10 @@ class Taker:
         if self._held is not None and release.number == self._held.number and release.bundle != self._held.bundle:
             reason = f"release {release.number} is another bundle than before; a number is never used twice."
             raise StoppedError(Rejected(reason, release.bundle))
+
+    def _is_held(self, release: Release) -> bool:
+        """Return whether it is installed: then it is not taken, though a run that ended early may know a higher one."""
+        return self._held is not None and release.number == self._held.number and self._is_in_use(release)
 
     def _is_in_use(self, release: Release) -> bool:
         if self._held is None or not self._is_whole or release.bundle != self._held.bundle:

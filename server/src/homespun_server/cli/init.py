@@ -49,7 +49,7 @@ The first token, for the role operator and {days} days. It is shown this once:
     {token}
 
 Next, with those who are to hold a key:
-  homespun-server keys init --root-keys 3 --threshold 2 --offline FOLDER --offline FOLDER --offline FOLDER --in {folder}"""
+  homespun-server keys init --in {folder} --root-keys 3 --threshold 2 --offline FOLDER (once for each of them)"""
 
 
 def _init(options: argparse.Namespace, console: Console) -> None:

@@ -1,29 +1,45 @@
-"""``homespun-server publish``: release a bundle on a channel."""
+"""``homespun-server publish``: release a bundle on a channel, and register it if it was made elsewhere."""
 
 import argparse
 from pathlib import Path
 
 from rich.console import Console
 
-from homespun.protocol.channel import SHARES
+from homespun.protocol.channel import SHARES, Release, check_channel_name
+from homespun_server.cli.directory import command_actor, settings_of
 from homespun_server.cli.shares import percent, share
 from homespun_server.cli.signing import add_signing_options, repository_of
+from homespun_server.publishing.directory import open_registry
+from homespun_server.publishing.registry import stage_on
+from homespun_server.store import open_store
 
 
 def _publish(options: argparse.Namespace, console: Console) -> None:
-    release = repository_of(options).publish(
+    _, stage = check_channel_name(options.to)
+    settings, actor = settings_of(options), command_actor("publish")
+    with open_store(settings.store) as store:
+        registry = open_registry(settings, store)
+        version = registry.add(options.bundle, lineage={}, gates={}, note=options.note, actor=actor)
+        release = _released(options)
+        after = stage_on(stage, version.stage)
+        if after != version.stage:
+            registry.move(version.id, after, actor, f"released on {options.to} as {release.number}")
+    console.print(
+        f"Release {release.number} on {options.to}: the bundle {release.bundle[:12]}, {release.size / 1e6:.2f} MB, for "
+        f"{percent(release.share)} of all devices.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _released(options: argparse.Namespace) -> Release:
+    return repository_of(options).publish(
         options.bundle,
         options.to,
         share=options.share,
         minimum_client=options.minimum_client,
         note=options.note,
         override=options.override,
-    )
-    console.print(
-        f"Release {release.number} on {options.to}: the bundle {release.bundle[:12]}, {release.size / 1e6:.2f} MB, for "
-        f"{percent(release.share)} of all devices.",
-        markup=False,
-        highlight=False,
     )
 
 

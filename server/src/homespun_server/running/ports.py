@@ -17,6 +17,9 @@ class BundleRegistry(Protocol):
     ) -> Version:
         """Register a bundle as a draft; one that is registered stays as it is."""
 
+    def get(self, bundle: str) -> Version:
+        """Return a registered bundle."""
+
     def move(self, bundle: str, stage: Stage, who: str, why: str) -> Version:
         """Move a bundle to another stage."""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from homespun.protocol.channel import SHARES, Channel, Release
 from homespun_server.errors import OutputError
-from homespun_server.publishing.registry import Stage
+from homespun_server.publishing.registry import stage_on
 from homespun_server.publishing.repository.rollout import Entry
 from homespun_server.results import BUNDLE_FOLDER
 from homespun_server.running.cache import write_json
@@ -80,7 +80,7 @@ def sign(job: Job, repository: Repository) -> Release:
 def publish(job: Job, repository: Repository, registry: BundleRegistry, release: Release) -> Move:
     """Give the release to the first share of devices, where none has it yet."""
     asked = job.pipeline.publish or Publish()
-    stage: Stage = "production" if job.pipeline.stage == "production" else "canary"
+    stage = stage_on(job.pipeline.stage, registry.get(release.bundle).stage)
     registry.move(release.bundle, stage, _WHO, f"released on {job.pipeline.channel} as {release.number}")
     if release.share or release.number not in _numbers(repository.channel(job.pipeline.channel)):
         return Move(share=None, words=f"{release.share / SHARES:.2%} of devices may have it already")

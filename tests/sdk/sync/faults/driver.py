@@ -115,7 +115,9 @@ class Witness:
             sent = faults.short(BREAKS_OFF_AFTER)(right) if breaks_off else right
             return faults.slow(lambda: step("bytes arrive"), PIECE)(sent)
 
-        self._http = MemoryHttp(served, faults={"targets/*.weights.bin": arriving, "targets/*.catalogue.sqlite": arriving})
+        self._http = MemoryHttp(
+            served, faults={"targets/*.weights.bin": arriving, "targets/*.catalogue.sqlite": arriving}
+        )
         self._seen = seen
         self._step = step
 
@@ -136,9 +138,7 @@ class Witness:
 
 
 @contextmanager
-def device_of(
-    repository: Path, device: Path, state: int, step: Step, *, breaks_off: bool = False
-) -> Iterator[Updater]:
+def device_of(repository: Path, device: Path, state: int, step: Step, *, breaks_off: bool = False) -> Iterator[Updater]:
     """Yield the updater of a device, as a program that was just started would have it."""
     clock = FakeClock(NOW)
     witness = Witness(Served(repository, state), device / "seen", step, breaks_off=breaks_off)

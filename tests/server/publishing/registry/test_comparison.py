@@ -73,7 +73,9 @@ def test_a_change_of_the_policy_is_passed_over(before: Any, after: Any, told: tu
 
 
 def test_figures_of_the_card_lose_their_uncertainty() -> None:
-    card = {"quality": {"metrics": [{"name": "NDCG@10", "value": 0.25, "half_width": 0.0125}], "note": ""}}
+    card: dict[str, object] = {
+        "quality": {"metrics": [{"name": "NDCG@10", "value": 0.25, "half_width": 0.0125}], "note": ""}
+    }
     assert _quality(card) == {"NDCG@10": "0.2500 ± 0.0125"}
     assert _quality({"quality": None}) == _quality({}) == {}
     with pytest.raises(BundleIntegrityError, match="malformed figures"):
