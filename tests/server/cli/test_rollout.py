@@ -38,7 +38,7 @@ def bundles(tmp_path: Path) -> list[Path]:
 
 def test_a_release_reaches_others_than_it_says(run: Run, bundles: list[Path]) -> None:
     status, said = run("publish", bundles[0], "--to", "films/canary", "--share", "10%", "--note", "first")
-    assert status == 0
+    assert status == 0, said
     assert "Release 1 on films/canary" in said
     assert "for 10% of all devices" in said
     assert run("repository", "check")[0] == 0

@@ -19,6 +19,8 @@ from homespun_server.store import open_store
 SHORT = 12
 """Characters of an identity that are shown."""
 
+_PRIVACY = {"no_personal_data": "no personal data", "non_private": "none"}
+
 
 def _add(options: argparse.Namespace, console: Console) -> None:
     with _registry(options) as registry:
@@ -32,9 +34,9 @@ def _list(options: argparse.Namespace, console: Console) -> None:
     with _registry(options) as registry:
         found = registry.versions(stage=options.stage)
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("bundle", min_width=SHORT)
-    for heading in ("name", "stage", "added", "bytes", "privacy", "note"):
-        table.add_column(heading, justify="right" if heading == "bytes" else "left", overflow="fold")
+    for heading in ("bundle", "name", "stage", "added", "MB", "privacy", "note"):
+        is_text = heading in {"name", "note"}
+        table.add_column(heading, justify="right" if heading == "MB" else "left", no_wrap=not is_text)
     for version in found:
         table.add_row(*_cells(version))
     console.print(table)
@@ -77,9 +79,10 @@ def _registry(options: argparse.Namespace) -> Iterator[Registry]:
 
 
 def _cells(version: Version) -> tuple[str, ...]:
-    privacy = version.privacy if version.epsilon is None else f"ε = {version.epsilon}, δ = {version.delta}"
+    privacy = _PRIVACY.get(version.privacy) or f"ε = {float(version.epsilon or 0):.4g}"
     name = f"{version.name}@{version.version}"
-    return version.id[:SHORT], name, version.stage, version.added[:10], f"{version.size:,}", privacy, version.note
+    size = f"{version.size / 1e6:.2f}"
+    return version.id[:SHORT], name, version.stage, version.added[:10], size, privacy, version.note
 
 
 def _comparison(found: Comparison) -> Table:

@@ -87,8 +87,11 @@ def _sqlite(url: URL, kept: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
-        writing = connection.get_execution_options().get(WRITING, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if connection.get_execution_options().get(WRITING, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # It takes no lock and cannot fail, and the way around SQLAlchemy is a tenth as long.
+            connection.connection.cursor().execute("BEGIN")
 
     return engine
 

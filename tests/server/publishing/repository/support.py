@@ -72,6 +72,7 @@ def bundle_of(
     contents = {name: f"{name} of all\n".encode() for name in bundle.FILES}
     contents[bundle.WEIGHTS] = weights or hashlib.shake_256(f"weights {seed}".encode()).digest(5_000)
     contents[bundle.CARD_TEXT] = f"# Card {seed}\n".encode()
+    contents[bundle.CARD_DATA] = b"{}\n"
     if golden:
         case = GoldenCase(events=(), context={}, items=("a",), scores=("1.5",))
         contents[bundle.GOLDEN] = encode_golden(Golden(schema=GOLDEN_VERSION, cases=(case,)))

@@ -112,7 +112,7 @@ class Registry:
         query = rows.listing(stage=stage is not None, name=name is not None, limit=limit is not None)
         with self._store.reading() as connection:
             found = connection.execute(query, {key: value for key, value in given.items() if value is not None})
-            return tuple(Version(**row._asdict()) for row in found)
+            return tuple(Version(**dict(zip(Version.__struct_fields__, row, strict=True))) for row in found.all())
 
     def get(self, bundle: str) -> Version:
         """Return a bundle.
