@@ -73,6 +73,10 @@ test: setup ## Run the tests with a tenth of the crash and fuzz runs
 soak: setup ## Run the tests with all crash and fuzz runs
 	$(RUN) -m pytest $(PARALLEL) --soak --timeout=0
 
+.PHONY: fuzz
+fuzz: setup ## Run all fuzz runs alone: bundles, manifests, policies, catalogues, channels, answers of a repository
+	$(RUN) -m pytest $(PARALLEL) tests/fuzz --soak --timeout=0
+
 .PHONY: lint
 lint: setup ## Check style, types, layers, locks and documentation
 	$(RUN) -m ruff check

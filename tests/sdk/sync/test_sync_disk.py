@@ -1,21 +1,16 @@
 """Folders that are full, read-only, moved or used by several, and clocks that are wrong: the device keeps a bundle."""
 
 import errno
-import json
+import os
 import shutil
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from homespun.model.bundle import Bundle
-from homespun.profile.files import make_folder
 from homespun.protocol.bundle import WEIGHTS
-from homespun.sync import Deferred, Rejected, Unreachable, Updated, UpToDate, fallback
-from homespun.sync.lock import exclusive
+from homespun.sync import Deferred, Rejected, Updated, UpToDate
 from homespun.sync.state import Kept, encode_state
 from homespun.sync.store import LOCK, STATE, STATE_COPY, Store
 from tests.conftest import Runs
@@ -30,8 +25,10 @@ REFUSALS = [
     Refusal(errno.EIO, lasting=False, removals=True),
     Refusal(errno.EACCES, lasting=True, removals=True),
 ]
-CALLS = 200
-"""More changes of the disk than an update makes; checked below."""
+PLACES = 60
+"""Changes of the disk, of all that an update makes, at which it refuses."""
+
+not_on_windows = pytest.mark.skipif(os.name == "nt", reason="what is open cannot be moved there, and links need rights")
 
 
 def copy_of(world: World, device: Device) -> Device:
@@ -58,12 +55,12 @@ def release_of(device: Device) -> int | None:
 # Disks that refuse
 
 
-def test_there_are_more_changes_than_are_refused(world: World, device: Device) -> None:
-    _, first = sync_refused(world.device(), REFUSALS[2], 0)
-    world.repository.release(world.bundle("two", seed=2))
-    _, second = sync_refused(copy_of(world, device), REFUSALS[2], 0)
-    assert CALLS // 2 < second < CALLS
-    assert CALLS // 2 < first < CALLS
+def places(device: Device, refusal: Refusal, runs: Runs, kind: str) -> list[int]:
+    """Return numbers of changes of the disk that a device makes, from the first to the last."""
+    outcome, calls = sync_refused(device, refusal, 0)
+    assert isinstance(outcome, Updated)
+    assert calls > PLACES // 2
+    return [1 + number * calls // PLACES for number in runs(kind, PLACES)]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
@@ -71,27 +68,29 @@ def test_a_disk_that_refuses_costs_the_bundle_or_raises(
     world: World, device: Device, refusal: Refusal, runs: Runs
 ) -> None:
     world.repository.release(world.bundle("two", seed=2))
-    for number in runs("disk that refuses", CALLS):
+    outcomes = []
+    for first in places(copy_of(world, device), refusal, runs, "disk that refuses"):
         refused = copy_of(world, device)
-        outcome, calls = sync_refused(refused, refusal, number + 1)
+        outcome = sync_refused(refused, refusal, first)[0]
+        outcomes.append(type(outcome))
         if isinstance(outcome, Deferred):
             assert f"Errno {refusal.code}" in outcome.reason, outcome
             assert release_of(refused) in (1, 2)
         else:
-            # It refused nothing, or only what is tried again another time or done in another way.
+            # It refused only what is done in another way, or at another time.
             assert isinstance(outcome, Updated), outcome
             assert release_of(refused) == 2
-            assert calls <= number or number > 0
         assert isinstance(refused.sync(), Updated | UpToDate)
         assert release_of(refused) == 2
         shutil.rmtree(refused.folder)
+    assert outcomes.count(Deferred) > len(outcomes) // 2
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
 def test_a_device_without_a_bundle_raises_on_a_disk_that_refuses(world: World, refusal: Refusal, runs: Runs) -> None:
-    for number in runs("disk that refuses the first bundle", CALLS):
+    for number in places(world.device(), refusal, runs, "disk that refuses the first bundle"):
         first = world.device()
-        outcome, _ = sync_refused(first, refusal, number + 1)
+        outcome = sync_refused(first, refusal, number)[0]
         assert isinstance(outcome, Deferred | Updated), outcome
         assert isinstance(outcome, Updated) or f"Errno {refusal.code}" in outcome.reason
         assert isinstance(first.sync(), Updated | UpToDate)
@@ -126,6 +125,7 @@ def test_a_folder_that_was_moved_loses_its_bundle_or_its_memory(world: World, de
     device.refuses("version")
 
 
+@not_on_windows
 def test_a_folder_that_went_away_meanwhile_is_written_to(world: World, device: Device) -> None:
     world.repository.release(world.bundle("two", seed=2))
     elsewhere = world.room / "elsewhere"
@@ -156,12 +156,13 @@ def test_something_else_that_has_the_name_raises(world: World, device: Device, w
     outcome = device.sync()
     assert isinstance(outcome, Deferred)
     assert outcome.reason
-    assert len(world.requests) == len(device.requests.begun)  # type: ignore[attr-defined]
+    assert len(world.requests) == len(device.requests.begun)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert isinstance(device.sync(), Updated | UpToDate)
     assert release_of(device) == 1
 
 
+@not_on_windows
 def test_what_another_run_placed_is_a_way_out_of_the_folder(world: World, device: Device) -> None:
     release = world.repository.release(world.bundle("two", seed=2))
     outside = world.room / "outside"

@@ -121,3 +121,16 @@ def test_a_power_cut_loses_what_was_relied_on(
             error.add_note(f"cut {number}, moment {at}: {moments[at - 1]}")
             raise
         shutil.rmtree(room)
+
+
+def test_a_bundle_that_a_killed_process_had_just_renamed_is_relied_on(
+    without_profile: Installation, moments: list[str], tmp_path: Path
+) -> None:
+    device = without_profile.copied(tmp_path / "device")
+    dead = Installation(device.repository, tmp_path / "dead", device.releases)
+    dead.folder.mkdir()
+    with disk_of(device) as disk:
+        stage = STAGES[played(device, Fuse(moments.index("bundles: renamed") + 1)) - 1]
+        sync(device.repository, device.folder, stage, lambda _: None)
+        disk.without_power(dead.updates, None)
+    assert dead.held().release == stage.after == 2
