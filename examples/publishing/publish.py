@@ -20,7 +20,7 @@ import homespun as hs
 from homespun_server.data import movietweetings
 
 HERE = Path(__file__).parent
-PEOPLE = 4000
+PEOPLE = 2500
 NOTICE = hs.Notice("Films you rate are kept encrypted on this computer, to recommend others. They never leave it.")
 
 

@@ -105,9 +105,7 @@ class Items:
                 before stays.
         """
         with self._lock:
-            vectors = {
-                name: _encoded(item, bundle.encoder) for name, item in self._items.items() if name not in bundle
-            }
+            vectors = {name: _encoded(item, bundle.encoder) for name, item in self._items.items() if name not in bundle}
             self._bundle, self._vectors = bundle, vectors
             self._view = None if self._items else bundle
 
