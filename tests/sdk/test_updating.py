@@ -3,7 +3,9 @@
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -333,3 +335,99 @@ def test_a_server_that_is_away_raises(device: Device, newer: Path) -> None:
         device.repository.files.clear()
         assert isinstance(me.sync(), Unreachable)
         assert me.bundle.id == device.shipped.id
+
+
+def test_requests_before_the_first_consent_are_forgotten(device: Device, newer: Path) -> None:
+    device.repository.release(newer)
+    with device.open() as me:
+        me.sync()
+        asked = [(entry.what, entry.state) for entry in me.ledger.entries()]
+        assert asked
+        me.consent.grant(STORAGE, notice=NOTICE)
+    with device.open() as again:
+        assert [(entry.what, entry.state) for entry in again.ledger.entries()] == asked
+        again.ledger.verify()
+
+
+def test_what_another_process_installed_is_not_used(device: Device, newer: Path) -> None:
+    device.repository.release(newer)
+    with device.open() as one, device.open() as other:
+        assert isinstance(one.sync(), Updated)
+        before = len(other.ledger.entries())
+        assert isinstance(other.sync(force=True), Updated)
+        assert other.bundle.id == one.bundle.id
+        files = [entry for entry in other.ledger.entries()[before:] if "weights" in entry.what]
+        assert files == []
+
+
+def declare(kinds: list[str] | None, manifest: dict[str, Any]) -> None:
+    manifest["history"]["kinds"] = kinds
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "taken"),
+    [
+        (["rate", "view"], ["view"], False),
+        (["view"], ["rate", "view"], True),
+        (["view"], None, True),
+        (None, ["view"], True),
+    ],
+)
+def test_a_call_raises_that_did_not_before_the_update(
+    device: Device,
+    newer: Path,
+    tmp_path: Path,
+    before: list[str] | None,
+    after: list[str] | None,
+    taken: bool,  # noqa: FBT001
+) -> None:
+    for number, kinds in enumerate((before, after)):
+        folder = bundles.copy(newer, tmp_path / str(number))
+        bundles.edit_manifest(folder, partial(declare, kinds))
+        device.repository.release(folder, note=str(number))
+        with device.open() as me:
+            outcome = me.sync(force=True)
+            assert isinstance(outcome, Updated) is (taken or not number)
+    assert taken or "kind of event 'rate'" in str(outcome)
+
+
+def test_a_surface_is_gone_after_an_update(device: Device, newer: Path, newest: Path, tmp_path: Path) -> None:
+    surfaces = {"kids": {"stages": [{"stage": "seen"}]}}
+    folder = bundles.copy(newer, tmp_path)
+    (folder / "policy.json").write_bytes(json.dumps({"schema": 1, "name": "P", "surfaces": surfaces}).encode())
+    bundles.reseal(folder)
+    device.repository.release(folder)
+    with device.open() as me:
+        me.sync()
+        assert me.recommend(3, surface="kids")
+        device.repository.release(newest)
+        outcome = me.sync(force=True)
+        assert isinstance(outcome, Rejected)
+        assert "surface 'kids'" in outcome.reason
+        assert me.recommend(3, surface="kids")
+
+
+def test_a_bundle_that_was_opened_here_stays_open(device: Device, newer: Path) -> None:
+    device.repository.release(newer)
+    with device.open() as me:
+        me.sync()
+        adopted = me.bundle
+    with pytest.raises(ClosedError):
+        adopted.title("item-3")
+    with device.open() as again:
+        installed = again.bundle
+    with pytest.raises(ClosedError):
+        installed.title("item-3")
+    assert device.shipped.title("item-3")
+
+
+def test_two_threads_start_two_backgrounds(device: Device) -> None:
+    before = threading.active_count()
+    with device.open() as me:
+        starting = [threading.Thread(target=me.updates.start) for _ in range(8)]
+        for thread in starting:
+            thread.start()
+        for thread in starting:
+            thread.join()
+        assert threading.active_count() <= before + 1
+    assert threading.active_count() == before

@@ -36,9 +36,26 @@ class HomeLog:
 
     def egress_entries(self) -> Entries:
         """Return every entry, in order."""
-        store = self._home.store()
-        stored = () if store is None else store.egress_entries()
-        return rechained(stored, self._early)
+        with self._home.lock:
+            store = self._home.store()
+            stored = () if store is None else store.egress_entries()
+            return rechained(stored, self._early)
+
+    @property
+    def has_early(self) -> bool:
+        """Whether something is in memory only."""
+        return bool(self._early)
+
+    def settle(self, store: ProfileStore) -> None:
+        """Move what is in memory into a profile that there is now. The home's lock is held.
+
+        Raises:
+            ProfileError: It cannot be written; it stays in memory.
+        """
+        early = self._early
+        if early:
+            store.extend_egress(lambda stored: rechained(stored, early)[len(stored) :])
+            self._early = ()
 
     def forget(self) -> None:
         """Forget what is in memory only."""

@@ -64,17 +64,18 @@ class Personalizer:
         zone: tzinfo | None = None,
         templates: Mapping[str, str] | None = None,
         updater: "Updater | None" = None,
+        newer: Bundle | None = None,
     ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.consent = Consent(home)
-        self.items = Items(bundle, home.settings.local_items)
+        self.items = Items(newer or bundle, home.settings.local_items)
         self.controls = Controls(home, self.items)
         self.attributes = Attributes(home)
         self.keys = Keys(home)
         self.ledger = Ledger(home.log)
         self.policy = Policies(self.items, policy, zone)
         self.decisions = Decisions(home, self.items)
-        self.updates = Updating(home, self.items, self.policy, updater)
+        self.updates = Updating(home, self.items, self.policy, updater, newer)
         self._listing = Listing(home, self.consent, self.controls, self.policy, templates, self.updates.is_off)
         self._home = home
 
@@ -123,8 +124,8 @@ class Personalizer:
                 request; without, only where the application gives them.
             templates: How reasons are said, by the names of ``homespun.explain.wording.REASONS``.
             updates: Where newer bundles come from; None: nothing is ever asked for. With it, ``bundle`` is the one that
-                the application ships, and is used until a newer one was verified. Nothing is asked for by opening:
-                see ``sync``.
+                the application ships, and is used until one was installed from there; from then on that one is.
+                Nothing is asked for by opening: see ``sync``.
 
         Raises:
             PolicyError: If the policy cannot be used.
@@ -155,12 +156,17 @@ class Personalizer:
             if bundle is None:
                 opened.close()
             raise
+        newer = None
         try:
             updater = None if updates is None else updater_of(updates, home, settings)
-            newer = None if updater is None else open_installed(updater, settings)
-            return cls(newer or opened, home, policy=policy, zone=zone, templates=templates, updater=updater)
+            if updater is not None:
+                newer = open_installed(updater, settings)
+                updater.using((newer or opened).id)
+            return cls(opened, home, policy=policy, zone=zone, templates=templates, updater=updater, newer=newer)
         except BaseException:
             home.close()
+            if newer is not None:
+                newer.close()
             if bundle is None:
                 opened.close()
             raise

@@ -60,6 +60,11 @@ class Policies:
             self._given, self._compiled = given, compiled
         return compiled.policy
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the application gave one of its own."""
+        return self._given is not None
+
     def check(self, bundle: Bundle) -> None:
         """Check that lists could be made from another bundle by the policy that would then be in force.
 

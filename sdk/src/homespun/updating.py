@@ -14,23 +14,27 @@ What becomes of what is there when the bundle changes:
   recommendation is held. A record of a list names its bundle.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from homespun._version import __version__
 from homespun.config import Settings
 from homespun.consent.parts import ROLLOUT
-from homespun.errors import MisuseError
+from homespun.errors import BundleError, MisuseError, PolicyError
 from homespun.home import Home
 from homespun.model.bundle import Bundle
 from homespun.person.items import Items
 from homespun.policies import Policies
+from homespun.ranking.default import DEFAULT
 
 if TYPE_CHECKING:
     from homespun.sync import BackgroundUpdates, Outcome, Standing, Updater, Updates
 
 _SEED = "seed"
 _SEED_BYTES = 16
+
+_PATIENCE_SECONDS = 3.0
 
 _GLANCE_SECONDS = 60.0
 """How long it is taken for true, while lists are made, that personal lists are not switched off."""
@@ -39,12 +43,24 @@ _GLANCE_SECONDS = 60.0
 class Updating:
     """``Personalizer.updates``. Thread-safe."""
 
-    def __init__(self, home: Home, items: Items, policies: Policies, updater: "Updater | None") -> None:
-        """Put the parts together; None: the application never asks for a newer bundle."""
+    def __init__(
+        self, home: Home, items: Items, policies: Policies, updater: "Updater | None", opened: Bundle | None
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            home: The person.
+            items: What lists are made from.
+            policies: How they are made.
+            updater: What asks; None: the application never asks for a newer bundle.
+            opened: The bundle in use, if it was opened for this and is to be closed with it.
+        """
         self._home = home
         self._items = items
         self._policies = policies
         self._updater = updater
+        self._opened = opened
+        self._starting = threading.Lock()
         self._background: BackgroundUpdates | None = None
         self._glanced: tuple[float, bool] | None = None
 
@@ -81,17 +97,23 @@ class Updating:
         from homespun.sync import BackgroundUpdates  # noqa: PLC0415 - most applications import no network code
 
         updater = self._given()
-        self._home.check_open()
-        if self._background is None:
-            self._background = BackgroundUpdates(
-                updater, self._adopt, observer=self._observing(observer), permitted=self._is_permitted
-            )
+        with self._starting:
+            self._home.check_open()
+            if self._background is None:
+                self._background = BackgroundUpdates(
+                    updater, self._adopt, observer=self._observing(observer), permitted=self._is_permitted
+                )
 
     def stop(self) -> None:
-        """Stop asking in the background; an update that is at work comes to its end first."""
-        running, self._background = self._background, None
+        """Stop asking in the background.
+
+        An update that is at work ends soon: at once between two pieces of an answer, and while a server says nothing,
+        when its time is over. That is waited for a few seconds, not longer.
+        """
+        with self._starting:
+            running, self._background = self._background, None
         if running is not None:
-            running.close()
+            running.close(_PATIENCE_SECONDS)
 
     def standing(self) -> "Standing":
         """Return how old the news is that the bundle is the right one, and what follows from it.
@@ -127,6 +149,9 @@ class Updating:
             # First, so that a download that is under way ends.
             self._updater.close()
         self.stop()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
 
     def _given(self) -> "Updater":
         if self._updater is None:
@@ -140,12 +165,17 @@ class Updating:
         """Make lists from another bundle from now on.
 
         Raises:
-            PolicyError: The application's policy cannot be followed with it; nothing was changed.
+            PolicyError: What the application does could fail with it; nothing was changed.
             ModelContractError: Its words are not what the contract allows; nothing was changed.
+            ClosedError: The personalizer was closed meanwhile.
         """
+        self._home.check_open()
+        check_calls_go_on(self._items.bundle, bundle, own_policy=self._policies.is_given)
         self._policies.check(bundle)
         self._items.use(bundle)
         self._policies.forget()
+        # The one before stays open for the recommendations that hold it, and is closed when the last of them goes.
+        self._opened = bundle
 
 
 def updater_of(updates: "Updates", home: Home, settings: Settings) -> "Updater":
@@ -164,14 +194,47 @@ def updater_of(updates: "Updates", home: Home, settings: Settings) -> "Updater":
 
 
 def open_installed(updater: "Updater", settings: Settings) -> Bundle | None:
-    """Return the newest bundle that was verified and is whole, opened; None where there is none.
+    """Return the bundle that was installed last and is whole, opened.
+
+    Returns:
+        None where there is none, or it does not open with this version of homespun: then the one that the application
+        ships is in use, until the repository has one that does.
 
     Raises:
         ProfileStorageError: The disk refuses.
-        BundleError: It was changed between two looks at it.
     """
     found = updater.installed()
-    return None if found is None else Bundle.open(found.folder, threads=settings.threads)
+    try:
+        return None if found is None else Bundle.open(found.folder, threads=settings.threads)
+    except BundleError:
+        return None
+
+
+def check_calls_go_on(before: Bundle, after: Bundle, *, own_policy: bool) -> None:
+    """Refuse a bundle by which calls of the application would begin to raise between two of its lines.
+
+    Args:
+        before: The bundle in use.
+        after: Another one.
+        own_policy: Whether the application has a policy of its own, so that theirs do not matter.
+
+    Raises:
+        PolicyError: Its own policy lacks a surface of the one before, or it does not declare a kind of event that the
+            one before declares.
+    """
+    known, wanted = after.manifest.history, before.manifest.history
+    kinds = set() if known.kinds is None else {*(wanted.kinds or ())} - {*known.kinds, *known.negative_kinds}
+    surfaces = set() if own_policy else set(_surfaces(before)) - {*_surfaces(after), *DEFAULT.surfaces}
+    for what, missing in (("kind of event", kinds), ("surface", surfaces)):
+        if missing:
+            raise PolicyError(
+                f"the bundle {after.id[:12]} lacks the {what} {min(missing)!r}, which the one in use has: calls of the "
+                "application would fail. Publish it with that, or with a new version of the application."
+            )
+
+
+def _surfaces(bundle: Bundle) -> Iterable[str]:
+    return () if bundle.policy is None else bundle.policy.surfaces
 
 
 def seed_of(home: Home) -> bytes | None:

@@ -133,7 +133,7 @@ class GatedHome:
 
     def _hand_over(self) -> None:
         """Store what this process still knows alone, as far as there is a profile that may keep it."""
-        if self.custody.unstored or self._early.controls or self._early.attributes:
+        if self.custody.unstored or self._early.controls or self._early.attributes or self.log.has_early:
             self.custody.look()
         self.custody.flush()
         self._clear_due()
@@ -250,6 +250,7 @@ class GatedHome:
             store.extend_controls(lambda stored: joined(stored, early.controls)[len(stored) :])
         for name, value in early.attributes.items():
             store.set_attribute(name, value)
+        self.log.settle(store)
         # Only now: where one of it fails, a profile that was just made for it is erased again.
         self._early = Early()
 

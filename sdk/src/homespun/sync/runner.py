@@ -183,6 +183,14 @@ class Updater:
                 )
         return None
 
+    def using(self, bundle: str) -> None:
+        """Tell which bundle is in use: another one that is installed meanwhile, by whomever, is then handed over.
+
+        Args:
+            bundle: Its identity.
+        """
+        self._in_use = bundle
+
     def standing(self, now: float | None = None) -> Standing:
         """Return whether what is known of the repository is still good enough for personal lists.
 
