@@ -41,8 +41,10 @@ the file. How to [publish a model](../how-to/publish-a-model.md).
 ## Steps
 
 A step's results are kept in `work/<step>/<key>/`. The key is the SHA-256 of the step's name, what it was asked, the
-keys of the steps that it is made from and, for steps that spend nothing, the versions of the program and its libraries.
-A step whose key is there is not done again.
+keys of the steps that it is made from and, from training on, the versions of the program and its libraries. A step
+whose key is there is not done again. An update thus releases no counts anew. It does make `evaluate` anew, as
+everything does that changes the model or the table `[evaluation]`; with `metrics_epsilon`, that would be spent again,
+so the run stops and spends it only with `--spend-again`.
 
 | Step | Does | Reads people's data | Made anew by an update |
 | --- | --- | --- | --- |

@@ -30,7 +30,7 @@ from homespun_server.api.renewal import Renewal
 from homespun_server.api.repository import RepositoryFiles
 from homespun_server.api.services import Services
 from homespun_server.publishing.directory import open_registry, open_repository
-from homespun_server.publishing.repository import Lifetimes
+from homespun_server.publishing.repository import Lifetimes, Refreshed
 from homespun_server.settings import ServerSettings
 from homespun_server.store import AuditLog, Runs, Tokens, open_store
 from homespun_server.store.moments import Now, utc_now
@@ -111,12 +111,11 @@ def _providing(services: Services) -> Callable[[], Services]:
 
 
 def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    def renew() -> tuple[str, ...]:
-        # The timestamp has the shortest life by far, and what else is due is signed with it.
+    def renew() -> Refreshed:
         left = timestamp_left(services)
-        if left is not None and left > Lifetimes().timestamp.total_seconds() / 2:
-            return ()
-        return services.repository.refresh().signed
+        fresh = left is not None and left > Lifetimes().timestamp.total_seconds() / 2
+        # Even where the timestamp holds, whoever runs the service is to learn what only other keys can sign.
+        return services.repository.refresh(always=not fresh)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

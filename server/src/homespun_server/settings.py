@@ -51,7 +51,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         shutdown_seconds: So long requests in flight may take when the service is stopped.
         cache_bytes: Memory for small files of the repository.
         renew_seconds: How often the service looks whether the repository's timestamp is to be signed anew.
-        ready_seconds: The service is not ready if the timestamp expires sooner than this.
+        ready_seconds: The service is not ready if a role of the repository expires sooner than this.
     """
 
     token_rate: Rate = 100.0

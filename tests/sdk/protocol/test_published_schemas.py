@@ -13,7 +13,7 @@ from homespun.protocol.channel import Channel, Release, encode_channel
 from homespun.protocol.golden import Golden
 
 
-def shipped(name: str) -> dict[str, Any]:
+def shipped(name: str) -> Any:
     return json.loads(files("homespun.protocol").joinpath(f"schemas/{name}.json").read_text(encoding="utf-8"))
 
 

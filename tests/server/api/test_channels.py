@@ -74,6 +74,28 @@ def test_a_rollout_goes_on_or_back_otherwise_than_asked(service: Running) -> Non
     assert len(service.get(f"/api/v1/channels/{PRODUCTION}", "auditor").json()["releases"]) == 1
 
 
+def test_compliance_publishes_by_a_rollback(service: Running) -> None:
+    """A release that few devices or none were given, or that was taken back, reaches all by returning to it."""
+    publish(service, 0)
+    publish(service, 100)
+    publish(service, 50)
+
+    def back(to: int) -> Any:
+        return service.post(f"{CHANNEL}/rollback", "compliance", {"to": to, "note": "x", "share": SHARES})
+
+    nobody = back(2)
+    assert nobody.status_code == 409
+    assert "no device was given it" in nobody.json()["detail"]
+    few = back(3)
+    assert (few.status_code, few.json()["share"]) == (201, 100)
+    withdrawn = back(4)
+    assert withdrawn.status_code == 409
+    assert "withdrawn" in withdrawn.json()["detail"]
+    service.post(f"{CHANNEL}/releases/3/pause", "compliance")
+    assert "paused" in back(3).json()["detail"]
+    assert back(1).json()["share"] == SHARES
+
+
 @pytest.mark.parametrize(
     ("path", "content", "status"),
     [

@@ -43,7 +43,9 @@ def test_a_timestamp_runs_out(published: ServerSettings) -> None:
     with running(published, clock=clock, renew_seconds=0.001) as service:
         until(service, "done")
         until(service, "not due")
-        assert service.get("/ready").json() == {"ready": True, "store": True, "timestamp": "valid"}
+        assert service.get("/ready").json() == {
+            "ready": True, "store": True, "repository": True, "timestamp": "valid", "expiring": [],
+        }  # fmt: skip
         assert renewals(service) == ["timestamp renewed"]
     assert version(published) == before + 1
     open_repository(published, now=clock).check()
@@ -55,7 +57,7 @@ def test_a_repository_that_is_busy_or_broken_ends_the_service(
     clock = Hands()
     clock.pass_(hours=23, minutes=30)
 
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise RepositoryBusyError("somebody else is publishing")
 
     with monkeypatch.context() as patched:
@@ -64,10 +66,30 @@ def test_a_repository_that_is_busy_or_broken_ends_the_service(
             until(service, "failed")
             answer = service.get("/ready")
             assert answer.status_code == 503
-            assert answer.json() == {"ready": False, "store": True, "timestamp": "expiring"}
+            assert answer.json() == {
+                "ready": False, "store": True, "repository": True, "timestamp": "expiring", "expiring": ["timestamp"],
+            }  # fmt: skip
             assert service.get("/health").status_code == 200
             assert service.get("/repository/metadata/timestamp.json").status_code == 200
             assert "timestamp not renewed" in renewals(service)
+
+
+def test_a_role_whose_key_is_kept_apart_runs_out_unnoticed(published: ServerSettings) -> None:
+    for path in published.keys.glob("targets-*.key.json"):
+        path.unlink()
+    clock = Hands()
+    clock.pass_(days=179, hours=23, minutes=30)
+    with running(published, clock=clock, renew_seconds=0.001) as service:
+        until(service, "done")
+        until(service, "not due")
+        answer = service.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["timestamp"] == "valid"
+        assert answer.json()["expiring"] == ["targets"]
+        assert 'homespun_role_left_seconds{role="targets"} 1800.0' in service.get("/metrics").text
+        warned = [event for event in service.events if event["event"] == "role not renewed"]
+    assert [event["role"] for event in warned] == ["targets"]
+    assert warned[0]["level"] == "warning"
 
 
 def test_a_timestamp_that_is_gone_or_no_json_is_ready(service: Running) -> None:

@@ -116,6 +116,7 @@ def job_of(
     overrides: Sequence[Override] = (),
     places: Places | None = None,
     spend_again: bool = False,
+    again: bool = False,
 ) -> Job:
     return prepare(
         parse_pipeline(asked, "pipeline.toml"),
@@ -125,6 +126,7 @@ def job_of(
         observer=observer,
         overrides=overrides,
         spend_again=spend_again,
+        again=again,
     )
 
 

@@ -84,3 +84,11 @@ def test_a_run_is_not_published_or_not_recorded(
         assert found is not None
         assert "bundle-bytes" in str(found[1]["failed"])
         assert first.bundle is not None
+    # Nothing is published, and no key is opened: gates hold the bundle against what the channel has all the same.
+    monkeypatch.delenv("HOMESPUN_KEY_PASSPHRASE")
+    held = {key: value for key, value in asked.items() if key != "publish"}
+    (tmp_path / "held.toml").write_text(toml(held | {"fit": {**held["fit"], "dimensions": 4}}), encoding="utf-8")
+    before = set((place / "work" / "gates").iterdir())
+    assert run("run", tmp_path / "held.toml", "--in", place)[0] == 0
+    (made,) = set((place / "work" / "gates").iterdir()) - before
+    assert "no incumbent" not in (made / "gates.json").read_text(encoding="utf-8")

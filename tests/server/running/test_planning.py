@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from homespun_server import BudgetPolicy, open_ledger
+from homespun_server.errors import BudgetError
+from homespun_server.running.job import Places
 from homespun_server.running.planning import plan
 from homespun_server.running.runner import run
 from homespun_server.statistics.interactions import Interactions
@@ -48,6 +50,33 @@ def test_a_plan_spends_or_says_that_what_is_kept_costs_again(films: Films, tmp_p
     assert 8.0 < again.cost.lifetime < 16.0
     assert again.cost.refusal is not None
     assert "is left" in again.cost.refusal
+
+
+def test_metrics_are_spent_again_or_a_plan_hides_what_was_lost(films: Films, tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite", "films", create=True) as ledger:
+        ledger.open(BudgetPolicy(epsilon=100.0, period="once"))
+    asked = content(films, ledger=LEDGER, fit={"metrics_epsilon": 2.0})
+    run(job_of(asked, tmp_path))
+
+    def charged() -> list[str]:
+        with open_ledger(tmp_path / "ledger.sqlite", "films") as ledger:
+            return [each.spend.statistic for each in ledger.state().spends]
+
+    before = charged()
+    otherwise = content(films, ledger=LEDGER, fit={"metrics_epsilon": 2.0}, evaluation={"latency_runs": 21})
+    for changed, folder, epsilon in ((otherwise, "work", 2.0), (asked, "lost", 8.0)):
+        places = Places(work=tmp_path / folder)
+        found = plan(job_of(changed, tmp_path, places=places)).cost
+        assert found is not None
+        with pytest.raises(BudgetError, match="--spend-again") as caught:
+            run(job_of(changed, tmp_path, places=places))
+        assert (found.epsilon, found.refusal) == (epsilon, str(caught.value))
+        assert charged() == before
+        willing = plan(job_of(changed, tmp_path, places=places, spend_again=True)).cost
+        assert willing is not None
+        assert (willing.epsilon, willing.refusal) == (epsilon, None)
+    run(job_of(otherwise, tmp_path, spend_again=True))
+    assert charged() == [*before, "metric-sums"]
 
 
 def test_a_plan_promises_something_where_nothing_is(films: Films, tmp_path: Path, private: Ran) -> None:

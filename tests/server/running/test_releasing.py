@@ -8,6 +8,7 @@ import pytest
 
 from homespun.errors import MisuseError
 from homespun.protocol.channel import SHARES, Release
+from homespun_server.publishing.repository import SignedRepository
 from homespun_server.publishing.repository.rollout import Entry
 from homespun_server.running.job import Job, Places
 from homespun_server.running.preparing import had, own_identities
@@ -121,7 +122,8 @@ def test_somebody_else_released_since_and_a_rerun_goes_over_it(films: Films, tmp
         assert places.repository is not None
         asked = content(films, publish=STAGED)
         first = run(job_of(asked, tmp_path, clock=clock, places=places))
-        other = run(job_of(content(films, publish={"shares": [1.0]}, card={"contact": "us"}), tmp_path, places=places))
+        changed = content(films, publish={"shares": [1.0]}, card={"contact": "us"})
+        other = run(job_of(changed, tmp_path, places=places, again=True))
         assert other.release == 2
         clock.turn(hours=1000)
         again = run(job_of(asked, tmp_path, clock=clock, places=places))
@@ -142,6 +144,46 @@ def test_what_was_rolled_back_from_is_taken_for_what_devices_have() -> None:
     later = Entry(release=release(number=6, bundle="6" * 64, share=SHARES))
     assert had([*entries, own, later], frozenset({"5" * 64})) == "1" * 64
     assert had([own], frozenset({"5" * 64})) is None
+
+
+def test_a_rerun_gives_out_again_what_an_operator_took_back(films: Films, tmp_path: Path) -> None:
+    clock = Hands()
+    asked = content(films, publish=STAGED)
+    with directory(tmp_path, clock) as places:
+        assert places.repository is not None
+        assert places.registry is not None
+        first = run(job_of(asked, tmp_path, clock=clock, places=places))
+        for share in (0, 500):
+            places.repository.set_share(CHANNEL, 1, share)
+            clock.turn(hours=1000)
+            for _ in range(2):
+                told = run(job_of(asked, tmp_path, clock=clock, places=places)).done["roll out"]
+                assert "it was taken back" in told
+                clock.turn(hours=1000)
+            assert share_of(places) == [(1, share)]
+        places.repository.set_share(CHANNEL, 1, 1000)
+        places.registry.move(first.bundle, "retired", "operator", "it is bad")
+        assert "is retired" in run(job_of(asked, tmp_path, clock=clock, places=places)).done["roll out"]
+        assert share_of(places) == [(1, 1000)]
+        assert places.registry.get(first.bundle).stage == "retired"
+
+
+def test_another_bundle_of_the_same_counts_gives_out_again_what_was_rolled_back(films: Films, tmp_path: Path) -> None:
+    before = content(films, publish={"shares": [1.0]}, fit={"dimensions": 7})
+    asked = content(films, publish=STAGED)
+    with directory(tmp_path) as places:
+        assert isinstance(places.repository, SignedRepository)
+        run(job_of(before, tmp_path, places=places))
+        run(job_of(asked, tmp_path, places=places))
+        asked = content(films, publish=STAGED, card={"contact": "us"})
+        with pytest.raises(MisuseError, match=r"release 2, .* has not reached its last share"):
+            run(job_of(asked, tmp_path, places=places))
+        places.repository.rollback(CHANNEL, 1, "it is bad")
+        with pytest.raises(MisuseError, match=r"release 2, .* was withdrawn.*--again"):
+            run(job_of(asked, tmp_path, places=places))
+        assert len(share_of(places)) == 3
+        run(job_of(asked, tmp_path, places=places, again=True))
+        assert share_of(places)[-1] == (4, 1000)
 
 
 def test_a_pipeline_publishes_from_nowhere(films: Films, tmp_path: Path) -> None:

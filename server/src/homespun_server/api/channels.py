@@ -145,11 +145,14 @@ def resume(
 def roll_back(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, data: JSONBody[RollbackRequest]
 ) -> ReleaseState:
-    """Release an earlier release's bundle again, as a new release."""
+    """Release an earlier release's bundle again, as a new release, to no more devices than it had reached."""
     channel = _known(services, application, stage)
     detail = {"to": data.to, "share": data.share, "note": data.note}
     with _recorded(services, request, "roll-back", channel, detail):
-        made = _allowed(lambda: services.repository.rollback(channel, data.to, data.note, share=data.share))
+        # Whoever may only take back must not publish by it what no device was meant to have.
+        made = _allowed(
+            lambda: services.repository.rollback(channel, data.to, data.note, share=data.share, reached_only=True)
+        )
         return release_state(made)
 
 

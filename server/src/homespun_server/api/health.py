@@ -3,6 +3,7 @@
 Nothing here names a person, a path or a bundle. A proxy should still keep these from strangers.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,6 +12,7 @@ from litestar import Response, get
 from litestar.openapi import ResponseSpec
 from sqlalchemy import func, select
 
+from homespun.errors import HomespunError
 from homespun_server.api.metrics import MEDIA_TYPE
 from homespun_server.api.services import Given, Services
 from homespun_server.errors import StoreError
@@ -29,12 +31,16 @@ class Readiness(msgspec.Struct, frozen=True):
     Attributes:
         ready: Whether all of it is well.
         store: Whether the store can be read.
+        repository: Whether the repository can be read and is as its publisher left it.
         timestamp: The repository's timestamp: ``valid``, ``expiring`` or ``missing``.
+        expiring: Roles of the repository that expire soon or have expired; devices refuse what has.
     """
 
     ready: bool
     store: bool
+    repository: bool
     timestamp: Literal["valid", "expiring", "missing"]
+    expiring: tuple[str, ...]
 
 
 class _Signed(msgspec.Struct):
@@ -58,21 +64,35 @@ def health() -> Health:
     responses={503: ResponseSpec(Readiness, description="It cannot be used.", generate_examples=False)},
 )
 def ready(services: Given) -> Response[Readiness]:
-    """Say whether the store can be read and the repository's timestamp is valid for long enough."""
+    """Say whether the store can be read and every role of the repository is valid for long enough."""
     found = readiness(services)
     return Response(found, status_code=200 if found.ready else 503, headers={"Cache-Control": "no-store"})
 
 
-@get("/metrics", media_type=MEDIA_TYPE, sync_to_thread=False, include_in_schema=False)
+@get("/metrics", media_type=MEDIA_TYPE, sync_to_thread=True, include_in_schema=False)
 def metrics(services: Given) -> bytes:
     """Return the metrics, as Prometheus reads them."""
+    services.metrics.left(_roles_left(services) or {})
     return services.metrics.text()
 
 
 def readiness(services: Services) -> Readiness:
     """Return whether the service can be used."""
-    store, timestamp = _store_is_there(services), _timestamp(services)
-    return Readiness(store and timestamp == "valid", store, timestamp)
+    store, timestamp, left = _store_is_there(services), _timestamp(services), _roles_left(services)
+    least = services.settings.service.ready_seconds
+    expiring = tuple(role for role, seconds in (left or {}).items() if seconds <= least)
+    well = store and left is not None and timestamp == "valid" and not expiring
+    return Readiness(well, store, left is not None, timestamp, expiring)
+
+
+def _roles_left(services: Services) -> Mapping[str, float] | None:
+    """Return for how many seconds each role's signature holds; None: the repository cannot be read."""
+    try:
+        found = services.repository.expiries()
+    except (HomespunError, OSError):
+        return None
+    now = services.now()
+    return {role: (expires - now).total_seconds() for role, expires in found.items()}
 
 
 def _store_is_there(services: Services) -> bool:

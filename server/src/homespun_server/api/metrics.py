@@ -3,6 +3,8 @@
 Routes are counted by their template and unknown methods together, so that no client makes new series.
 """
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -41,6 +43,12 @@ class Metrics:
             "When the repository's timestamp expires, seconds since 1970.",
             registry=self._registry,
         )
+        self._left = Gauge(
+            "homespun_role_left_seconds",
+            "Seconds until the signature of a role of the repository expires; none where it cannot be read.",
+            ("role",),
+            registry=self._registry,
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
@@ -54,6 +62,12 @@ class Metrics:
     def expires(self, moment: float) -> None:
         """Keep when the timestamp expires, seconds since 1970."""
         self._expires.set(moment)
+
+    def left(self, roles: Mapping[str, float]) -> None:
+        """Keep for how many seconds each role's signature holds, instead of what was kept before."""
+        self._left.clear()
+        for role, seconds in roles.items():
+            self._left.labels(role).set(seconds)
 
     def text(self) -> bytes:
         """Return everything, as Prometheus reads it."""

@@ -20,6 +20,7 @@ from homespun_server.errors import GateFailedError, OutputError
 from homespun_server.evaluation.comparison import Observer
 from homespun_server.inputs import silent
 from homespun_server.publishing.registry import Registry
+from homespun_server.publishing.repository import SignedRepository
 from homespun_server.running.job import Job, Places
 from homespun_server.running.overrides import Override
 from homespun_server.running.planning import plan
@@ -28,7 +29,7 @@ from homespun_server.running.reading import read_pipeline
 from homespun_server.running.recording import RunRecords, run_recorded
 from homespun_server.running.report import content_of, write_page
 from homespun_server.running.settings import Pipeline
-from homespun_server.settings import FILE, read_settings
+from homespun_server.settings import FILE, ServerSettings, read_settings
 from homespun_server.store import Runs, open_store
 
 WORK = "work"
@@ -82,6 +83,7 @@ def _prepared(options: argparse.Namespace, pipeline: Pipeline, places: Places, o
         observer=observer,
         overrides=_overrides(options),
         spend_again=options.spend_again,
+        again=options.again,
     )
 
 
@@ -104,9 +106,19 @@ def _places(options: argparse.Namespace, pipeline: Pipeline) -> Iterator[tuple[P
             work=options.work or settings.work,
             store=settings.store,
             registry=Registry(store, settings.bundles),
-            repository=None if pipeline.publish is None else repository_of(options),
+            repository=_repository(options, pipeline, settings),
         )
         yield places, None if options.dry_run else Runs(store)
+
+
+def _repository(options: argparse.Namespace, pipeline: Pipeline, settings: ServerSettings) -> SignedRepository | None:
+    """Open the repository also where nothing is published: gates hold the bundle against what the channel has."""
+    if pipeline.publish is not None:
+        return repository_of(options)
+    if not settings.repository.is_dir():
+        return None
+    repository = repository_of(options)
+    return repository if pipeline.channel in repository.channels() else None
 
 
 def _new_id() -> str:
@@ -129,7 +141,14 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--reason", action="append", metavar="TEXT", help="why; it stands on the bundle's card")
     command.add_argument(
-        "--spend-again", action="store_true", help="release again what an ended run was charged for and lost"
+        "--spend-again",
+        action="store_true",
+        help="release again what was charged and cannot be used: lost by an ended run, or about an earlier model",
+    )
+    command.add_argument(
+        "--again",
+        action="store_true",
+        help="sign another bundle of the same counts although one was taken back, or is rolling out",
     )
     command.add_argument("--work", type=Path, metavar="DIR", help="what steps made (work/ of the working directory)")
     command.add_argument("--report", type=Path, metavar="FILE", help=f"the report's page ({REPORT} in it)")

@@ -88,7 +88,7 @@ def resumed(
         spend_again: Whether to spend again what was charged and lost.
 
     Raises:
-        BudgetError: If a charge's numbers are lost and nobody said to spend again.
+        BudgetError: If a charge's numbers are lost or about another model, and nobody said to spend again.
         BudgetExceededError: If the ledger does not allow it.
         LedgerError: If it is damaged, or was not opened.
     """
@@ -96,25 +96,55 @@ def resumed(
     for held in state.held:
         if held.purpose == purpose:
             ledger.cancel(held.number, "the run that held it was ended")
-    have = {digest_of(each.values) for each in drawer.releases}
-    own = [each for each in state.spends if each.purpose == purpose]
-    lost = [each for each in own if each.released not in have]
-    if lost and not spend_again:
-        raise BudgetError(_lost(state, lost))
-    spent = [each.spend for each in own if each.released in have]
-    left = []
-    for path, rho in amounts:
-        rest = rho - sum((each.rho for each in spent if each.path == path), Fraction(0))
-        left.append((path, max(rest, _NEXT_TO_NOTHING)))
+    have = frozenset(digest_of(each.values) for each in drawer.releases)
+    if not spend_again:
+        check_not_lost(state, purpose, have)
+    left = [(path, max(rest, _NEXT_TO_NOTHING)) for path, rest in still_to_spend(state, amounts, purpose, have)]
     with ledger.reserve(left, purpose) as reservation:
         yield reservation
+
+
+def digests_in(folder: Path, ledger: BudgetLedger) -> frozenset[str]:
+    """Return the digests of the releases in a folder, which need not be there.
+
+    Raises:
+        ReleaseFileError: If a file in it was changed.
+    """
+    return frozenset(digest_of(kept(path, ledger).values) for path in sorted(folder.glob(f"*{_SUFFIX}")))
+
+
+def still_to_spend(state: BudgetState, amounts: Sequence[Amount], purpose: str, have: frozenset[str]) -> list[Amount]:
+    """Return what is wanted less what was spent on numbers that are there; by path, 0 where all was. Pure."""
+    spent = [each.spend for each in state.spends if each.purpose == purpose and each.released in have]
+    return [
+        (path, max(rho - sum((each.rho for each in spent if each.path == path), Fraction(0)), Fraction(0)))
+        for path, rho in amounts
+    ]
+
+
+def check_not_lost(state: BudgetState, purpose: str, have: frozenset[str]) -> None:
+    """Refuse to go on where something was charged whose numbers are not there. Pure.
+
+    Raises:
+        BudgetError: If so.
+    """
+    lost = [each for each in state.spends if each.purpose == purpose and each.released not in have]
+    if lost:
+        raise BudgetError(_lost(state, lost))
 
 
 def _lost(state: BudgetState, lost: Sequence[RecordedSpend]) -> str:
     names = ", ".join(each.spend.statistic for each in lost)
     epsilon = state.epsilon(sum((each.spend.rho for each in lost), Fraction(0)))
-    return (
+    what = (
         f"an earlier run was ended while it released {names}: ε = {epsilon:.4g} per user is charged, and the numbers "
-        "are gone with it. Nothing was spent now. To spend it once more, run again with --spend-again; what was lost "
+        "are gone with it."
+        if any(each.released is None for each in lost)
+        else f"an earlier run released {names} of the same people: ε = {epsilon:.4g} per user is charged, and its "
+        "numbers are gone from the work folder, or are about a model or a question that is another by now (an update "
+        "of a library is enough)."
+    )
+    return (
+        f"{what} Nothing was spent now. To spend it once more, run again with --spend-again; what was charged before "
         "stays charged, too."
     )

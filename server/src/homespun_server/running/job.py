@@ -66,7 +66,8 @@ class Job:
         places: Where things are.
         keys: The key of every step that has one.
         incumbent: What the channel has; None: nothing yet.
-        spend_again: Whether what an ended run lost may be spent again.
+        spend_again: Whether what was charged, and cannot be used, may be spent again.
+        again: Whether another bundle of counts may be signed although one of them was taken back, or is rolling out.
         clock: The time.
         observer: Called with (step, done, in all).
     """
@@ -76,6 +77,7 @@ class Job:
     keys: dict[str, str]
     incumbent: Incumbent | None
     spend_again: bool
+    again: bool
     clock: Clock
     observer: Observer
 

@@ -1,21 +1,28 @@
 """What a run would do and cost, without doing it: inputs are hashed, the ledger is read, and nothing else happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import msgspec
 
 from homespun_server.accounts import Account, check_delta, open_ledger
-from homespun_server.errors import BudgetExceededError
+from homespun_server.errors import BudgetError
 from homespun_server.privacy.ledger.report import budget_so_far
 from homespun_server.privacy.ledger.rules import check_reserve, rounded
 from homespun_server.privacy.ledger.state import BudgetState
 from homespun_server.privacy.spend import Amount, cost
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, stated_epsilon
+from homespun_server.running.drawer import check_not_lost, digests_in, still_to_spend
 from homespun_server.running.job import Job
 from homespun_server.running.steps.release import amounts_at, purpose_of
 from homespun_server.running.steps.step import STEPS
+
+_SPENDING = {"release": False, "evaluate": True}
+"""Steps that spend, and whether it is about users who were kept aside."""
+
+Digests = Mapping[str, frozenset[str]]
+"""Digests of the releases that are there, by step."""
 
 _HAIR = 1e-9
 """What was asked for as an ε comes back from ρ a hair above it."""
@@ -53,7 +60,7 @@ class PlannedCost(msgspec.Struct, frozen=True, kw_only=True):
         left: ε that the ledger still allows; None: nothing limits it.
         lifetime: ε of everything that was ever spent or is held, this run included.
         statement: What the ledger says now.
-        refusal: Why the ledger would refuse; None: it would not.
+        refusal: Why the run would be refused: by the ledger, or because what was charged is lost; None: it would not.
     """
 
     delta: float
@@ -127,7 +134,8 @@ def _cost_in(job: Job, account: Account) -> PlannedCost:
         state = ledger.state()
         if job.pipeline.ledger is not None:
             check_delta(ledger, state.policy, job.pipeline.fit.delta)
-    amounts = _to_spend(job, state.policy.delta, state)
+        have = {step: digests_in(job.cache.partial(step, job.keys[step]), ledger) for step in _SPENDING}
+    amounts = _to_spend(job, state.policy.delta, state, have)
     left = state.left()
     return PlannedCost(
         delta=state.policy.delta,
@@ -135,13 +143,13 @@ def _cost_in(job: Job, account: Account) -> PlannedCost:
         left=None if left is None else rounded(state.epsilon(left), up=False),
         lifetime=_epsilon(state.used(ever=True, more=amounts), state.policy.delta),
         statement=budget_so_far(state).statement,
-        refusal=_refusal(state, amounts, purpose_of(job, "release")),
+        refusal=_refusal(job, state, amounts, have),
     )
 
 
 def _first_cost(job: Job) -> PlannedCost:
     delta = DEFAULT_DELTA if job.pipeline.fit.delta is None else job.pipeline.fit.delta
-    epsilon = _epsilon(cost(_to_spend(job, delta, None)), delta)
+    epsilon = _epsilon(cost(_to_spend(job, delta, None, {})), delta)
     return PlannedCost(
         delta=delta,
         epsilon=epsilon,
@@ -152,27 +160,29 @@ def _first_cost(job: Job) -> PlannedCost:
     )
 
 
-def _to_spend(job: Job, delta: float, state: BudgetState | None) -> list[Amount]:
-    """Return ρ that is still to be spent, by path: what is kept costs nothing more."""
+def _to_spend(job: Job, delta: float, state: BudgetState | None, have: Digests) -> list[Amount]:
+    """Return ρ that is still to be spent, by path: what is there costs nothing more, what was lost costs it again."""
     found: list[Amount] = []
-    for step, held_out in (("release", False), ("evaluate", True)):
-        if job.cache.has(step, job.keys[step]):
-            continue
-        purpose = purpose_of(job, step)
-        own = [] if state is None else [each.spend for each in state.spends if each.purpose == purpose]
-        for path, rho in amounts_at(job, delta, held_out=held_out):
-            rest = rho - sum((each.rho for each in own if each.path == path), Fraction(0))
-            if rest > 0:
-                found.append((path, rest))
+    for step in _steps_to_spend(job):
+        amounts = amounts_at(job, delta, held_out=_SPENDING[step])
+        if state is not None:
+            amounts = still_to_spend(state, amounts, purpose_of(job, step), have[step])
+        found += [(path, rest) for path, rest in amounts if rest > 0]
     return found
 
 
-def _refusal(state: BudgetState, amounts: list[Amount], purpose: str) -> str | None:
-    if not amounts:
-        return None
+def _steps_to_spend(job: Job) -> list[str]:
+    return [step for step in _SPENDING if not job.cache.has(step, job.keys[step])]
+
+
+def _refusal(job: Job, state: BudgetState, amounts: list[Amount], have: Digests) -> str | None:
     try:
-        check_reserve(state, amounts, purpose)
-    except BudgetExceededError as error:
+        for step in () if job.spend_again else _steps_to_spend(job):
+            if amounts_at(job, state.policy.delta, held_out=_SPENDING[step]):
+                check_not_lost(state, purpose_of(job, step), have[step])
+        if amounts:
+            check_reserve(state, amounts, purpose_of(job, "release"))
+    except BudgetError as error:
         return str(error)
     return None
 

@@ -32,6 +32,7 @@ def prepare(
     observer: Observer,
     overrides: Sequence[Override] = (),
     spend_again: bool = False,
+    again: bool = False,
 ) -> Job:
     """Return a run that is ready to begin.
 
@@ -42,7 +43,8 @@ def prepare(
         clock: The time.
         observer: Called with (step, done, in all).
         overrides: Gates that somebody lets pass.
-        spend_again: Whether what an ended run lost may be spent again.
+        spend_again: Whether what was charged, and cannot be used, may be spent again.
+        again: Whether another bundle of counts may be signed although one of them was taken back, or is rolling out.
 
     Raises:
         MisuseError: If an input cannot be read, an option means nothing, or an override has no reason.
@@ -73,6 +75,7 @@ def prepare(
         keys=keys,
         incumbent=incumbent,
         spend_again=spend_again,
+        again=again,
         clock=clock,
         observer=observer,
     )
@@ -112,6 +115,11 @@ def had(history: Sequence[Entry], own: frozenset[str]) -> str | None:
 def own_identities(work: Path, train: str) -> frozenset[str]:
     """Return the identities of the bundles that were made of a training."""
     return frozenset(each.identity for each in _bundled(Cache(work)) if each.train == train)
+
+
+def same_releases(work: Path, release: str) -> frozenset[str]:
+    """Return the identities of the bundles that were made of the same counts."""
+    return frozenset(each.identity for each in _bundled(Cache(work)) if each.release == release)
 
 
 def _bundled(cache: Cache) -> Iterator[Bundled]:

@@ -124,5 +124,5 @@ def _published(job: Job, done: dict[str, str], said: Tell) -> Outcome:
     move = releasing.publish(job, repository, registry, release)
     said("publish", move.words)
     job.observer("published", 1, 1)
-    said("roll out", releasing.roll_out(job, repository, release.number).words)
+    said("roll out", releasing.roll_out(job, repository, registry, release.number).words)
     return Outcome(bundle=identity, folder=folder, done=done, release=release.number)

@@ -200,6 +200,36 @@ def test_one_of_two_people_is_enough(
         alone.keys.install(signed)
 
 
+@pytest.mark.parametrize("named", [(0,), (0, 1), (0, 0, 1, 2, 2)])
+def test_a_rotation_leaves_the_root_to_fewer_people(
+    shared: SignedRepository, tmp_path: Path, clock: Hands, offline: list[KeyStore], named: tuple[int, ...]
+) -> None:
+    before = snapshot_of(shared.folder)
+    signed = opened(tmp_path, clock, offline=[key_store(offline[number].folder, clock) for number in named])
+    if len(set(named)) < len(offline):
+        with pytest.raises(MisuseError, match="folder of each person"):
+            signed.keys.rotate("root")
+        assert snapshot_of(shared.folder) == before
+    else:
+        assert signed.keys.rotate("root").root is None
+    held = [[file.role for file in store.files()].count("root") for store in offline]
+    assert held == [1, 1, 1]
+    shared.check()
+
+
+def test_a_revocation_gives_one_person_two_root_keys(
+    shared: SignedRepository, tmp_path: Path, clock: Hands, offline: list[KeyStore]
+) -> None:
+    (lost,) = [file.keyid for file in offline[2].files() if file.role == "root"]
+    with pytest.raises(MisuseError, match="folder of each person"):
+        opened(tmp_path, clock, offline=offline[:2]).keys.revoke(lost)
+    successor = key_store(tmp_path / "dora", clock)
+    rotation = opened(tmp_path, clock, offline=[*offline[:2], successor]).keys.revoke(lost)
+    assert rotation.root is None
+    assert [successor.holds(keyid) for keyid in rotation.added] == [True]
+    shared.check()
+
+
 def test_new_people_sign_for_themselves(
     shared: SignedRepository, tmp_path: Path, clock: Hands, offline: list[KeyStore]
 ) -> None:

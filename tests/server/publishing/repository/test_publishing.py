@@ -404,6 +404,31 @@ def test_a_missing_key_leaves_half_a_release(
     whole.check()
 
 
+def test_a_rollback_that_failed_withdraws_releases(tmp_path: Path, clock: Hands, make: Make) -> None:
+    full = False
+
+    def step(name: str) -> None:
+        if full and name == "timestamp: written":
+            raise OSError(28, "No space left on device")
+
+    signed = create(tmp_path, clock, step=step)
+    for seed in (1, 2):
+        signed.publish(make(seed), CANARY)
+    full = True
+    with pytest.raises(OutputError, match="No space left"):
+        signed.rollback(CANARY, 1, "worse")
+    written = (tmp_path / "repository-state" / "history.json").read_text()
+    assert '"withdrawn": true' in written
+    full = False
+    assert [each.withdrawn for each in signed.history(CANARY)] == [False, False]
+    signed.refresh()
+    signed.publish(make(3), CANARY)
+    signed.pause(CANARY, 3)
+    assert numbers(signed) == [2, 3]
+    signed.rollback(CANARY, 1, "worse")
+    assert [each.withdrawn for each in signed.history(CANARY)] == [False, True, True, False]
+
+
 def test_a_full_disk_leaves_half_a_release(tmp_path: Path, clock: Hands, make: Make) -> None:
     full = False
 

@@ -6,13 +6,15 @@ signed by the old keys and the new ones, so that a device is content with it bef
 lost is that not possible: then devices refuse what they are given between the two steps, and keep what they have.
 
 A channel's key is named by the targets role, in the same step as what it signs.
+
+Where root keys lie in several places, making new ones never leaves them in fewer: a threshold of keys in one hand is
+none. Keys whose place is not known here count as being each in a place of its own.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from securesystemslib.signer import Key
 from tuf.api.metadata import Metadata, Root, Targets
 
 from homespun.errors import MisuseError
@@ -20,7 +22,7 @@ from homespun.protocol.channel import role_name
 from homespun_server.errors import SigningKeyError
 from homespun_server.publishing.repository.files import write
 from homespun_server.publishing.repository.founding import check_names, empty
-from homespun_server.publishing.repository.keys import Keys
+from homespun_server.publishing.repository.keys import Keys, KeyStore
 from homespun_server.publishing.repository.publisher import Draft, Publisher
 from homespun_server.publishing.repository.roles import (
     OFFLINE,
@@ -162,7 +164,7 @@ class Ceremony:
             role: ``root``, ``targets``, ``snapshot``, ``timestamp``, or a channel's name.
 
         Raises:
-            MisuseError: There is no such role or channel.
+            MisuseError: There is no such role or channel, or too few folders are named for the new root keys.
             RepositoryError: See ``SignedRepository.open``.
             SigningKeyError: A key that is needed is not here.
             OutputError: The disk refuses.
@@ -182,7 +184,7 @@ class Ceremony:
             replace: Whether to make a new key in its place; one is always made where too few would be left.
 
         Raises:
-            MisuseError: No key, or more than one, begins like that.
+            MisuseError: No key, or more than one, begins like that, or the new root key would join another.
             RepositoryError: See ``SignedRepository.open``.
             SigningKeyError: A key that is needed is not here.
             OutputError: The disk refuses.
@@ -236,7 +238,8 @@ class Ceremony:
             root.signed.revoke_key(keyid, role)
         left = root.signed.roles[role]
         missing = max(0, left.threshold - len(left.keyids))
-        new = [self._generate(role, number) for number in range(len(old) if replace else missing)]
+        places = self._places(state, role, left.keyids, len(old) if replace else missing)
+        new = [place.generate(role) for place in places]
         for key in new:
             root.signed.add_key(key, role)
         return self._put(state, root, added=[key.keyid for key in new], removed=old)
@@ -277,9 +280,24 @@ class Ceremony:
         root.expires = self._publisher.now() + self._publisher.lifetimes.root
         return Metadata(root)
 
-    def _generate(self, role: str, number: int) -> Key:
-        stores = self._keys.offline if role in OFFLINE else (self._keys.online,)
-        return stores[number % len(stores)].generate(role)
+    def _places(self, state: State, role: str, kept: Sequence[str], count: int) -> list[KeyStore]:
+        if role not in OFFLINE:
+            return [self._keys.online] * count
+        # Whoever keeps a key of the role comes last, so that nobody gets a second one while another has none.
+        stores = sorted(self._keys.offline, key=lambda store: any(store.holds(keyid) for keyid in kept))
+        if role != ROOT or not count:
+            return [stores[number % len(stores)] for number in range(count)]
+        distinct = list({store.folder.resolve(): store for store in stores}.values())
+        places = [distinct[number % len(distinct)] for number in range(count)]
+        before = self._keys.holders(state.root.signed.roles[ROOT].keyids)
+        after = self._keys.holders(kept) | {str(place.folder.resolve()) for place in places}
+        if len(after) < len(before):
+            raise MisuseError(
+                f"the root's keys lie in {len(before)} places, and would lie in {len(after)}: one person would hold "
+                "several, and the threshold would mean less. Nothing was changed; name with --offline the folder of "
+                "each person who gets a new key, or exchange one person's key with keys revoke and their own folder."
+            )
+        return places
 
     def _check_place(self, state: State, role: str) -> None:
         # Otherwise a key that is kept in a drawer would be followed by one beside the server.

@@ -181,6 +181,11 @@ class Keys:
         """Return how many of the keys are here; none is opened."""
         return len(set(keyids) & {file.keyid for store in self.stores for file in store.files()})
 
+    def holders(self, keyids: Iterable[str]) -> set[str]:
+        """Return the distinct folders that hold the keys; a key that is not here stands for a folder of its own."""
+        found = {keyid: self._holding(keyid) for keyid in keyids}
+        return {str(stores[0].folder.resolve()) if stores else keyid for keyid, stores in found.items()}
+
     def delete(self, keyids: Iterable[str]) -> None:
         """Remove keys from wherever they are."""
         for keyid in keyids:

@@ -59,17 +59,40 @@ def changed(entries: Iterable[Entry], release: Release) -> tuple[Entry, ...]:
     )
 
 
-def returned(entries: Iterable[Entry], to: int) -> tuple[Entry, ...]:
-    """Return the history in which everything after release ``to`` is withdrawn."""
-    return tuple(
-        msgspec.structs.replace(each, withdrawn=True) if each.release.number > to else each for each in entries
-    )
+def marked(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return the history in which exactly those releases are withdrawn that a later one returned from."""
+    found: list[Entry] = []
+    lowest: int | None = None
+    for each in reversed(entries):
+        number, to = each.release.number, each.release.returns_to
+        found.append(msgspec.structs.replace(each, withdrawn=lowest is not None and lowest < number))
+        if to is not None:
+            lowest = to if lowest is None else min(lowest, to)
+    return tuple(reversed(found))
+
+
+def check_was_given(found: Entry, channel: str) -> None:
+    """Refuse to return to a release that devices were not to have.
+
+    Raises:
+        MisuseError: No device was given it, it was withdrawn, or it is paused.
+    """
+    release = found.release
+    reasons = {"no device was given it": not release.share, "it was withdrawn": found.withdrawn}
+    reasons["it is paused"] = release.paused
+    for why, holds in reasons.items():
+        if holds:
+            raise MisuseError(
+                f"release {release.number} of {channel!r} cannot be returned to here: {why}. Nothing was published; "
+                "return to another, or have its bundle published by somebody who may."
+            )
 
 
 def committed(entries: Iterable[Entry], channel: Channel) -> tuple[Entry, ...]:
     """Return the history as the document in force bears it out: without what a crash kept from being published.
 
-    A history is written before what it tells is in force. Releases that the document names stand as they do there.
+    A history is written before what it tells is in force. Releases that the document names stand as they do there, and
+    what a rollback that was never in force withdrew is not withdrawn.
     """
     named = {release.number: release for release in channel.releases}
     last = max(named, default=0)
@@ -77,7 +100,9 @@ def committed(entries: Iterable[Entry], channel: Channel) -> tuple[Entry, ...]:
     known = {each.release.number for each in kept}
     kept += [Entry(release=release) for number, release in named.items() if number not in known]
     kept.sort(key=lambda each: each.release.number)
-    return tuple(msgspec.structs.replace(each, release=named.get(each.release.number, each.release)) for each in kept)
+    return marked(
+        [msgspec.structs.replace(each, release=named.get(each.release.number, each.release)) for each in kept]
+    )
 
 
 def offered(

@@ -14,7 +14,7 @@ Rules:
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -226,7 +226,16 @@ class SignedRepository:
             self._commit(state, document, history)
         return made
 
-    def rollback(self, channel: str, to: int, note: str, *, share: int = SHARES, bundle: Path | None = None) -> Release:
+    def rollback(
+        self,
+        channel: str,
+        to: int,
+        note: str,
+        *,
+        share: int = SHARES,
+        bundle: Path | None = None,
+        reached_only: bool = False,
+    ) -> Release:
         """Release an earlier release's bundle again, as a new release.
 
         Args:
@@ -235,9 +244,11 @@ class SignedRepository:
             note: Why, for people; devices see it.
             share: Devices that take it, in parts of ``SHARES``.
             bundle: The bundle's folder, where its files were pruned; None: they are still there.
+            reached_only: Whether nothing may reach more devices than it had: the share is at most that of the earlier
+                release, which devices must have been given, and which is neither withdrawn nor paused.
 
         Raises:
-            MisuseError: There is no such channel, or no earlier release of that number.
+            MisuseError: There is no such channel, or no earlier release of that number, or ``reached_only`` forbids it.
             RepositoryError: The files are not there any more; or see ``open``.
             BundleError: ``bundle`` is not what its manifest says.
             SigningKeyError: A key that is needed is not here.
@@ -248,11 +259,14 @@ class SignedRepository:
             target = rollout.entry(entries, to, channel)
             if target is entries[-1]:
                 raise MisuseError(f"release {to} is the newest of {channel!r}; there is nothing to go back from.")
+            if reached_only:
+                rollout.check_was_given(target, channel)
+                share = min(share, target.release.share)
             files = self._shelf.restored(channel, target.release, bundle)
             made = self._release(
                 entries, files, share=share, minimum_client=target.release.minimum_client, note=note, returns_to=to
             )
-            history = (*rollout.returned(entries, to), Entry(release=made, override=target.override))
+            history = rollout.marked((*entries, Entry(release=made, override=target.override)))
             self._commit(state, self._documented(state, channel, history), history)
         return made
 
@@ -347,6 +361,16 @@ class SignedRepository:
         first = layout.role("root", 1)
         for root in dict.fromkeys((first.read_bytes() if first.exists() else self.root, self.root)):
             checking.check(layout, state, root, now)
+
+    def expiries(self) -> dict[str, datetime]:
+        """Return until when each role's signature holds, by the role's name.
+
+        Raises:
+            RepositoryError: The repository is not as it was left.
+        """
+        state = self._publisher.load()
+        roles = {name: state.role(name).signed.expires for name in state.names}
+        return {"root": state.root.signed.expires, **roles}
 
     def prune(self, *, keep: int = KEEP, grace: timedelta = GRACE) -> Pruned:
         """Remove what nothing in force names.

@@ -31,7 +31,12 @@ from homespun_server.publishing.repository.roles import (
 
 R = TypeVar("R", Root, Timestamp, Snapshot, Targets)
 
-_DAMAGED = "Nothing was published. Restore the repository and the publisher's folder beside it from one backup."
+_BACKUP = (
+    "restore the repository and the publisher's folder beside it from one backup that is not older than the last "
+    "publication. Devices refuse whatever is older than what they saw: never publish from an older backup"
+)
+
+_DAMAGED = f"Nothing was published; {_BACKUP}."
 
 
 @dataclass(frozen=True)
@@ -197,8 +202,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise RepositoryError(
-            f"{path} is missing, so there is no repository, or not a whole one. Make one with keys init, or restore "
-            "it from a backup."
+            f"{path} is missing, so there is no repository, or not a whole one. Make one with keys init; or, if there "
+            f"was one, {_BACKUP}."
         ) from error
     except OSError as error:
         raise RepositoryError(f"{path} cannot be read: {error}. Correct its permissions.") from error

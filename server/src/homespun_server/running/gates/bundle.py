@@ -29,13 +29,14 @@ def sizes(facts: Facts, asked: Gates) -> Iterator[GateResult]:
             )
 
 
-def catalogue(facts: Facts, lost: float | None, asked: Gates) -> Iterator[GateResult]:
+def catalogue(facts: Facts, lost: float | None, asked: Gates, *, has_incumbent: bool) -> Iterator[GateResult]:
     """Yield the gates of the catalogue.
 
     Args:
         facts: The bundle.
-        lost: Share of the incumbent's items that it lacks; None: there is no incumbent.
+        lost: Share of the incumbent's items that it lacks; None: not measured, or there is no incumbent.
         asked: The thresholds.
+        has_incumbent: Whether the channel has a bundle; if it has, what was not measured is not met.
     """
     shares = (
         ("lost-items", lost, asked.max_lost_items, "Items of the incumbent that are gone: devices drop their likes."),
@@ -49,8 +50,9 @@ def catalogue(facts: Facts, lost: float | None, asked: Gates) -> Iterator[GateRe
     )
     for name, share, most, words in shares:
         if most is not None:
-            found = "no incumbent" if share is None else f"{share:.2%}"
-            yield _result(name, (share or 0.0) <= most, found, f"≤ {most:.2%}", words)
+            nothing = NOT_MEASURED if has_incumbent else "no incumbent"
+            passed = not has_incumbent if share is None else share <= most
+            yield _result(name, passed, nothing if share is None else f"{share:.2%}", f"≤ {most:.2%}", words)
     if asked.min_tagged is not None:
         tagged = facts.tagged / facts.items
         yield _result(

@@ -27,7 +27,8 @@ def _all(figures: Figures, asked: Gates, stage: str) -> Iterator[GateResult]:
     if asked.max_advantage is not None:
         yield privacy.membership(figures.advantage, asked.max_advantage, nobody=figures.nobody)
     yield from bundle.sizes(figures.facts, asked)
-    yield from bundle.catalogue(figures.facts, figures.lost_items, asked)
+    has_incumbent = figures.incumbent is not None
+    yield from bundle.catalogue(figures.facts, figures.lost_items, asked, has_incumbent=has_incumbent)
     if asked.explained is not None:
         yield bundle.explained(figures.facts, asked.explained)
 
@@ -47,4 +48,5 @@ def _quality(figures: Figures, asked: Gates) -> Iterator[GateResult]:
     if asked.segment_floor is not None:
         yield quality.segment_floor(figures.segments, metric, asked.segment_floor)
     if asked.segment_drop is not None:
-        yield quality.segment_drop(figures.segments, metric, asked.segment_drop)
+        most, there = asked.segment_drop, figures.incumbent is not None
+        yield quality.segment_drop(figures.segments, metric, most, has_incumbent=there)

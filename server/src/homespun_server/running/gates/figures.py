@@ -47,7 +47,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         incumbent: The incumbent's identity; None: the channel has none.
         segments: The parts that have enough requests.
         facts: The bundle.
-        lost_items: Share of the incumbent's items that the bundle lacks; None: there is no incumbent.
+        lost_items: Share of the incumbent's items that the bundle lacks; None: not measured, or there is none.
         privacy: The bundle's statement.
         sources: Where everything on its card comes from.
         has_quality: Whether quality stands on its card.

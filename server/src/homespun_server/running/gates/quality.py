@@ -58,15 +58,22 @@ def segment_floor(segments: Sequence[SegmentMean], metric: str, floor: float) ->
     )
 
 
-def segment_drop(segments: Sequence[SegmentMean], metric: str, most: float) -> GateResult:
-    """Judge the part of the requests that falls behind the incumbent most."""
+def segment_drop(segments: Sequence[SegmentMean], metric: str, most: float, *, has_incumbent: bool) -> GateResult:
+    """Judge the part of the requests that falls behind the incumbent most.
+
+    Args:
+        segments: The parts.
+        metric: The metric.
+        most: The largest drop.
+        has_incumbent: Whether the channel has a bundle; if it has, and nothing was compared, the gate is not met.
+    """
     drops = [(each.incumbent - each.own, each.title) for each in segments if each.incumbent is not None]
     drop, title = max(drops, default=(0.0, ""))
     return GateResult(
         name="segment-drop",
-        passed=drop <= most,
-        figure=f"{drop:.4f} ({title})" if drops else "no incumbent",
+        passed=drop <= most if drops else not has_incumbent,
+        figure=f"{drop:.4f} ({title})" if drops else NOT_MEASURED if has_incumbent else "no incumbent",
         threshold=f"≤ {most:g} in every part",
         words=f"By how much the mean {metric} of a part lies below the incumbent's, where it falls most.",
-        basis="exact" if drops else "public",
+        basis="exact" if drops or has_incumbent else "public",
     )

@@ -28,11 +28,13 @@ class Bundled(msgspec.Struct, frozen=True, kw_only=True):
         identity: Its id.
         train: The key of the training that it is from.
         channel: What it is for.
+        release: The key of the counts that it is from.
     """
 
     identity: str
     train: str
     channel: str
+    release: str = ""
 
 
 def bundle(job: Job, made: Path) -> None:
@@ -41,7 +43,8 @@ def bundle(job: Job, made: Path) -> None:
     card = _card(job, main_parameters(draft))
     amend(draft, encode_card(card), privacy=card.privacy, to=target)
     identity = identity_of(target)
-    write_json(made / FILE, Bundled(identity=identity, train=job.keys["train"], channel=job.pipeline.channel))
+    keys, channel = job.keys, job.pipeline.channel
+    write_json(made / FILE, Bundled(identity=identity, train=keys["train"], channel=channel, release=keys["release"]))
     write_json(made / LINEAGE_FILE, lineage_of(job, identity))
 
 

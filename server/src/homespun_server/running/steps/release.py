@@ -104,7 +104,13 @@ def amounts_at(job: Job, delta: float, *, held_out: bool) -> list[Amount]:
 
 
 def purpose_of(job: Job, step: str) -> str:
-    """Return what the ledger says of a step: one short line, the same whenever the step is run."""
+    """Return what the ledger says of a step: one short line, the same whenever the step is run.
+
+    Metrics have one for all models of the same counts: a second release of them is told from the first by nothing, and
+    is thus never made without asking, whatever the reason is that a model is measured anew.
+    """
+    if step == "evaluate":
+        return f"evaluate models of release {job.keys['release'][:_SHOWN]}"
     printable = "".join(sign if sign.isprintable() else " " for sign in job.pipeline.name)
     return f"{step} {job.keys[step][:_SHOWN]} {printable:.100}"
 

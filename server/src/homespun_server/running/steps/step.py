@@ -32,8 +32,9 @@ class Step:
         after: The steps that it is made from.
         asked: What it was asked, as plain data.
         revision: Raised when it does something else than before.
-        by_code: Whether another version of this program or of a library makes it anew. Not where ε is spent: an
-            update must not cost people privacy.
+        by_code: Whether another version of this program or of a library makes it anew. Not up to the release, so
+            that an update costs people nothing there. What is measured is about one model and is made anew; where
+            that would spend ``metrics_epsilon`` once more, the run stops and asks.
         reads_people: Whether it reads the table about people.
     """
 
