@@ -192,7 +192,7 @@ SIDE_EFFECTS: Final = {
     "homespun.cli.erasing": "writes a receipt where the person asks for it",
     "homespun.cli.opening": "reads a passphrase or a recovery key that the person names",
     "homespun.cli.output": "closes an output that nobody reads",
-    "homespun.contribute.egress": "the only holder of a transport; asks for CONTRIBUTIONS right before it sends",
+    "homespun.contribute.egress": "the only way for contributions; asks for CONTRIBUTIONS right before it sends",
     "homespun.model.catalogue": "reads a bundle",
     "homespun.model.runtime": "sets the model runtime's own telemetry off",
     "homespun.model.sample": "reads the bundle that is installed with the package",

@@ -1,4 +1,4 @@
-"""The one way out of the device.
+"""The one way out of the device for whatever is about the person. Requests for bundles are in ``requests``.
 
 Rules:
 

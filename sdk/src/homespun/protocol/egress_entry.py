@@ -49,7 +49,8 @@ class EgressEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         size: Bytes of the payload.
         payload_sha256: Lower-case hexadecimal SHA-256 of the payload.
         purpose: Name of the purpose that it serves.
-        consent: Sequence of the consent record that allowed it.
+        consent: Sequence of the consent record that allowed it; 0 for a request, which brings nothing of the person
+            along and needs none.
         destination: Origin that it goes to, for instance ``https://collect.example.org``.
         idempotent: Whether the destination counts a repeated payload once, so that it may be sent again.
         epsilon_spent: ε that this contribution takes of the lifetime's, as things stand after this entry:
