@@ -21,6 +21,8 @@
     ├── RepositoryError              the signed repository is not as this publisher left it, or refuses
     │   └── RepositoryBusyError      somebody else is publishing
     ├── TokenError                   a token that admits to nothing: unknown, expired or revoked
+    ├── AggregationError             leader or helper refuses, or the other one is not as it should be
+    │   └── DisagreementError        leader and helper do not hold the same; nothing is revealed
     ├── GateFailedError              a bundle does not meet what was asked of it
     ├── ClaimRefutedError            an audit contradicts a claim of privacy
     ├── TrainingError                the data allow no model
@@ -36,11 +38,13 @@ from pathlib import Path
 from homespun.errors import HomespunError, MisuseError, UntrustedInputError
 
 __all__ = [
+    "AggregationError",
     "BudgetError",
     "BudgetExceededError",
     "ClaimRefutedError",
     "ConflictError",
     "DataError",
+    "DisagreementError",
     "GateFailedError",
     "LedgerError",
     "NotRegisteredError",
@@ -147,6 +151,14 @@ class RepositoryBusyError(RepositoryError):
 
 class TokenError(HomespunError):
     """A token admits to nothing: nobody made it, it expired, or it was revoked."""
+
+
+class AggregationError(HomespunError):
+    """A leader or a helper refuses what was asked, or was answered what cannot be used; nothing was added."""
+
+
+class DisagreementError(AggregationError):
+    """Leader and helper do not hold the same: one of them is wrong or lies, so nothing is revealed."""
 
 
 class GateFailedError(HomespunError):
