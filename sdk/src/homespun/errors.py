@@ -16,6 +16,7 @@
     │   ├── RecordError              an explanation record was changed, or does not follow from its bundle
     │   ├── LedgerError              a ledger's entries were changed, left out or exchanged
     │   ├── ChannelError             what a channel publishes of its releases is malformed, or another channel's
+    │   ├── CollectionError      a task, a report or the index of a channel's tasks is malformed or refused
     │   ├── ReceiptError             a receipt of an erasure was changed, or is not signed by who should have
     │   └── BundleError
     │       ├── BundleSchemaError    the bundle was made for another version of homespun
@@ -45,6 +46,7 @@ __all__ = [
     "BundleSchemaError",
     "ChannelError",
     "ClosedError",
+    "CollectionError",
     "DamagedProfileError",
     "ExportError",
     "ExportKeyError",
@@ -110,6 +112,10 @@ class LedgerError(UntrustedInputError):
 
 class ChannelError(UntrustedInputError):
     """What a channel publishes of its releases is malformed, another version's, or about another channel."""
+
+
+class CollectionError(UntrustedInputError):
+    """A task, a report or a channel's index of tasks is malformed, promises what it does not keep, or was mixed up."""
 
 
 class ReceiptError(UntrustedInputError):

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from homespun.contribute.destination import origin
 from homespun.contribute.limits import EgressLimits
 from homespun.errors import MisuseError
+from homespun.protocol.destination import origin
 from homespun.protocol.epsilon import epsilon_steps
 
 _WHAT = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,79}", re.ASCII)

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
-from homespun.contribute.destination import origin
 from homespun.contribute.log import EgressChange, EgressLog, Entries, write
 from homespun.contribute.rules import plain
+from homespun.protocol.destination import origin
 from homespun.protocol.egress import EgressBook
 
 PURPOSE = "updates"

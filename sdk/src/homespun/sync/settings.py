@@ -7,10 +7,10 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from homespun.config import check_positive, check_range
-from homespun.contribute.destination import origin
 from homespun.errors import ChannelError, MisuseError
 from homespun.profile.files import named
 from homespun.protocol.channel import check_channel_name
+from homespun.protocol.destination import origin
 from homespun.sync.offline import OfflinePolicy, keep
 
 Connection = Literal["unmetered", "metered", "offline"]

@@ -1,40 +1,34 @@
-"""Zero-concentrated differential privacy of the discrete Gaussian, and its conversion to (ε, δ).
+"""Zero-concentrated differential privacy of the discrete Gaussian, as the server uses it.
 
-The mechanism is the discrete Gaussian on integers, whose proven guarantee is ρ-zCDP with
-ρ = Δ₂² / (2σ²) (Canonne, Kamath, Steinke 2020, "The Discrete Gaussian for Differential Privacy",
-Theorem 14); ρ adds up under composition. The conversion to (ε, δ) is their Proposition 12. Tighter
-accounting of the continuous Gaussian is not claimed, because it is not proven for this sampler. Who may spend
+The formulas are those of ``homespun.protocol.zcdp``, with which devices check what a task promises. Here they refuse
+parameters that promise nothing, with the server's own error, before anything is planned or spent. Who may spend
 how much is decided by the ledger, not here.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
+from homespun.errors import MisuseError
+from homespun.protocol import zcdp
+from homespun.protocol.zcdp import delta_of, gaussian_rho
 from homespun_server.errors import PrivacyParameterError
+
+__all__ = [
+    "DEFAULT_DELTA",
+    "check_parameters",
+    "check_spendable",
+    "delta_of",
+    "epsilon_of",
+    "gaussian_rho",
+    "rho_for",
+    "sigma_for",
+    "stated_epsilon",
+]
 
 DEFAULT_DELTA = 1e-6
 """δ where none is given: well below one in the number of users of most fleets."""
-
-_SMALLEST_RHO = 1e-12
-_ORDER_RANGE = (-20.0, 30.0)
-"""Natural logarithms of α − 1 between which the best order is sought."""
-
-
-def delta_of(rho: float, epsilon: float) -> float:
-    """Return a δ for which ρ-zCDP implies (ε, δ)-DP.
-
-    δ = inf_{α>1} e^{(α−1)(αρ−ε)} (1 − 1/α)^α / (α − 1), Canonne, Kamath, Steinke 2020, Prop. 12. Every α
-    gives a valid δ, so a search that misses the optimum errs on the safe side.
-    """
-    low, high = _ORDER_RANGE
-    # The logarithm of δ is convex in α, with the slope (2α − 1)ρ − ε + log(1 − 1/α).
-    while low < (middle := (low + high) / 2) < high:
-        excess = math.exp(middle)
-        slope = (2 * excess + 1) * rho - epsilon - math.log1p(1 / excess)
-        low, high = (middle, high) if slope < 0 else (low, middle)
-    excess = math.exp(low)
-    log_delta = excess * ((1 + excess) * rho - epsilon) - (1 + excess) * math.log1p(1 / excess) - low
-    return math.exp(min(0.0, log_delta))
 
 
 def rho_for(epsilon: float, delta: float) -> float:
@@ -44,10 +38,7 @@ def rho_for(epsilon: float, delta: float) -> float:
         PrivacyParameterError: If ε is not finite and positive or δ is not in (0, 1).
     """
     check_spendable(epsilon, delta)
-    low, high = _SMALLEST_RHO, max(1.0, 2 * epsilon)
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if delta_of(middle, epsilon) <= delta else (low, middle)
-    return low
+    return zcdp.rho_for(epsilon, delta)
 
 
 def epsilon_of(rho: float, delta: float) -> float:
@@ -56,13 +47,8 @@ def epsilon_of(rho: float, delta: float) -> float:
     Raises:
         PrivacyParameterError: If ρ is not finite and at least 0 or δ is not in (0, 1).
     """
-    if not (math.isfinite(rho) and rho >= 0):
-        raise PrivacyParameterError(f"ρ is {rho}; a loss that was spent is finite and not negative.")
-    _check_delta(delta)
-    low, high = 0.0, rho + 2 * math.sqrt(-rho * math.log(delta)) + 1e-9
-    while low < (middle := (low + high) / 2) < high:
-        low, high = (low, middle) if delta_of(rho, middle) <= delta else (middle, high)
-    return high
+    with _as_parameters():
+        return zcdp.epsilon_of(rho, delta)
 
 
 def stated_epsilon(rho: Fraction, delta: float) -> float:
@@ -71,8 +57,18 @@ def stated_epsilon(rho: Fraction, delta: float) -> float:
     Raises:
         PrivacyParameterError: If ρ is negative or δ is not in (0, 1).
     """
-    # The exact sum may be a touch above its float.
-    return epsilon_of(float(rho) * (1 + 1e-12), delta) if rho else 0.0
+    with _as_parameters():
+        return zcdp.stated_epsilon(rho, delta)
+
+
+def sigma_for(l2_bound: int, rho: Fraction) -> int:
+    """Return the smallest integer σ whose discrete Gaussian costs at most ρ.
+
+    Raises:
+        PrivacyParameterError: If ρ is not positive: no noise is enough for a budget of nothing.
+    """
+    with _as_parameters():
+        return zcdp.sigma_for(l2_bound, rho)
 
 
 def check_parameters(epsilon: float, delta: float) -> None:
@@ -95,7 +91,7 @@ def check_spendable(epsilon: float, delta: float) -> None:
         PrivacyParameterError: If ε is not finite and positive, δ is not in (0, 1), or both are too small.
     """
     check_parameters(epsilon, delta)
-    if delta_of(_SMALLEST_RHO, epsilon) > delta:
+    if delta_of(zcdp.SMALLEST_RHO, epsilon) > delta:
         raise PrivacyParameterError(
             f"ε = {epsilon} with δ = {delta} leaves no budget that can be spent; choose a larger ε or δ."
         )
@@ -106,22 +102,9 @@ def _check_delta(delta: float) -> None:
         raise PrivacyParameterError(f"δ is {delta}; it must lie between 0 and 1, well below 1/users.")
 
 
-def gaussian_rho(l2_bound: int, sigma: int) -> Fraction:
-    """Return the exact zCDP of the discrete Gaussian: Δ² / (2σ²)."""
-    return Fraction(l2_bound * l2_bound, 2 * sigma * sigma)
-
-
-def sigma_for(l2_bound: int, rho: Fraction) -> int:
-    """Return the smallest integer σ whose discrete Gaussian costs at most ρ.
-
-    Raises:
-        PrivacyParameterError: If ρ is not positive: no noise is enough for a budget of nothing.
-    """
-    if rho <= 0:
-        raise PrivacyParameterError(
-            f"ρ is {rho}, and no amount of noise costs so little: the budget is spent, or its share is 0."
-        )
-    needed = Fraction(l2_bound * l2_bound) / (2 * rho)
-    whole = -(-needed.numerator // needed.denominator)
-    root = math.isqrt(whole)
-    return root if root * root >= whole else root + 1
+@contextmanager
+def _as_parameters() -> Iterator[None]:
+    try:
+        yield
+    except MisuseError as error:
+        raise PrivacyParameterError(str(error)) from error

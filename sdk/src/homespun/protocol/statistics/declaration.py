@@ -326,18 +326,27 @@ class Statistic(_Part, frozen=True, kw_only=True):
         """SHA-256 of the declaration's canonical JSON, in hexadecimal."""
         return hashlib.sha256(canonical(msgspec.to_builtins(self))).hexdigest()
 
+    def noise_tail(self, sigma: int) -> int:
+        """Return what all numbers of the sum's noise together exceed with a probability of at most 2⁻⁶⁴.
+
+        The discrete Gaussian is sub-Gaussian with parameter σ (Canonne, Kamath, Steinke 2020), so that probability is
+        at most 2·size·e^{−t²/2σ²}.
+
+        Args:
+            sigma: Noise parameter in grid steps.
+        """
+        return math.ceil(sigma * math.sqrt(2 * (math.log(2 * self.size) + 64 * math.log(2))))
+
     def check_capacity(self, sigma: int = 0) -> None:
         """Refuse a sum that could wrap the integers it is carried in.
 
         Args:
-            sigma: Noise parameter in grid steps. Noise is counted with the tail that all numbers of the sum
-                together exceed with a probability of at most 2⁻⁶⁴: the discrete Gaussian is sub-Gaussian with
-                parameter σ (Canonne, Kamath, Steinke 2020), so that probability is at most 2·size·e^{−t²/2σ²}.
+            sigma: Noise parameter in grid steps. Noise is counted with its ``noise_tail``.
 
         Raises:
             MisuseError: If the largest sum and the tail of the noise do not fit.
         """
-        tail = math.ceil(sigma * math.sqrt(2 * (math.log(2 * self.size) + 64 * math.log(2))))
+        tail = self.noise_tail(sigma)
         largest = self.max_people * self.l2_bound + tail
         if largest >= 1 << (self.width - 1):
             raise MisuseError(

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from homespun.contribute.destination import origin
 from homespun.errors import MisuseError
+from homespun.protocol.destination import origin
 
 
 @pytest.mark.parametrize(
