@@ -10,14 +10,17 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from homespun.protocol.channel import Channel, Release, encode_channel
+from homespun.protocol.collection.task import CollectionIndex, Task
 from homespun.protocol.golden import Golden
+
+PUBLISHED = [("channel", Channel), ("golden", Golden), ("task", Task), ("collection-index", CollectionIndex)]
 
 
 def shipped(name: str) -> Any:
     return json.loads(files("homespun.protocol").joinpath(f"schemas/{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("name", "struct"), [("channel", Channel), ("golden", Golden)])
+@pytest.mark.parametrize(("name", "struct"), PUBLISHED)
 def test_the_shipped_schema_is_not_that_of_the_code(name: str, struct: type[msgspec.Struct]) -> None:
     schema = shipped(name)
     Draft202012Validator.check_schema(schema)
@@ -34,9 +37,12 @@ def test_a_channel_does_not_fit() -> None:
     assert not validator.is_valid({**json.loads(raw), "another": 1})
 
 
-@pytest.mark.parametrize("name", ["channel", "golden"])
-def test_a_golden_vector_does_not_fit(name: str, repository: Path) -> None:
-    vector = json.loads((repository / f"tests/vectors/1/{name}.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("channel", "channel"), ("golden", "golden"), ("task", "task"), ("collection-index", "task")],
+)
+def test_a_golden_vector_does_not_fit(name: str, where: str, repository: Path) -> None:
+    vector = json.loads((repository / f"tests/vectors/1/{where}.json").read_text(encoding="utf-8"))
     fitting = [each for each in _objects(vector) if Draft202012Validator(shipped(name)).is_valid(each)]
     assert fitting, f"no {name} in the golden vectors fits its schema"
 
