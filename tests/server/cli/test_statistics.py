@@ -55,6 +55,9 @@ def test_a_list_of_numbers_fills_the_screen() -> None:
     assert shown["transitions"]["gaps"] == "none"
     assert shown["repeats"]["thresholds"] == "1, 2, 3, 5, 10"
     assert shown["people"] == {}
+    assert shown["experiment"]["variants"] == "control, fresh"
+    assert shown["experiment"]["measures"] == "impressions up to 100, clicks up to 20, bought up to 1"
+    assert shown["experiment"]["products"] == "clicks × impressions"
 
 
 def test_data_is_not_that_of_the_declarations() -> None:

@@ -7,6 +7,7 @@ and limits. Reads no data.
 import argparse
 from collections.abc import Mapping
 from itertools import islice
+from typing import cast
 
 import msgspec
 from rich import box
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from homespun.protocol.statistics.declaration import Gap, Statistic
 from homespun.protocol.statistics.standard import STANDARD
+from homespun.protocol.statistics.variants import Measure
 
 BY_NAME: Mapping[str, Statistic] = {statistic.name: statistic for statistic in STANDARD}
 
@@ -67,18 +69,27 @@ def _numbers(statistic: Statistic) -> str:
 
 def _value(value: object) -> str:
     match value:
-        case ():
-            return "none"
-        case (tuple() as first, *_):
-            return f"{len(value):,} lists of {len(first):,} numbers"
         case tuple():
-            more = len(value) - _SHOWN
-            return ", ".join(map(_value, islice(value, _SHOWN))) + (f", … ({len(value):,} in all)" if more > 0 else "")
+            return _listed(value)
         case Gap(seconds=seconds, weight=weight):
             return f"{weight} within {seconds:,} s"
+        case Measure(name=name, cap=cap):
+            return f"{name} up to {cap:,}"
         case int():
             return f"{value:,}"
     return str(value)
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    match values:
+        case ():
+            return "none"
+        case ((str(), str()), *_):
+            return ", ".join(f"{one} × {other}" for one, other in cast(tuple[tuple[str, str], ...], values))
+        case (tuple() as first, *_):
+            return f"{len(values):,} lists of {len(first):,} numbers"
+    more = len(values) - _SHOWN
+    return ", ".join(map(_value, islice(values, _SHOWN))) + (f", … ({len(values):,} in all)" if more > 0 else "")
 
 
 def _overview() -> RenderableType:

@@ -34,6 +34,7 @@ from homespun.protocol.statistics.declaration import (
 from homespun.protocol.statistics.encoding import Encoder
 from homespun.protocol.statistics.grid import GRID, MAX_BOUND
 from homespun.protocol.statistics.standard import STANDARD
+from homespun.protocol.statistics.variants import Measure, Variants
 from tests.sdk.protocol.statistics.declarations import DIGEST, FORMS, HALF, Declare, declared, universe
 
 COUNTS = standard.item_counts(universe(3))
@@ -57,7 +58,7 @@ def test_a_declaration_is_another_after_reading_it(form: Declare, data: st.DataO
 
 def test_a_standard_declaration_is_not_valid() -> None:
     assert len({statistic.name for statistic in STANDARD}) == len(STANDARD)
-    assert len({type(statistic.transformation) for statistic in STANDARD}) == 10
+    assert len({type(statistic.transformation) for statistic in STANDARD}) == 11
     for statistic in STANDARD:
         assert read(statistic) == statistic
         assert statistic.l2_bound == statistic.grid == GRID
@@ -151,6 +152,9 @@ def contradictions() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"transformation": Metrics(names=("a",)), "shape": (2,)}, "universe of 3 items"
     yield {"transformation": ItemPairs(weights=(1, 1), max_items=2)}, "2 published parameters an item"
     yield {"transformation": Archetypes(centroids=((1, 1, 1), (1, 1)), max_items=2)}, "2 published parameters an item"
+    clicks = Variants(variants=("a",), measures=(Measure(name="clicks", cap=1),))
+    yield {"transformation": clicks, "shape": (1, 3)}, "universe of 3"
+    yield {"transformation": clicks, "universe": NO_ITEMS, "shape": (3,)}, "is not that of its cells"
     for least in ("NaN", "sNaN", "Infinity", "-Infinity", "-0.1", "1e309"):
         yield {"rule": LikeRule(min_weight=Decimal(least))}, "the least weight"
     wide = {"universe": universe(1 << 22), "transformation": ItemTrend(edges=tuple(range(514)), max_cells=1)}

@@ -14,7 +14,7 @@ from homespun.protocol.statistics.standard import STANDARD, outcomes
 FIXED = {"schema", "type", "items", "shape"}
 """What can have one value only, or changes together with others only."""
 
-INSTEAD = {"width": 32, "digest": "1" * 64, "min_weight": "0.5"}
+INSTEAD = {"width": 32, "digest": "1" * 64, "min_weight": "0.5", "products": [["impressions", "clicks"]]}
 """Of fields whose values cannot simply be one more or one letter longer."""
 
 

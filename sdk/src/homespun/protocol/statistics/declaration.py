@@ -18,6 +18,7 @@ from homespun.errors import MisuseError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.events import check_item
 from homespun.protocol.statistics.grid import GRID, MAX_BOUND
+from homespun.protocol.statistics.variants import Variants
 
 MAX_UNIVERSE = 1 << 22
 """Most items of a universe that is counted item by item."""
@@ -232,7 +233,17 @@ class People(_Part, frozen=True, kw_only=True, tag="people"):
 
 
 Transformation = (
-    ItemCounts | ItemTrend | ItemPairs | Transitions | ItemContext | Repeats | Outcomes | Archetypes | Metrics | People
+    ItemCounts
+    | ItemTrend
+    | ItemPairs
+    | Transitions
+    | ItemContext
+    | Repeats
+    | Outcomes
+    | Archetypes
+    | Metrics
+    | People
+    | Variants
 )
 
 

@@ -4,9 +4,10 @@ Two named steps: ``cells`` finds what a person would add, ``clip`` scales it to 
 third, noise, is not here: it is added once, to the sum.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from homespun.protocol.statistics.declaration import (
 )
 from homespun.protocol.statistics.grid import Integers, clip, starts_of
 from homespun.protocol.statistics.histories import Histories
+from homespun.protocol.statistics.variants import Variants
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,15 @@ class Encoder:
         """Prepare the encoder.
 
         Raises:
-            MisuseError: If the declaration is not valid, or is of metrics, which are no function of a history.
+            MisuseError: If the declaration is not valid, or is of metrics or of an experiment's outcomes, which are no
+                function of a history.
         """
         self.statistic = validated(statistic)
         form = self.statistic.transformation
         if isinstance(form, Metrics):
             raise MisuseError(f"{statistic.name}: metrics are no function of a history; use encode_metrics.")
+        if isinstance(form, Variants):
+            raise MisuseError(f"{statistic.name}: outcomes are no function of a history; use encode_variants.")
         self._find = _FINDERS[type(form)](self.statistic, form)
 
     def encode(self, histories: Histories) -> Contributions:
@@ -118,6 +123,35 @@ def encode_metrics(statistic: Statistic, metrics: NDArray[np.float64]) -> Contri
     rows = np.column_stack([np.full(metrics.shape[0], unit, np.int64), bounded])
     people, numbers = rows.shape
     return Contributions(np.repeat(np.arange(people), numbers), np.tile(np.arange(numbers), people), rows.ravel())
+
+
+def encode_variants(statistic: Statistic, variant: int | None, values: Sequence[int]) -> Integers:
+    """Return what one person adds to the sums of an experiment, exactly and rounded down.
+
+    Args:
+        statistic: A declaration of an experiment's outcomes.
+        variant: Which variant the person met, by its place; None: none, and nothing is added.
+        values: Of each declared measure, whole and not negative; not looked at without a variant.
+
+    Returns:
+        int64 [statistic.size], grid steps ≥ 0, variant by variant; the squares add up to at most the bound squared.
+
+    Raises:
+        MisuseError: If the declaration is of something else, there is no such variant, or a value is missing or
+            negative.
+    """
+    form = validated(statistic).transformation
+    if not isinstance(form, Variants):
+        raise MisuseError(f"{statistic.name}: it does not declare outcomes of an experiment.")
+    vector = np.zeros(statistic.shape, np.int64)
+    if variant is not None:
+        if not 0 <= variant < len(form.variants):
+            raise MisuseError(f"{statistic.name}: there is no variant {variant}; they are {', '.join(form.variants)}.")
+        own = tuple(map(index, values))
+        if len(own) != len(form.measures) or min(own) < 0:
+            raise MisuseError(f"{statistic.name}: give one whole number a declared measure, none of them negative.")
+        vector[variant] = form.row(own, form.unit(statistic.l2_bound))
+    return vector.ravel()
 
 
 _FINDERS: Mapping[type, Callable[[Statistic, Any], FindCells]] = {

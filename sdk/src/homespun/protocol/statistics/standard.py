@@ -25,6 +25,7 @@ from homespun.protocol.statistics.declaration import (
     Universe,
 )
 from homespun.protocol.statistics.published import lag_weights
+from homespun.protocol.statistics.variants import Measure, Variants
 
 IN_MEMORY = "in memory until the noise is added"
 
@@ -249,6 +250,38 @@ def metric_sums(names: Sequence[str], who: str = "people") -> Statistic:
     )
 
 
+def variant_outcomes(
+    variants: Sequence[str],
+    measures: Sequence[tuple[str, int]],
+    products: Sequence[tuple[str, str]] = (),
+    *,
+    name: str = "experiment",
+) -> Statistic:
+    """Declare what an experiment measures: per variant the people, their measures, squares and some products.
+
+    Args:
+        variants: Their names.
+        measures: Names, and the largest value that counts.
+        products: Pairs of names whose product is summed, too.
+        name: To tell experiments apart.
+    """
+    named = ", ".join(measure for measure, _ in measures)
+    return _declare(
+        Variants(
+            variants=tuple(variants),
+            measures=tuple(Measure(name=measure, cap=cap) for measure, cap in measures),
+            products=tuple(products),
+        ),
+        NO_ITEMS,
+        _LIKES,
+        name=name,
+        counts=f"of {', '.join(variants)} how many people met each, and the sums of their {named}",
+        purpose="tell which variant serves people better",
+        description=f"Adds one to the variant that you met, and your {named}, each cut at a published value and made "
+        "small enough that it is not told apart from the noise. Nothing is added about single items or times.",
+    )
+
+
 _EXAMPLE = Universe(items=1000, digest="0" * 64)
 
 STANDARD: tuple[Statistic, ...] = (
@@ -262,5 +295,8 @@ STANDARD: tuple[Statistic, ...] = (
     outcomes(_EXAMPLE, ("view", "like", "buy", "dismiss")),
     archetypes(_EXAMPLE, [[1] * 1000] * 16),
     metric_sums(("ndcg_100", "recall_20")),
+    variant_outcomes(
+        ("control", "fresh"), (("impressions", 100), ("clicks", 20), ("bought", 1)), (("clicks", "impressions"),)
+    ),
 )
 """One example of each, over a universe of a thousand items: for documentation and tests."""
