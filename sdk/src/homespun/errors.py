@@ -152,11 +152,13 @@ class TransportError(HomespunError):
     Attributes:
         may_have_left: Whether bytes may have left the device. False only where the transport knows that none
             did, for instance because no connection could be made.
+        is_final: Whether the destination refused it for good, so that trying again is of no use.
     """
 
-    def __init__(self, message: str, *, may_have_left: bool = True) -> None:
+    def __init__(self, message: str, *, may_have_left: bool = True, is_final: bool = False) -> None:
         super().__init__(message)
         self.may_have_left = may_have_left
+        self.is_final = is_final
 
 
 class ExportError(UntrustedInputError):

@@ -23,7 +23,7 @@ from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, EgressLog, Entries, Transport, write
 from homespun.contribute.offer import checked_offer, checked_purposes
 from homespun.contribute.outcome import CancelEffects, Result, SendOutcome, SendResult
-from homespun.contribute.rules import Rules
+from homespun.contribute.rules import Elsewhere, Rules, nothing_elsewhere
 from homespun.errors import MisuseError, TransportError
 from homespun.protocol.egress import EgressEntry, Progress, State, progress_of
 from homespun.protocol.epsilon import epsilon_steps, epsilon_text, steps_of
@@ -49,6 +49,7 @@ class Egress:
         clock: Callable[[], float],
         ceiling: Decimal | int,
         limits: EgressLimits = _DEFAULT_LIMITS,
+        elsewhere: Elsewhere = nothing_elsewhere,
     ) -> None:
         """Take charge of a transport.
 
@@ -60,6 +61,7 @@ class Egress:
             clock: Returns seconds since 1970-01-01 UTC.
             ceiling: The most that everything this device ever sends may cost, as ε.
             limits: Limits of size, number and attempts.
+            elsewhere: What was taken of the ceiling beside the log; asked inside the log's transactions, too.
 
         Raises:
             MisuseError: If ``ceiling`` is no ε.
@@ -67,7 +69,7 @@ class Egress:
         self._log = log
         self._transport = transport
         self._clock = clock
-        self._rules = Rules(allowed, epsilon_steps(ceiling), limits)
+        self._rules = Rules(allowed, epsilon_steps(ceiling), limits, elsewhere)
         self._sending = threading.Lock()
 
     def queue(
@@ -110,13 +112,14 @@ class Egress:
         (entry,) = self._write(lambda entries: self._rules.queueing(entries, offer, self._clock()))
         return entry
 
-    def send_pending(self, limit: int = 10) -> SendOutcome:
+    def send_pending(self, limit: int = 10, *, resting: Collection[str] = ()) -> SendOutcome:
         """Send what waits and is due, in the order of queueing.
 
         Never raises for what happens while sending: the outcome tells it.
 
         Args:
             limit: Most attempts to make.
+            resting: Destinations that asked to be left alone for now; what is for them waits.
 
         Raises:
             MisuseError: If ``limit`` is no whole number from 1.
@@ -126,7 +129,7 @@ class Egress:
         results: list[SendResult] = []
         with self._sending:
             try:
-                self._send_due(limit, results)
+                self._send_due(limit, frozenset(resting), results)
             except Exception as error:  # noqa: BLE001 - a background task does not raise into its host
                 return SendOutcome(tuple(results), str(error) or type(error).__name__)
         return SendOutcome(tuple(results))
@@ -144,18 +147,34 @@ class Egress:
             ProfileError: The log cannot be written.
         """
         names = checked_purposes(purposes)
-        added = self._write(lambda entries: self._rules.cancelling(entries, names, self._clock(), note))
-        return _effects(progress_of(self._log.egress_entries()), names, added)
+        return self._cancel(lambda entry: entry.purpose in names, note)
+
+    def cancel_waiting(self, sequences: Collection[int], *, note: str) -> CancelEffects:
+        """Send nothing more of some contributions, for instance because nobody takes them any more.
+
+        Args:
+            sequences: The sequences of their first entries; what does not wait stays as it is.
+            note: Why; kept in the ledger.
+
+        Raises:
+            LedgerError: The ledger is damaged.
+            ProfileError: The log cannot be written.
+        """
+        return self._cancel(lambda entry: entry.sequence in sequences, note)
+
+    def _cancel(self, is_meant: Callable[[EgressEntry], bool], note: str) -> CancelEffects:
+        added = self._write(lambda entries: self._rules.cancelling(entries, is_meant, self._clock(), note))
+        return _effects(progress_of(self._log.egress_entries()), is_meant, added)
 
     def _write(self, choose: Callable[[Entries], EgressChange]) -> Entries:
         return write(self._log, choose)
 
-    def _send_due(self, limit: int, results: list[SendResult]) -> None:
+    def _send_due(self, limit: int, resting: frozenset[str], results: list[SendResult]) -> None:
         if self._rules.interrupted(self._log.egress_entries(), self._clock()).entries:
             self._write(lambda entries: self._rules.interrupted(entries, self._clock()))
         attempts = 0
         for sequence, progress in progress_of(self._log.egress_entries()).items():
-            if progress.waiting and attempts < limit:
+            if progress.waiting and attempts < limit and progress.queued.destination not in resting:
                 attempts += self._send_one(sequence, progress.queued, results)
 
     def _send_one(self, sequence: int, queued: EgressEntry, results: list[SendResult]) -> bool:
@@ -193,7 +212,8 @@ class Egress:
         try:
             self._transport.send(destination, payload)
         except TransportError as error:
-            return _Answer(("failed" if error.may_have_left else "unsent",), str(error))
+            state: State = "failed" if error.may_have_left else "unsent"
+            return _Answer((state, "cancelled") if error.is_final else (state,), str(error))
         except Exception as error:  # noqa: BLE001 - a transport's fault is no reason to forget that it may have sent
             return _Answer(("failed",), f"the transport broke off: {type(error).__name__}: {error}")
         return _Answer(("sent",))
@@ -203,7 +223,7 @@ def _result(answer: _Answer, queued: EgressEntry) -> Result:
     if answer.states == ("sent",):
         return "sent"
     if "cancelled" in answer.states:
-        return "cancelled"
+        return "failed" if "failed" in answer.states else "cancelled"
     return "kept" if queued.idempotent or answer.states == ("unsent",) else "failed"
 
 
@@ -213,10 +233,12 @@ def _not_begun(sequence: int, queued: EgressEntry, begun: EgressEntry | None) ->
     return SendResult(sequence, queued.what, "kept", "it is not due yet, or another process is at it")
 
 
-def _effects(found: dict[int, Progress], purposes: tuple[str, ...], added: tuple[EgressEntry, ...]) -> CancelEffects:
+def _effects(
+    found: dict[int, Progress], is_meant: Callable[[EgressEntry], bool], added: tuple[EgressEntry, ...]
+) -> CancelEffects:
     began_with = {entry: found[entry.of or 0] for entry in added}
     dropped = tuple(entry for entry in added if not began_with[entry].may_have_left)
-    gone = [each for each in found.values() if each.queued.purpose in purposes and each.may_have_left]
+    gone = [each for each in found.values() if is_meant(each.queued) and each.may_have_left]
     return CancelEffects(
         dropped=dropped,
         stopped=tuple(entry for entry in added if entry not in dropped),

@@ -21,7 +21,7 @@ class EgressLimits:
         MisuseError: On construction, if a value is out of range.
     """
 
-    payload_bytes: int = 1 << 20
+    payload_bytes: int = 1 << 23
     pending: int = 100
     attempts: int = 12
     retry_seconds: int = 60

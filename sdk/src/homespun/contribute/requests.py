@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
+from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, EgressLog, Entries, write
-from homespun.contribute.rules import plain
+from homespun.contribute.rules import Elsewhere, Rules, nothing_elsewhere, plain
 from homespun.protocol.destination import origin
 from homespun.protocol.egress import EgressBook
 
@@ -25,6 +26,7 @@ NO_CONSENT = 0
 
 Ending = Literal["sent", "failed", "unsent"]
 
+_LIMITS = EgressLimits()
 _MOST = 80
 _UNUSUAL = re.compile(r"[^a-z0-9_.:/-]")
 
@@ -61,7 +63,13 @@ class RequestLedger:
     """Writes requests into the ledger of what left. Thread-safe, as the log is."""
 
     def __init__(
-        self, log: EgressLog, *, clock: Callable[[], float], ceiling: int, permitted: Callable[[], None]
+        self,
+        log: EgressLog,
+        *,
+        clock: Callable[[], float],
+        ceiling: int,
+        permitted: Callable[[], None],
+        elsewhere: Elsewhere = nothing_elsewhere,
     ) -> None:
         """Use a log.
 
@@ -70,10 +78,11 @@ class RequestLedger:
             clock: Returns seconds since 1970-01-01 UTC.
             ceiling: ε of the whole lifetime in steps of 10⁻¹², which entries repeat.
             permitted: Raises NotPermittedError while no request may be made; called inside the log's transaction.
+            elsewhere: What was taken of the ceiling beside the log, which entries take off what is left.
         """
         self._log = log
         self._clock = clock
-        self._ceiling = ceiling
+        self._rules = Rules(lambda _: None, ceiling, _LIMITS, elsewhere)
         self._permitted = permitted
         self._begun: dict[int, str] = {}
 
@@ -130,7 +139,7 @@ class RequestLedger:
         write(self._log, chosen)
 
     def _book(self, entries: Entries) -> EgressBook:
-        return EgressBook(entries, ceiling=self._ceiling, time=self._clock())
+        return self._rules.book(entries, self._clock())
 
 
 def request_text(url: str, headers: Mapping[str, str]) -> bytes:

@@ -12,17 +12,26 @@ Rules:
 Pure but for ``permitted``, which asks whoever keeps the consents.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, Entries
 from homespun.contribute.offer import Offer
-from homespun.errors import BudgetError, NotPermittedError
+from homespun.errors import BudgetError, NotPermittedError, ProfileError
 from homespun.protocol.egress import EgressBook, EgressEntry, Progress, State, steps_spent
 from homespun.protocol.epsilon import epsilon_text, steps_of
 
 _LONGEST_NOTE = 200
+
+Elsewhere = Callable[[Collection[str]], int]
+"""From the names of what a ledger tells of to the ε, in steps of 10⁻¹², that this installation took and that the ledger
+does not tell of: a profile that was erased, or a backup that was restored, took it. May raise ProfileError."""
+
+
+def nothing_elsewhere(_: Collection[str]) -> int:
+    """Return 0: the ledger tells of everything."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +42,13 @@ class Rules:
         permitted: From a purpose's name to the sequence of the consent record that allows it now, or None.
         ceiling: ε of the whole lifetime, in steps of 10⁻¹².
         limits: Limits of size, number and attempts.
+        elsewhere: What was taken of the ceiling beside the ledger.
     """
 
     permitted: Callable[[str], int | None]
     ceiling: int
     limits: EgressLimits
+    elsewhere: Elsewhere = nothing_elsewhere
 
     def queueing(self, entries: Entries, offer: Offer, now: float) -> EgressChange:
         """Return the change by which ``offer`` waits to be sent.
@@ -52,7 +63,9 @@ class Rules:
                 f"The person does not allow '{offer.purpose}' now, so '{offer.what}' was not queued and nothing will "
                 "be sent. Ask for consent first; a refusal is an answer."
             )
-        book = self._book(entries, now)
+        # Strict: whoever cannot tell what was taken takes nothing more.
+        room = self.ceiling - self.elsewhere({*_told(entries), offer.what})
+        book = EgressBook(entries, ceiling=max(0, room), time=now)
         self._check_room(book, offer)
         entry = book.queue(
             offer.payload,
@@ -74,7 +87,8 @@ class Rules:
         progress = found[sequence]
         if self._resting(progress, now):
             return "the next attempt is not due yet"
-        if steps_spent(found) > self.ceiling and steps_of(progress.queued.epsilon_spent):
+        taken = self.elsewhere([each.queued.what for each in found.values()])
+        if steps_spent(found) + taken > self.ceiling and steps_of(progress.queued.epsilon_spent):
             return "the lifetime's ε was lowered below what is already taken"
         return ""
 
@@ -87,7 +101,7 @@ class Rules:
             now: Seconds since 1970-01-01 UTC.
             intact: Whether its payload is there, and is what was queued.
         """
-        book = self._book(entries, now)
+        book = self.book(entries, now)
         progress = book.found.get(sequence)
         if progress is None or not progress.waiting:
             return EgressChange()
@@ -103,22 +117,23 @@ class Rules:
         self, entries: Entries, sequence: int, states: tuple[State, ...], now: float, note: str
     ) -> EgressChange:
         """Return the change by which the end of an attempt is told, as far as it still can follow."""
-        book = self._book(entries, now)
+        book = self.book(entries, now)
         for state in states:
             if book.found[sequence].may_become(state):
                 book.follow(sequence, state, plain(note))
         return EgressChange(entries=book.added, drop=() if _open(book.found[sequence]) else (sequence,))
 
-    def cancelling(self, entries: Entries, purposes: Iterable[str], now: float, note: str) -> EgressChange:
-        """Return the change by which nothing more is sent for ``purposes``."""
-        book = self._book(entries, now)
-        wanted = frozenset(purposes)
-        ends = [number for number, each in book.found.items() if each.queued.purpose in wanted and _open(each)]
+    def cancelling(
+        self, entries: Entries, is_meant: Callable[[EgressEntry], bool], now: float, note: str
+    ) -> EgressChange:
+        """Return the change by which nothing more is sent of what is meant, by its first entry."""
+        book = self.book(entries, now)
+        ends = [number for number, each in book.found.items() if is_meant(each.queued) and _open(each)]
         return _ended(book, ends, "cancelled", note)
 
     def interrupted(self, entries: Entries, now: float) -> EgressChange:
         """Return the change by which attempts of which nobody will hear count as failed."""
-        book = self._book(entries, now)
+        book = self.book(entries, now)
         ends = [
             number
             for number, each in book.found.items()
@@ -126,8 +141,14 @@ class Rules:
         ]
         return _ended(book, ends, "failed", "sending was interrupted")
 
-    def _book(self, entries: Entries, now: float) -> EgressBook:
-        return EgressBook(entries, ceiling=self.ceiling, time=now)
+    def book(self, entries: Entries, now: float) -> EgressBook:
+        """Return a ledger to be added to."""
+        try:
+            taken = self.elsewhere(_told(entries))
+        except ProfileError:
+            # What is told of it must not keep anything from being ended.
+            taken = self.ceiling
+        return EgressBook(entries, ceiling=max(0, self.ceiling - taken), time=now)
 
     def _check_room(self, book: EgressBook, offer: Offer) -> None:
         if sum(progress.waiting for progress in book.found.values()) >= self.limits.pending:
@@ -155,6 +176,10 @@ class Rules:
             return False
         # A clock that was set back must not keep something waiting for years.
         return 0 <= now - float(progress.tried) < self.limits.wait_after(progress.attempts)
+
+
+def _told(entries: Entries) -> list[str]:
+    return [entry.what for entry in entries if entry.of is None]
 
 
 def _ended(book: EgressBook, sequences: list[int], state: State, note: str) -> EgressChange:
