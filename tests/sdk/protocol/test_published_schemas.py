@@ -11,9 +11,16 @@ from jsonschema import Draft202012Validator
 
 from homespun.protocol.channel import Channel, Release, encode_channel
 from homespun.protocol.collection.task import CollectionIndex, Task
+from homespun.protocol.experiment import Experiment
 from homespun.protocol.golden import Golden
 
-PUBLISHED = [("channel", Channel), ("golden", Golden), ("task", Task), ("collection-index", CollectionIndex)]
+PUBLISHED = [
+    ("channel", Channel),
+    ("golden", Golden),
+    ("task", Task),
+    ("collection-index", CollectionIndex),
+    ("experiment", Experiment),
+]
 
 
 def shipped(name: str) -> Any:
@@ -39,7 +46,13 @@ def test_a_channel_does_not_fit() -> None:
 
 @pytest.mark.parametrize(
     ("name", "where"),
-    [("channel", "channel"), ("golden", "golden"), ("task", "task"), ("collection-index", "task")],
+    [
+        ("channel", "channel"),
+        ("golden", "golden"),
+        ("task", "task"),
+        ("collection-index", "task"),
+        ("experiment", "experiment"),
+    ],
 )
 def test_a_golden_vector_does_not_fit(name: str, where: str, repository: Path) -> None:
     vector = json.loads((repository / f"tests/vectors/1/{where}.json").read_text(encoding="utf-8"))
