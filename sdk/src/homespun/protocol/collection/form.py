@@ -20,6 +20,7 @@ from homespun.protocol.collection.field import ELEMENT_BYTES
 from homespun.protocol.collection.projections import MAX_NUMBERS
 from homespun.protocol.collection.ranges import Range
 from homespun.protocol.statistics.declaration import Metrics, Statistic
+from homespun.protocol.statistics.variants import Variants
 
 MAX_COUNTED = 128
 """Numbers of a statistic up to which every one of them is checked, and no projections."""
@@ -114,5 +115,7 @@ def largest_cell(statistic: Statistic) -> int:
     match statistic.transformation:
         case Metrics():
             return isqrt(statistic.l2_bound**2 // statistic.size)
+        case Variants() as form:
+            return form.unit(statistic.l2_bound)
         case _:
             return statistic.l2_bound

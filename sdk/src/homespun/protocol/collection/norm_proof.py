@@ -44,19 +44,18 @@ class Numbers:
         return self._projector.project(vector, randomness)
 
 
-def prove(form: ShareForm, numbers: NDArray[np.int64], masks: Words) -> Words | None:
+def prove(form: ShareForm, numbers: NDArray[np.int64], masks: Elements) -> Elements | None:
     """Return the proof for the checked numbers, to be shared; None: they are not in their range.
 
     Args:
         form: That of the shares.
         numbers: int64 [numbers], without the offset.
-        masks: uint32 [wires · POINTS], uniform elements, used once.
+        masks: uint64 [wires · POINTS], uniform elements, used once.
     """
     shifted = numbers + form.offset
     if int(shifted.min()) < 0 or int(shifted.max()) > form.range.largest:
         return None
-    bits = form.range.split(shifted).ravel()
-    return form.proof.prove(bits, masks.astype(np.uint64)).astype(np.uint32)
+    return form.proof.prove(form.range.split(shifted).ravel(), masks)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from homespun.errors import CollectionError
 from homespun.protocol.collection.form import PUBLIC_BYTES, ShareForm
-from homespun.protocol.collection.shares import Role
+from homespun.protocol.collection.opening import Role
 
 FORMAT = 1
 """The first byte of a report of this version."""
