@@ -12,6 +12,8 @@ from dp_accounting.rdp import RdpAccountant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homespun.errors import MisuseError
+from homespun.protocol.zcdp import rho_of_installations
 from homespun_server.errors import PrivacyParameterError
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.mechanisms import opendp_rho
@@ -171,3 +173,16 @@ def test_a_spent_budget_divides_by_zero(rho: Fraction) -> None:
 @given(sigma=st.integers(1, 1 << 30), bound=st.integers(1, 1 << 20))
 def test_opendp_states_another_cost(sigma: int, bound: int) -> None:
     assert math.isclose(opendp_rho(bound, sigma), float(gaussian_rho(bound, sigma)), rel_tol=1e-9)
+
+
+@given(st.integers(1, 1000), st.integers(1, 10**6), st.integers(1, 50))
+def test_a_person_with_several_installations_is_accounted_as_that_many_persons(
+    bound: int, sigma: int, installations: int
+) -> None:
+    rho = gaussian_rho(bound, sigma)
+    assert rho_of_installations(rho, installations) == gaussian_rho(installations * bound, sigma)
+
+
+def test_no_installation_loses_nothing() -> None:
+    with pytest.raises(MisuseError, match="at least one"):
+        rho_of_installations(Fraction(1), 0)

@@ -101,6 +101,26 @@ def sigma_for(l2_bound: int, rho: Fraction) -> int:
     return root if root * root >= whole else root + 1
 
 
+def rho_of_installations(rho: Fraction, installations: int) -> Fraction:
+    """Return what a person loses who takes part in one task with several installations: k²·ρ.
+
+    Their reports are added up, so that leaving all of them out changes the sum by up to k times the bound of one:
+    the sensitivity is k·Δ, and ρ = (k·Δ)²/2σ² (group privacy of zCDP: Bun, Steinke 2016, "Concentrated Differential
+    Privacy", Proposition 1.9). It is σ/Δ that scales with k: a Gaussian with μ = Δ/σ has k·μ. The ε grows faster than
+    k times, too. Installations in different tasks add up as always.
+
+    Args:
+        rho: What one report costs.
+        installations: k, how many of one person's installations report to the task.
+
+    Raises:
+        MisuseError: If there is none.
+    """
+    if installations < 1:
+        raise MisuseError(f"{installations} installations report nothing; give at least one.")
+    return rho * installations * installations
+
+
 def _check_delta(delta: float) -> None:
     if not 0 < delta < 1:
         raise MisuseError(f"δ is {delta}; it must lie between 0 and 1, well below 1/users.")

@@ -22,7 +22,16 @@ from homespun_server.privacy.zcdp import gaussian_rho
 from homespun_server.statistics.cohort import Path
 
 MECHANISM = "discrete-gaussian"
-"""The one mechanism with an accounted cost."""
+"""Noise that was added to a sum over a table: the unit is the user."""
+
+COLLECTED = "discrete-gaussian-each"
+"""Noise that leader and helper of a task each added in full, so that there is twice the variance.
+
+Charged is what one of them costs, for one of them may not be honest. The unit is the installation, once per task.
+"""
+
+MECHANISMS = (MECHANISM, COLLECTED)
+"""The mechanisms with an accounted cost: ρ = Δ²/2σ² of the σ that the spend states."""
 
 MAX_STEPS = (1 << 53) - 1
 """Largest bound and σ: whole numbers beyond are not exact everywhere."""
@@ -40,7 +49,7 @@ class Spend:
 
     Attributes:
         statistic: Name of the declared statistic.
-        mechanism: Name of the mechanism.
+        mechanism: Name of the mechanism, one of ``MECHANISMS``.
         l2_bound: Sensitivity in grid steps.
         sigma: Noise parameter in grid steps.
         rho: zCDP charged, exact.
@@ -63,7 +72,7 @@ def check_spend(spend: Spend) -> None:
     Raises:
         PrivacyParameterError: If the mechanism is unknown, the charge is not what σ costs, or a field is malformed.
     """
-    if spend.mechanism != MECHANISM:
+    if spend.mechanism not in MECHANISMS:
         raise PrivacyParameterError(f"the mechanism {spend.mechanism!r} has no accounted cost; it is refused.")
     # A bound of 0 would make any number of releases free.
     in_range = 1 <= min(spend.sigma, spend.l2_bound) <= max(spend.sigma, spend.l2_bound) <= MAX_STEPS

@@ -13,6 +13,7 @@ from homespun_server.privacy.ledger.one_off import one_off_budget
 from homespun_server.privacy.ledger.policy import BudgetPolicy
 from homespun_server.privacy.ledger.reservation import Charge, Reservation
 from homespun_server.privacy.ledger.state import BudgetState
+from homespun_server.privacy.ledger.task_charge import TaskCharge
 
 __all__ = [
     "BudgetLedger",
@@ -22,5 +23,6 @@ __all__ = [
     "EventLog",
     "MemoryLog",
     "Reservation",
+    "TaskCharge",
     "one_off_budget",
 ]

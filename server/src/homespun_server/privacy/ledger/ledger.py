@@ -28,7 +28,8 @@ from homespun_server.privacy.ledger.policy import DAY, MAX_DAYS, BudgetPolicy
 from homespun_server.privacy.ledger.recorder import Clock, Recorder
 from homespun_server.privacy.ledger.reservation import Records, Reservation
 from homespun_server.privacy.ledger.rules import check_live, check_reserve, check_spending
-from homespun_server.privacy.ledger.state import BudgetState
+from homespun_server.privacy.ledger.state import TASK_PURPOSE, BudgetState, RecordedSpend
+from homespun_server.privacy.ledger.task_charge import TaskCharge
 from homespun_server.privacy.spend import Amount, Spend, check_digest, check_text, total
 from homespun_server.statistics.cohort import Path
 
@@ -162,6 +163,45 @@ class BudgetLedger:
         event, book = self._recorder.record(decide)
         records = Records(self._spend, self._released, self._close, lambda: self.secret)
         return Reservation(book.reservation(event.sequence), book.policy.delta, records)
+
+    def charge_task(self, task: str, spend: Spend) -> TaskCharge:
+        """Charge the collection of a task once, whoever asks and however often; before the leader is asked.
+
+        A collector that was killed goes on with the charge that is there: leader and helper drew their noise once and
+        give the same sums to whoever asks again, so one charge pays for one set of numbers.
+
+        Args:
+            task: The task's SHA-256, lower-case hexadecimal.
+            spend: What one aggregator's noise costs, by the mechanism ``COLLECTED``.
+
+        Raises:
+            BudgetError: If the task was charged as something else, or the ledger counts users.
+            BudgetExceededError: If a ceiling does not allow it; nothing is charged.
+            LedgerError: If no ledger was opened, or it is damaged.
+            PrivacyParameterError: If the task is none, or the charge is not what it costs.
+        """
+        check_digest(task)
+        found = self._charged(task)
+        if found is None:
+            self._charge(TASK_PURPOSE + task, spend)
+            found = self._charged(task)
+        if found is None or found.spend != spend:
+            raise BudgetError(
+                f"the ledger of {self._data_set!r} knows task {task} as something else than {spend.statistic} with "
+                f"σ = {spend.sigma}. Nothing was asked for; take the task that was published."
+            )
+        return TaskCharge(found, self._released)
+
+    def _charged(self, task: str) -> RecordedSpend | None:
+        return next((each for each in self.state().spends if each.task == task), None)
+
+    def _charge(self, purpose: str, spend: Spend) -> None:
+        for held in self.state().held:
+            if held.purpose == purpose:
+                with suppress(ReservationEndedError):
+                    self.cancel(held.number, "the collector that held it was ended")
+        with self.reserve([(spend.path, spend.rho)], purpose) as reservation:
+            reservation.spend(spend).claim()
 
     def cancel(self, reservation: int, reason: str) -> None:
         """End a reservation whose holder is gone. What was spent from it stays spent.

@@ -7,12 +7,15 @@ from fractions import Fraction
 import msgspec
 
 from homespun_server.privacy.ledger.policy import DAY, BudgetPolicy, Span
-from homespun_server.privacy.ledger.rules import moment, rounded
+from homespun_server.privacy.ledger.rules import moment, rounded, unit_of
 from homespun_server.privacy.ledger.state import BudgetState, Held, RecordedSpend
 from homespun_server.privacy.spend import cost
 from homespun_server.statistics.cohort import HASHES, HELD_OUT, Membership, Path
 
 SCHEMA_VERSION = 1
+
+NEIGHBOURS = {"user": "add/remove one user", "installation": "zero out one installation's report of each task"}
+"""What differs in neighbouring data sets, by the unit."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -137,8 +140,11 @@ def budget_report(state: BudgetState) -> BudgetReport:
     left = state.left()
     spent, lifetime = _loss(state, state.spent), _loss(state, state.lifetime_spent)
     remaining = None if left is None else _loss(state, left, up=False)
+    unit = unit_of(each.spend for each in state.spends)
     return BudgetReport(
         data_set=state.data_set,
+        unit=unit,
+        neighbours=NEIGHBOURS[unit],
         delta=state.policy.delta,
         period=_period(state.policy),
         epsilon=state.policy.epsilon,
@@ -170,9 +176,10 @@ def of_ceiling(spent: float, ceiling: float | None) -> str:
 def _statement(state: BudgetState, spent: Loss, lifetime: Loss, left: Loss | None) -> str:
     policy = state.policy
     per = "for all time" if policy.period == "once" else f"per {_period(policy)}"
+    unit = unit_of(each.spend for each in state.spends)
     rest = "Nothing limits it: it is only counted." if left is None else _rest(state, left)
     return (
-        f"User, {per}, {of_ceiling(spent.epsilon, policy.epsilon)}; lifetime so far "
+        f"{unit.capitalize()}, {per}, {of_ceiling(spent.epsilon, policy.epsilon)}; lifetime so far "
         f"{of_ceiling(lifetime.epsilon, policy.lifetime)} (δ = {policy.delta:g}). {rest}"
     )
 

@@ -1,14 +1,23 @@
 """What a ledger allows: functions of its state and of what is asked, that raise if the answer is no."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from fractions import Fraction
 
-from homespun_server.errors import BudgetExceededError, PrivacyParameterError, ReservationEndedError
+from homespun_server.errors import BudgetError, BudgetExceededError, PrivacyParameterError, ReservationEndedError
 from homespun_server.privacy.ledger.events import ratio
 from homespun_server.privacy.ledger.state import BudgetState, Held
-from homespun_server.privacy.spend import Amount, Spend, check_groups, check_path, check_spend, check_text, cost
+from homespun_server.privacy.spend import (
+    COLLECTED,
+    Amount,
+    Spend,
+    check_groups,
+    check_path,
+    check_spend,
+    check_text,
+    cost,
+)
 from homespun_server.statistics.cohort import Path
 
 _DIGITS = 4
@@ -57,9 +66,12 @@ def check_spending(state: BudgetState, held: Held, spend: Spend) -> None:
         BudgetExceededError: If it is more than is left.
         PrivacyParameterError: If the mechanism is unknown or the charge is not what it costs.
         ReservationEndedError: If the reservation has ended.
+        BudgetError: If it is a task that was charged before, or another unit's than the ledger's.
     """
     check_spend(spend)
     check_live(state, held)
+    _check_unit(state, spend)
+    _check_once(state, held, spend)
     check_groups([*_paths(state), spend.path])
     if held.spending(spend) is None:
         raise BudgetExceededError(
@@ -71,6 +83,27 @@ def check_spending(state: BudgetState, held: Held, spend: Spend) -> None:
         if cost([*spends, spend]) > ceiling:
             left = max(Fraction(0), ceiling - cost(spends))
             raise BudgetExceededError(_refusal(state, spend.statistic, spend.rho, left, ever=ever))
+
+
+def _check_unit(state: BudgetState, spend: Spend) -> None:
+    """Refuse to add up what users and what installations lose: the sum would be nobody's."""
+    if any(each.spend.mechanism != spend.mechanism for each in state.spends):
+        raise BudgetError(
+            f"the ledger of {state.data_set!r} counts {unit_of(each.spend for each in state.spends)}s, and "
+            f"{spend.statistic} is about {unit_of([spend])}s. Nothing was spent; give the other ones a data set of "
+            "their own."
+        )
+
+
+def _check_once(state: BudgetState, held: Held, spend: Spend) -> None:
+    """Refuse a second charge of a task: what two processes decide at once is decided here, by the ledger's order."""
+    if spend.mechanism == COLLECTED and any(each.purpose == held.purpose for each in state.spends):
+        raise BudgetError(f"{held.purpose} is charged already, so nothing was spent; collect it again to go on.")
+
+
+def unit_of(spends: Iterable[Spend]) -> str:
+    """Return whose loss a ledger's figures are: ``user``, or ``installation`` where tasks are collected."""
+    return "installation" if any(each.mechanism == COLLECTED for each in spends) else "user"
 
 
 def moment(time: int) -> str:

@@ -6,9 +6,12 @@ from fractions import Fraction
 from typing import Literal, Self
 
 from homespun_server.privacy.ledger.policy import BudgetPolicy, Span
-from homespun_server.privacy.spend import Amount, Spend, cost, total
+from homespun_server.privacy.spend import COLLECTED, Amount, Spend, cost, total
 from homespun_server.privacy.zcdp import stated_epsilon
 from homespun_server.statistics.cohort import Path
+
+TASK_PURPOSE = "collect task "
+"""How the purpose of a task's charge begins; the task's SHA-256 in hexadecimal follows."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class RecordedSpend:
     purpose: str
     spend: Spend
     released: str | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The task that was collected, its SHA-256 in hexadecimal; None: it was no task."""
+        return self.purpose.removeprefix(TASK_PURPOSE) if self.spend.mechanism == COLLECTED else None
 
 
 @dataclass(frozen=True)
