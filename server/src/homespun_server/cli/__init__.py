@@ -24,6 +24,7 @@ _COMMANDS = {
     "budget": "what the users of a data set may lose, and lost",
     "split": "divide a table into what trains and what is held out",
     "evaluate": "how good bundles are, for people or events that did not train them",
+    "experiment": "plan an experiment, read its releases, and see how often that is right",
     "audit": "attack this build's releases, or a bundle",
     "keys": "make, exchange and revoke the keys of the signed repository",
     "publish": "release a bundle on a channel",
