@@ -163,6 +163,16 @@ def given_passphrase(environment: Mapping[str, str] | None = None) -> str | None
     return variables.get(PASSPHRASE_VARIABLE) or None
 
 
+def given_database(environment: Mapping[str, str] | None = None) -> str | None:
+    """Return the store's URL where there is no ``homespun.toml``; None: nobody gave one.
+
+    Args:
+        environment: Variables; None: those of this process.
+    """
+    variables = os.environ if environment is None else environment
+    return variables.get(DATABASE_VARIABLE) or None
+
+
 def settings_text(application: str, stages: tuple[str, ...]) -> str:
     """Return a new working directory's settings as a file's text.
 

@@ -16,8 +16,8 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Upper ends of the latencies' buckets, seconds."""
 
 
-class Metrics:
-    """The service's metrics, of one worker."""
+class RequestMetrics:
+    """What every service counts, of one worker."""
 
     def __init__(self) -> None:
         """Begin at nothing."""
@@ -32,6 +32,23 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return everything, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+
+class Metrics(RequestMetrics):
+    """The service's metrics, of one worker."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        super().__init__()
         self._renewed = Counter(
             "homespun_timestamp_renewals",
             "Times that the timestamp was to be renewed.",
@@ -50,11 +67,6 @@ class Metrics:
             registry=self._registry,
         )
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
-        self._requests.labels(method if method in METHODS else "other", route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
-
     def renewed(self, outcome: str) -> None:
         """Count that the timestamp was renewed, or was not: ``done``, ``not due`` or ``failed``."""
         self._renewed.labels(outcome).inc()
@@ -68,7 +80,3 @@ class Metrics:
         self._left.clear()
         for role, seconds in roles.items():
             self._left.labels(role).set(seconds)
-
-    def text(self) -> bytes:
-        """Return everything, as Prometheus reads it."""
-        return generate_latest(self._registry)

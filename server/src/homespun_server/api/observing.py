@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 
 from homespun.errors import HomespunError
 from homespun_server.api.logs import Log
-from homespun_server.api.metrics import METHODS, Metrics
+from homespun_server.api.metrics import METHODS, RequestMetrics
 from homespun_server.store.tokens import Token
 
 UNKNOWN_ROUTE = "none"
@@ -37,7 +37,7 @@ class Observed:
     """An ASGI application around another one that logs and counts its answers and adds headers to them."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, log: Log, clock: Callable[[], float] = time.perf_counter
+        self, app: ASGIApp, metrics: RequestMetrics, log: Log, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         """Observe ``app``.
 

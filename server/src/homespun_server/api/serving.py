@@ -9,19 +9,29 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
+from typing import Protocol, TypeVar
 
-from litestar import Litestar
+from litestar.types import ASGIApp
 from uvicorn import Server
 from uvicorn.supervisors import Multiprocess
 
 from homespun_server.api.logs import Log, open_log
 from homespun_server.api.protocols import FASTEST, ServiceConfig
 from homespun_server.errors import OutputError
-from homespun_server.settings import ServerSettings, ServiceSettings
+from homespun_server.settings import ServiceSettings
 
 BACKLOG = 2048
 
-CreateApp = Callable[[ServerSettings], Litestar]
+
+class Served(Protocol):
+    """Settings of something that is served."""
+
+    @property
+    def service(self) -> ServiceSettings:
+        """What its HTTP service allows."""
+
+
+SettingsT = TypeVar("SettingsT", bound=Served)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -43,12 +53,12 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(create: CreateApp, settings: ServerSettings, listening: socket.socket, workers: int) -> None:
+def serve(create: Callable[[SettingsT], ASGIApp], settings: SettingsT, listening: socket.socket, workers: int) -> None:
     """Serve until the process is told to stop (SIGTERM or Ctrl+C), and end when requests in flight are answered.
 
     Args:
         create: Makes the application in each worker.
-        settings: The server's settings.
+        settings: What the application is made of.
         listening: Where clients connect; closed at the end.
         workers: How many processes.
     """
@@ -60,12 +70,12 @@ def serve(create: CreateApp, settings: ServerSettings, listening: socket.socket,
             Multiprocess(config, sockets=[listening]).run()
 
 
-def _started(create: CreateApp, settings: ServerSettings) -> Litestar:
+def _started(create: Callable[[SettingsT], ASGIApp], settings: SettingsT) -> ASGIApp:
     _pass_on(open_log())
     return create(settings)
 
 
-def _config(factory: Callable[[], Litestar], service: ServiceSettings, workers: int) -> ServiceConfig:
+def _config(factory: Callable[[], ASGIApp], service: ServiceSettings, workers: int) -> ServiceConfig:
     config = ServiceConfig(
         factory,
         factory=True,

@@ -34,6 +34,8 @@ _COMMANDS = {
     "serve": "serve the repository and the API over HTTP",
     "tokens": "make, list and revoke the tokens of the HTTP service",
     "registry": "the bundles, their stages, and what differs between two",
+    "leader": "the aggregator that takes devices' reports and works on them with a helper",
+    "helper": "the aggregator that holds the other share of every report",
     "statistics": "what can be counted about people, in plain words",
 }
 

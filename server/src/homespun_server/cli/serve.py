@@ -39,6 +39,11 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.set_defaults(run=_serve)
     add_directory_option(command)
+    add_serving_options(command)
+
+
+def add_serving_options(command: argparse.ArgumentParser) -> None:
+    """Add where to listen, and with how many processes."""
     command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (127.0.0.1)")
     command.add_argument("--port", type=_port, default=8080, metavar="N", help="the port; 0: any that is free (8080)")
     command.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes (1)")

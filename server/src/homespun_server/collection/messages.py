@@ -10,20 +10,21 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from homespun.protocol.collection.form import PUBLIC_BYTES
+from homespun.protocol.collection.report import CONTENT_TYPE, REPORT_ID_BYTES
 from homespun_server.errors import AggregationError
 
 Role = Literal["leader", "helper"]
 
 COLLECTION_TYPE = "application/homespun-collection"
 JOB_TYPE = "application/homespun-job"
-REPORT_TYPE = "application/homespun-report"
+REPORT_TYPE = CONTENT_TYPE
 
 CHECKSUM_BYTES = 32
-ID_BYTES = 16
 MAX_JOB_REPORTS = 256
 """Most reports of one aggregation job."""
 
-ReportId = Annotated[bytes, Meta(min_length=ID_BYTES, max_length=ID_BYTES)]
+ReportId = Annotated[bytes, Meta(min_length=REPORT_ID_BYTES, max_length=REPORT_ID_BYTES)]
 Checksum = Annotated[bytes, Meta(min_length=CHECKSUM_BYTES, max_length=CHECKSUM_BYTES)]
 TaskText = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0)]
@@ -48,8 +49,8 @@ class JobReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_l
     """
 
     id: ReportId
-    time: int
-    public: bytes
+    time: Annotated[int, Meta(ge=0, le=1 << 40)]
+    public: Annotated[bytes, Meta(min_length=PUBLIC_BYTES, max_length=PUBLIC_BYTES)]
     sealed: bytes
     verifier: bytes | None
 

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -128,3 +129,84 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 """What was changed by whom. The database itself refuses to change or remove a row."""
+
+collection_tasks = Table(
+    "homespun_collection_tasks",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("added", String(MOMENT_LENGTH), nullable=False),
+)
+"""The tasks that an aggregator takes part in, as they were signed."""
+
+collection_batches = Table(
+    "homespun_collection_batches",
+    metadata,
+    Column("task", Integer, ForeignKey(collection_tasks.c.number), primary_key=True, autoincrement=False),
+    Column("state", String(20), nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("why", Text),
+    Column("answer", LargeBinary),
+)
+"""How far a task is: reports that were taken, those in the sum, and what was answered when it was collected."""
+
+collection_sums = Table(
+    "homespun_collection_sums",
+    metadata,
+    Column("task", Integer, ForeignKey(collection_tasks.c.number), primary_key=True, autoincrement=False),
+    Column("total", LargeBinary, nullable=False),
+)
+"""The running sum of a task's shares, sealed; gone once it was collected."""
+
+collection_jobs = Table(
+    "homespun_collection_jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("task", Integer, ForeignKey(collection_tasks.c.number), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("request", LargeBinary),
+    Column("answer", LargeBinary),
+    Column("leased_until", BigInteger),
+    Column("why", Text),
+)
+"""Aggregation jobs. A leader's are made before they are sent; a helper keeps the answers to repeat."""
+
+collection_reports = Table(
+    "homespun_collection_reports",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("task", Integer, ForeignKey(collection_tasks.c.number), nullable=False),
+    Column("id", LargeBinary, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("job", String(32), index=True),
+    Column("time", BigInteger),
+    Column("arrived", BigInteger),
+    Column("enc", LargeBinary),
+    UniqueConstraint("task", "id"),
+)
+"""The ids of reports, so that none counts twice; the rest of a row is emptied once its job is done."""
+
+Index(
+    "homespun_collection_waiting",
+    collection_reports.c.task,
+    collection_reports.c.sequence,
+    sqlite_where=collection_reports.c.state == "waiting",
+    postgresql_where=collection_reports.c.state == "waiting",
+)
+
+collection_payloads = Table(
+    "homespun_collection_payloads",
+    metadata,
+    Column(
+        "report",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey(collection_reports.c.sequence),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The sealed shares of reports that wait, without the keys' halves that open them, which are in the report's row."""

@@ -1,7 +1,8 @@
 """The signed repository: bundles and channels as static files that devices verify without trusting who serves them."""
 
+from homespun_server.passphrase import KeyCosts
 from homespun_server.publishing.repository.ceremony import Ceremony, KeyUse, Rotation, sign_root
-from homespun_server.publishing.repository.key_file import KeyCosts, KeyFile
+from homespun_server.publishing.repository.key_file import KeyFile
 from homespun_server.publishing.repository.keys import Keys, KeyStore
 from homespun_server.publishing.repository.publisher import Refreshed
 from homespun_server.publishing.repository.removing import Pruned

@@ -8,60 +8,30 @@ that a file asks for are bounded before they are paid.
 Pure: no files, no clock, no randomness.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from homespun.errors import MisuseError
 from homespun_server.errors import SigningKeyError
+from homespun_server.passphrase import (
+    KEY_BYTES,
+    MIN_PASSPHRASE_BYTES,
+    NONCE_BYTES,
+    Kdf,
+    KeyCosts,
+    cipher_of,
+)
 
 SCHEMA_VERSION = 1
 """Version of the key file that this program writes and reads."""
 
-MIN_PASSPHRASE_BYTES = 8
-"""Least length of a passphrase, in bytes."""
-
 MAX_FILE_BYTES = 1 << 14
 """Largest key file, in bytes."""
-
-SALT_BYTES = 16
-NONCE_BYTES = 12
-KEY_BYTES = 32
-
-Memory = Annotated[int, Meta(ge=8 * 1024, le=1024 * 1024)]
-Iterations = Annotated[int, Meta(ge=1, le=16)]
-Lanes = Annotated[int, Meta(ge=1, le=16)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyCosts:
-    """What trying a passphrase costs; by default the second choice of RFC 9106.
-
-    Attributes:
-        memory_kib: Memory, KiB.
-        iterations: Passes over it.
-        lanes: Passes at once.
-    """
-
-    memory_kib: int = 64 * 1024
-    iterations: int = 3
-    lanes: int = 4
-
-
-class Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="argon2id"):
-    """How the passphrase becomes a key."""
-
-    salt: Annotated[bytes, Meta(min_length=SALT_BYTES, max_length=SALT_BYTES)]
-    memory_kib: Memory
-    iterations: Iterations
-    lanes: Lanes
 
 
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,7 +108,7 @@ def seal(
         nonce=nonce,
         sealed=bytes(KEY_BYTES + 16),
     )
-    cipher = AESGCM(_derived(passphrase, bare.kdf))
+    cipher = cipher_of(passphrase, bare.kdf)
     return msgspec.structs.replace(bare, sealed=cipher.encrypt(nonce, private.private_bytes_raw(), _bound(bare)))
 
 
@@ -149,7 +119,7 @@ def unseal(file: KeyFile, passphrase: bytes) -> CryptoSigner:
         SigningKeyError: The passphrase is wrong, or the file was changed.
     """
     try:
-        raw = AESGCM(_derived(passphrase, file.kdf)).decrypt(file.nonce, file.sealed, _bound(file))
+        raw = cipher_of(passphrase, file.kdf).decrypt(file.nonce, file.sealed, _bound(file))
     except InvalidTag as error:
         raise SigningKeyError(
             f"the passphrase does not open the {file.label}, or its file was changed. Nothing was signed; check the "
@@ -186,10 +156,3 @@ class _Versioned(msgspec.Struct):
 def _bound(file: KeyFile) -> bytes:
     bare = {name: value for name, value in msgspec.structs.asdict(file).items() if name not in ("nonce", "sealed")}
     return b"homespun signing key\n" + msgspec.json.encode(bare, order="sorted")
-
-
-def _derived(passphrase: bytes, kdf: Kdf) -> bytes:
-    derivation = Argon2id(
-        salt=kdf.salt, length=KEY_BYTES, iterations=kdf.iterations, lanes=kdf.lanes, memory_cost=kdf.memory_kib
-    )
-    return derivation.derive(passphrase)

@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from homespun_server.errors import SigningKeyError
+from homespun_server.passphrase import NONCE_BYTES, SALT_BYTES, KeyCosts
 from homespun_server.publishing.repository.files import PRIVATE, Step, make_folder, no_step, write
 from homespun_server.publishing.repository.key_file import (
     MAX_FILE_BYTES,
-    NONCE_BYTES,
-    SALT_BYTES,
-    KeyCosts,
     KeyFile,
     parse_key_file,
     seal,

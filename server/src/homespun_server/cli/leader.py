@@ -1,0 +1,74 @@
+"""``homespun-server leader``: the aggregator that takes devices' reports."""
+
+import argparse
+import signal
+import threading
+from types import FrameType
+
+from rich.console import Console
+
+from homespun_server.aggregators import Around, create_leader, open_leader, work_as_leader
+from homespun_server.cli.aggregator import add_common, add_init, make, part, refuse_several, warn
+from homespun_server.cli.directory import command_actor
+from homespun_server.collection.settings import PAIRING_FILE, read_aggregator
+from homespun_server.store import Tokens, open_store
+
+TOKEN_DAYS = 365
+"""So long the collector's token is valid."""
+
+_NEXT = """
+Whoever makes tasks gets the description above. The helper's operator gets {pairing}, on a way that
+nobody else sees, and makes the helper with it:
+  homespun-server helper init DIR --name NAME --url URL --pairing FILE"""
+
+
+def _init(options: argparse.Namespace, console: Console) -> None:
+    settings = make(options, "leader", None, console)
+    told = _NEXT.format(pairing=settings.folder / PAIRING_FILE)
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _token(options: argparse.Namespace, console: Console) -> None:
+    settings = read_aggregator(options.directory, "leader")
+    with open_store(settings.store, create=False) as store:
+        secret, token = Tokens(store).create(
+            "operator", days=TOKEN_DAYS, note="a collector", actor=command_actor("leader token")
+        )
+    told = f"The collector's token {token.id}, until {token.expires}. It is shown this once:\n\n    {secret}"
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _work(options: argparse.Namespace, console: Console) -> None:
+    settings = read_aggregator(options.directory, "leader")
+    parts = open_leader(settings)
+    with parts.places.store:
+        refuse_several(parts.places, "a further worker process")
+        warn(settings, console)
+        console.print(f"Working for the leader {settings.name}.", markup=False, highlight=False, soft_wrap=True)
+        start, stop = work_as_leader(parts, Around())
+        end = threading.Event()
+
+        def ended(_: int, __: FrameType | None) -> None:
+            end.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, ended)
+        start()
+        end.wait()
+        # Each ends the job that it is at.
+        stop()
+
+
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its actions."""
+    command.description = (
+        "The aggregator that takes devices' reports, checks and adds them together with a helper of another party, and "
+        "answers the collector."
+    )
+    parts = command.add_subparsers(required=True, metavar="ACTION")
+    add_init(parts, "leader", _init).add_argument(
+        "--development", action="store_true", help="one party runs both, which protects nobody from that party"
+    )
+    add_common(parts, "leader", create_leader)
+    part(parts, "token", _token, "make a token for the collector and show it once")
+    part(parts, "work", _work, "work on jobs in a further process (PostgreSQL)")

@@ -1,0 +1,72 @@
+"""Opening shares in memory and having them checked: the same on both sides, with the other share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homespun.protocol.collection.report import binding_of, seal_info
+from homespun.protocol.collection.shares import ShareVerifier
+from homespun_server.collection.keys import Secrets
+from homespun_server.collection.messages import Role
+from homespun_server.collection.places import Known
+from homespun_server.collection.sealing import open_sealed
+
+
+@dataclass(frozen=True)
+class Part:
+    """One side's part of a report, still sealed.
+
+    Attributes:
+        id: The report's id, 16 bytes.
+        time: When it was made, rounded, seconds since 1970.
+        public: What both sides know of it.
+        sealed: The share.
+    """
+
+    id: bytes
+    time: int
+    public: bytes
+    sealed: bytes
+
+
+class Prepared(Protocol):
+    """Reports that one side has looked at; see ``homespun.protocol.collection.shares.Prepared``."""
+
+    @property
+    def messages(self) -> tuple[bytes | None, ...]:
+        """What to tell the other side of each report; None: it is refused already."""
+
+    def accepted(self, others: Sequence[bytes | None]) -> NDArray[np.bool_]:
+        """Return which reports hold, given what the other side tells."""
+
+    def add_accepted(self, accepted: NDArray[np.bool_], total: NDArray[np.uint64]) -> None:
+        """Add the shares of accepted reports to a total, modulo the task's modulus."""
+
+
+class Checker:
+    """Checks reports for one side."""
+
+    def __init__(self, role: Role, secrets: Secrets) -> None:
+        """Check with a side's secrets.
+
+        Args:
+            role: Which side.
+            secrets: Its own.
+        """
+        self._role: Role = role
+        self._secrets = secrets
+
+    def prepare(self, known: Known, parts: Sequence[Part]) -> Prepared:
+        """Open shares and look at them, in memory; what does not open is refused."""
+        verifier = ShareVerifier(known.form, self._role, self._secrets.verification_key(known.id))
+        shares = [self._opened(known, part) for part in parts]
+        bindings = [binding_of(known.id, part.id, part.time) for part in parts]
+        return verifier.prepare(shares, [part.public for part in parts], bindings)
+
+    def _opened(self, known: Known, part: Part) -> bytes:
+        info = seal_info(self._role, known.id, part.id, part.time, part.public)
+        # What is empty is no share, and refused as such.
+        return open_sealed(part.sealed, self._secrets.private, info) or b""
