@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from homespun.protocol.experiment.definition import MOST_PEOPLE
-from homespun_server.experiments.plots import percents, spread
+from homespun_server.experiments.plots import spread
 from homespun_server.experiments.power import Planned, Power
 from homespun_server.experiments.result import Comparison, ExperimentReport
 from homespun_server.experiments.verdict import Verdict
@@ -93,7 +93,7 @@ def _people(report: ExperimentReport) -> Table:
     mismatch = report.mismatch
     table = _table(
         f"{report.experiment}: exposed people, {report.windows} windows",
-        f"Intervals are the noise's. p = {mismatch.p:.3g} that the shares are right; broken below "
+        f"Intervals are the noise's. p = {mismatch.p:.3g} if the shares are right; broken below "
         f"{mismatch.threshold:.2g}.",
         ("variant", "people", "interval", "should have"),
     )
@@ -117,7 +117,7 @@ def _metrics(comparisons: Sequence[Comparison]) -> Table:
             spread(each.other),
             spread(each.difference),
             spread(each.fixed),
-            percents(each.relative),
+            spread(each.relative, percent=True),
         )
         verdict = f"[{_COLOURS[each.verdict.word]}]{each.verdict}[/]"
         table.add_row(f"{each.metric.name}, {each.variant}", *cells, noise, verdict)

@@ -10,7 +10,7 @@ import hashlib
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from homespun_server.experiments.looks import Method
-from homespun_server.experiments.plots import WIDTH, looks_plot, percents, spread, uplift_plot
+from homespun_server.experiments.plots import WIDTH, looks_plot, parts, spread, uplift_plot
 from homespun_server.experiments.result import ExperimentReport
 
 LEGEND = {
@@ -31,7 +31,7 @@ def page(report: ExperimentReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(spread=spread, percents=percents)
+    environment.filters.update(spread=spread, parts=parts)
     style = "".join(environment.get_template(name).render() for name in ("style.css", "experiment.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("experiment.html.j2").render(
@@ -40,6 +40,8 @@ def page(report: ExperimentReport) -> str:
         digest=digest,
         width=WIDTH,
         deciding=LEGEND[report.method],
+        noises=dict.fromkeys(f"{noise:.3g}" for noise in report.noise),
+        epsilons=dict.fromkeys("without noise" if each is None else f"ε = {each:.3g}" for each in report.epsilon),
         uplifts=uplift_plot(report.comparisons),
         looks=[(each, looks_plot(each)) for each in report.comparisons if each.role == "primary"],
     )

@@ -1,7 +1,7 @@
 """Where the marks of an experiment's plots go: pure geometry, which ``templates/experiment.html.j2`` draws as SVG.
 
 Two plots: uplifts of all metrics on one axis through 0, and the primary difference look by look. What is wider than the
-plot is cut at its edge and marked as cut; its figures stand in the table.
+plot is cut at its edge; its figures stand in the table.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,6 @@ class Whisker:
         at: The estimate.
         low: One end of the interval.
         high: The other.
-        cut: Whether an end lies outside the plot.
         kind: ``better``, ``worse``, ``open`` or ``fixed``.
         text: The figures.
     """
@@ -39,7 +38,6 @@ class Whisker:
     at: float
     low: float
     high: float
-    cut: bool
     kind: str
     text: str
 
@@ -86,9 +84,8 @@ def uplift_plot(comparisons: Sequence[Comparison]) -> Plot:
         if one.value is None or one.low is None or one.high is None:
             missing.append(y)
             continue
-        cut = one.low < low or one.high > high
-        text = f"{each.metric.name}, {each.variant}: {percents(one)}"
-        whiskers.append(Whisker(y, place(one.value), place(one.low), place(one.high), cut, each.verdict.word, text))
+        text = f"{each.metric.name}, {each.variant}: {spread(one, percent=True)}"
+        whiskers.append(Whisker(y, place(one.value), place(one.low), place(one.high), each.verdict.word, text))
     ticks = tuple(Tick(place(value), f"{100 * value:+.4g}%" if value else "0") for value in _ticks(low, high))
     height = _TOP + len(comparisons) * _ROW + _AXIS
     return Plot(height, _LEFT, end, place(0.0), ticks, labels, tuple(missing), tuple(whiskers))
@@ -114,24 +111,23 @@ def looks_plot(found: Comparison) -> Plot:
                 missing.append(x + shift)
                 continue
             ends = place(one.value), place(one.low), place(one.high)
-            cut = one.low < low or one.high > high
-            whiskers.append(Whisker(x + shift, *ends, cut, kind, f"after window {look.number}: {spread(one)}"))
+            whiskers.append(Whisker(x + shift, *ends, kind, f"after window {look.number}: {spread(one)}"))
     ticks = tuple(Tick(place(value), f"{value:+.3g}" if value else "0") for value in _ticks(low, high))
     return Plot(_LOOKS_HEIGHT, base, float(_TOP), place(0.0), ticks, tuple(labels), tuple(missing), tuple(whiskers))
 
 
-def spread(one: Estimate) -> str:
+def spread(one: Estimate, *, percent: bool = False) -> str:
     """Return an estimate and its interval as text."""
-    if one.value is None or one.low is None or one.high is None:
-        return "not enough data"
-    return f"{one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+    value, ends = parts(one, percent=percent)
+    return f"{value} ({ends})" if ends else value
 
 
-def percents(one: Estimate) -> str:
-    """Return a relative uplift and its interval as text."""
+def parts(one: Estimate, *, percent: bool = False) -> tuple[str, str]:
+    """Return an estimate and its interval as two texts; the second is empty where there is none."""
     if one.value is None or one.low is None or one.high is None:
-        return "not enough data"
-    return f"{one.value:+.1%} ({one.low:+.1%} to {one.high:+.1%})"
+        return "not enough data", ""
+    value, low, high = (f"{each:+.1%}" if percent else f"{each:.3g}" for each in (one.value, one.low, one.high))
+    return value, f"{low} to {high}"
 
 
 def _range(estimates: Sequence[Estimate], room: float = 1.0) -> tuple[float, float]:

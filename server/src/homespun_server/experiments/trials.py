@@ -106,13 +106,13 @@ def simulate(
             if window == 0 or not returning:
                 exact = _exact(world, people // windows, stop - start, unit, rng)
             released = exact + np.rint(rng.normal(0, sigma, exact.shape))
-            for place, (row, column) in enumerate(_PLACES):
+            for place, (row, column) in enumerate(PLACES):
                 sums[start:stop, :, window, row, column] = released[..., place] / unit
                 sums[start:stop, :, window, column, row] = released[..., place] / unit
     return Trials(sums, np.full(windows, (sigma / unit) ** 2))
 
 
-_PLACES = (
+PLACES = (
     (0, 0),
     (0, IMPRESSIONS),
     (0, CLICKS),
