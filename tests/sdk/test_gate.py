@@ -32,6 +32,7 @@ from homespun.consent.parts import (
     ROLLOUT,
     SCORING,
     SIDE_EFFECTS,
+    TASKS,
     Block,
     Part,
 )
@@ -156,6 +157,7 @@ EXERCISES: Final[dict[str, Exercise]] = {
     CACHE.name: _compartment(CACHE),
     EXPERIMENTS.name: _compartment(EXPERIMENTS),
     ROLLOUT.name: _compartment(ROLLOUT),
+    TASKS.name: _compartment(TASKS),
     CONTRIBUTIONS.name: _contributions,
     LEDGER.name: _contributions,
 }

@@ -16,6 +16,7 @@ from homespun.person.export import Recipient
 PUBLIC = [
     "Attribution",
     "Bundle",
+    "Contributions",
     "Controller",
     "Event",
     "Explanation",

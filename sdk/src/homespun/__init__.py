@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from homespun._version import __version__
 from homespun.config import Retention, Settings
 from homespun.consent import Controller, Notice, Purpose
+from homespun.contribute.settings import Contributions
 from homespun.errors import HomespunError
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.model.bundle import Bundle, Scored
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Attribution",
     "Bundle",
+    "Contributions",
     "Controller",
     "Event",
     "Explanation",

@@ -11,12 +11,15 @@ from homespun.config import DEFAULTS, Durability, Settings, check_durability
 from homespun.consent import Notice
 from homespun.contribute.ledger import Ledger
 from homespun.contribute.log import Transport
+from homespun.contribute.settings import Contributions
+from homespun.contributing import Contributing, Sends
 from homespun.custody import Clock
 from homespun.errors import MisuseError
 from homespun.explain.counterfactual import MOST_EXECUTED, Change, Counterfactual
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.home import Home
 from homespun.listing import Listing, Question
+from homespun.measure.experiments import Experiments
 from homespun.model.arguments import as_list, folder_path, list_length
 from homespun.model.bundle import Bundle
 from homespun.model.sample import open_sample
@@ -37,9 +40,10 @@ from homespun.ranking.onboarding import MOST_ANSWERS, Answers
 from homespun.ranking.request import HOME
 from homespun.ranking.rules import RuleReport
 from homespun.recommendation import Recommendation
-from homespun.updating import Updating, open_installed, updater_of
+from homespun.updating import Updating, open_installed, seed_of, updater_of
 
 if TYPE_CHECKING:
+    from homespun.contribute.urllib3_transport import Urllib3Transport
     from homespun.person.export import Recipient, RecipientKey
     from homespun.protocol.export import Manifest
     from homespun.sync import Outcome, Updater, Updates
@@ -65,6 +69,7 @@ class Personalizer:
         templates: Mapping[str, str] | None = None,
         updater: "Updater | None" = None,
         newer: Bundle | None = None,
+        contributing: Contributing | None = None,
     ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.consent = Consent(home)
@@ -76,7 +81,12 @@ class Personalizer:
         self.policy = Policies(self.items, policy, zone)
         self.decisions = Decisions(home, self.items)
         self.updates = Updating(home, self.items, self.policy, updater, newer)
-        self._listing = Listing(home, self.consent, self.controls, self.policy, templates, self.updates.is_off)
+        self.contributions = contributing or Contributing(home, None, None)
+        self.experiments = Experiments(home, lambda: seed_of(home), self.contributions.experiments)
+        self.contributions.vector_of = self.experiments.vector_of
+        self._listing = Listing(
+            home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
+        )
         self._home = home
 
     @property
@@ -102,6 +112,7 @@ class Personalizer:
         zone: tzinfo | None = None,
         templates: Mapping[str, str] | None = None,
         updates: "Updates | None" = None,
+        contributions: Contributions | None = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -117,7 +128,8 @@ class Personalizer:
                 destroying one forgets that part in every copy. With ``Key.keyring`` the keyring does.
             tombstones: Where erased profiles are remembered, by their random ids; by default the keyring, or else
                 a file ``<folder>.erased`` beside the folder.
-            transport: What sends contributions; None where nothing is ever sent.
+            transport: What sends contributions; None: with ``contributions`` they go over the network, without
+                nothing is ever sent.
             choices: What ``consent.choices()`` gave the application to remember while there was no profile.
             policy: How lists are made, in place of the bundle's own policy; see ``policy.use``.
             zone: The person's time zone. With it the circumstances ``hour`` and ``weekday`` are known in every
@@ -126,6 +138,8 @@ class Personalizer:
             updates: Where newer bundles come from; None: nothing is ever asked for. With it, ``bundle`` is the one that
                 the application ships, and is used until one was installed from there; from then on that one is.
                 Nothing is asked for by opening: see ``sync``.
+            contributions: What installations may contribute to sums over many people, where the person allows it;
+                None: nothing. Tasks come from the channel of ``updates``; see ``contributions.sync``.
 
         Raises:
             PolicyError: If the policy cannot be used.
@@ -146,12 +160,14 @@ class Personalizer:
             raise MisuseError("a profile needs a folder; give a path, or use Key.ephemeral() for memory only.")
         if updates is not None:
             _check_updates(updates, bundle)
+        _check_contributions(contributions, updates)
         folder = None if path is None or key.is_ephemeral else folder_path(path)
         # Before the profile, which nothing would close if the sample were damaged.
         opened = open_sample(threads=settings.threads) if bundle is None else bundle
         try:
             place = Place(folder, key, settings, entropy, key_store)
-            home = Home(place, clock=clock, tombstones=tombstones, transport=transport, choices=choices)
+            sends = None if contributions is None else _reports(clock, updates)
+            home = Home(place, clock=clock, tombstones=tombstones, transport=transport or sends, choices=choices)
         except BaseException:
             if bundle is None:
                 opened.close()
@@ -162,7 +178,17 @@ class Personalizer:
             if updater is not None:
                 newer = open_installed(updater, settings)
                 updater.using((newer or opened).id)
-            return cls(opened, home, policy=policy, zone=zone, templates=templates, updater=updater, newer=newer)
+            contributing = _contributing(home, updater, contributions, updates, sends)
+            return cls(
+                opened,
+                home,
+                policy=policy,
+                zone=zone,
+                templates=templates,
+                updater=updater,
+                newer=newer,
+                contributing=contributing,
+            )
         except BaseException:
             home.close()
             if newer is not None:
@@ -247,7 +273,7 @@ class Personalizer:
         Returns:
             True if the event is in the profile; False if the person has not allowed both
             ``DEVICE_STORAGE`` and ``PERSONALIZATION``, or has paused, objected or begun a private session, and
-            nothing was kept.
+            the event was not kept. Whether an experiment counts it depends on ``MEASUREMENT`` alone.
 
         Raises:
             InvalidEventError: If a value is out of bounds or the bundle does not know the kind, whether or not
@@ -258,7 +284,9 @@ class Personalizer:
         event = Event(item, kind, self._home.now() if time is None else time, weight, context, id)
         if durability is not None:
             check_durability(durability)
-        return self._home.add(event, durability)
+        recorded = self._home.add(event, durability)
+        self.experiments.happened([event])
+        return recorded
 
     def record_many(self, events: Iterable[Event], *, durability: Durability | None = None) -> int | None:
         """Record many events at once, all or none.
@@ -282,7 +310,9 @@ class Personalizer:
             self.bundle.check_kind(kind)
         if durability is not None:
             check_durability(durability)
-        return self._home.add_all(wanted, durability)
+        added = self._home.add_all(wanted, durability)
+        self.experiments.happened(wanted)
+        return added
 
     def flush(self) -> None:
         """Write the events that are held in memory; there are none unless ``Settings.batch_events`` is above 1.
@@ -622,6 +652,7 @@ class Personalizer:
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
         self.updates.close()
+        self.contributions.close()
         self.policy.forget()
         self._home.close()
 
@@ -643,6 +674,29 @@ def _check_updates(updates: object, bundle: Bundle | None) -> None:
             "an application that takes newer bundles ships the first one: give it as bundle=. The built-in sample is "
             "about films and never stands in for it."
         )
+
+
+def _check_contributions(contributions: object, updates: "Updates | None") -> None:
+    _check_type("contributions", contributions, Contributions | None, "make it with homespun.Contributions(...)")
+    if contributions is not None and updates is None:
+        raise MisuseError("tasks come from the channel of updates: give updates=homespun.Updates(...) as well.")
+
+
+def _reports(clock: Clock, updates: "Updates | None") -> "Urllib3Transport":
+    from homespun.contribute.urllib3_transport import Urllib3Transport  # noqa: PLC0415 - only who contributes needs it
+
+    return Urllib3Transport(clock=clock, proxy=None if updates is None else updates.proxy)
+
+
+def _contributing(
+    home: Home,
+    updater: "Updater | None",
+    contributions: Contributions | None,
+    updates: "Updates | None",
+    sends: Sends | None,
+) -> Contributing:
+    hours = 0.0 if updates is None else updates.interval_hours
+    return Contributing(home, updater, contributions, sends, interval_seconds=3600 * hours)
 
 
 def _check_type(name: str, value: object, wanted: Any, advice: str) -> None:

@@ -15,11 +15,18 @@ THE_WAY_OUT = "homespun/contribute/egress.py"
 ASKING = "homespun/sync/urllib3_http.py"
 """The transport of requests for newer bundles, which bring nothing of the person along."""
 
-# Modules that may import something that can reach a network. The last one serves an application's own tests.
-TRANSPORTS = frozenset({ASKING, "homespun/testing/loopback.py"})
+REPORTING = "homespun/contribute/urllib3_transport.py"
+"""The transport of reports, which is handed to the way out."""
+
+# Modules that may import something that can reach a network: both transports, what cuts their connections off, and
+# what serves an application's own tests.
+TRANSPORTS = frozenset({ASKING, REPORTING, "homespun/contribute/cutting_off.py", "homespun/testing/loopback.py"})
 
 ASKS = "homespun/sync/runner.py"
 """The only module that makes such a transport; it hands it to the one that writes each request down first."""
+
+MAKES = "homespun/personalizer.py"
+"""The only module that makes the transport of reports; it hands it to the way out."""
 
 NETWORK = {
     "_socket", "_ssl", "aiohttp", "asyncio", "curl_cffi", "ftplib", "grpc", "http", "httpcore", "httpx", "imaplib",
@@ -93,7 +100,7 @@ def test_a_module_has_a_way_to_the_network(repository: Path) -> None:
 
 def test_a_module_has_a_back_door(repository: Path) -> None:
     found = {path: names for path, tree in modules(repository) if (names := named(tree, BACK_DOORS))}
-    assert found == {ASKING: ["urlopen"]}
+    assert found == {ASKING: ["urlopen"], REPORTING: ["urlopen"]}
 
 
 def test_a_request_for_a_bundle_goes_around_the_ledger(repository: Path) -> None:
@@ -108,6 +115,12 @@ def test_a_request_for_a_bundle_goes_around_the_ledger(repository: Path) -> None
         if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("http.get")
     }
     assert askers == {"homespun/sync/asking.py"}
+
+
+def test_something_else_than_the_composition_root_makes_the_transport_of_reports(repository: Path) -> None:
+    trees = dict(modules(repository))
+    wanted = {"Urllib3Transport", "urllib3_transport"}
+    assert {path for path, tree in trees.items() if named(tree, wanted) and path != REPORTING} == {MAKES}
 
 
 def test_something_else_than_the_way_out_sends(repository: Path) -> None:

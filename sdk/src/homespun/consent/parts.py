@@ -132,7 +132,7 @@ CACHE: Final = Part(
 EXPERIMENTS: Final = Part(
     name="experiments",
     purposes=frozenset({_STORAGE, Purpose.MEASUREMENT}),
-    blocked_by=frozenset({"private", "objection"}),
+    blocked_by=frozenset({"pause", "private", "restriction", "objection"}),
     tables=("state.kept",),
     compartment="experiments",
     section="experiments",
@@ -165,6 +165,14 @@ ROLLOUT: Final = Part(
     section="rollout",
     words="the random number that decides when a staged release reaches this device",
 )
+TASKS: Final = Part(
+    name="tasks",
+    purposes=frozenset({_STORAGE}),
+    tables=("state.kept",),
+    compartment="tasks",
+    section="tasks",
+    words="when reports are due, and the random number that keeps this installation from being counted twice",
+)
 
 PARTS: Final = (
     INDEX,
@@ -181,6 +189,7 @@ PARTS: Final = (
     CONTRIBUTIONS,
     LEDGER,
     ROLLOUT,
+    TASKS,
 )
 """The register."""
 
@@ -192,7 +201,9 @@ SIDE_EFFECTS: Final = {
     "homespun.cli.erasing": "writes a receipt where the person asks for it",
     "homespun.cli.opening": "reads a passphrase or a recovery key that the person names",
     "homespun.cli.output": "closes an output that nobody reads",
+    "homespun.contribute.cutting_off": "ends a connection that takes too long",
     "homespun.contribute.egress": "the only way for contributions; asks for CONTRIBUTIONS right before it sends",
+    "homespun.contribute.urllib3_transport": "sends what the way out hands it, over the network",
     "homespun.model.catalogue": "reads a bundle",
     "homespun.model.runtime": "sets the model runtime's own telemetry off",
     "homespun.model.sample": "reads the bundle that is installed with the package",
@@ -206,6 +217,7 @@ SIDE_EFFECTS: Final = {
     "homespun.person.decisions_export": "reads the page's style that is installed with the package",
     "homespun.person.export.page": "reads the page's style that is installed with the package",
     "homespun.person.export.writing": "writes the export that the person asks for, where they say",
+    "homespun.sync.collecting": "keeps the tasks that a channel signs",
     "homespun.sync.downloading": "keeps what was downloaded of a newer bundle",
     "homespun.sync.failing": "knows the errors of python-tuf",
     "homespun.sync.fetching": "asks for signed metadata, after the request is in the ledger, and keeps it",

@@ -81,6 +81,7 @@ class Egress:
         destination: str,
         epsilon: Decimal | int,
         idempotent: bool = False,
+        once: bool = False,
     ) -> EgressEntry:
         """Queue a contribution and return its entry in the ledger; nothing leaves yet.
 
@@ -92,9 +93,10 @@ class Egress:
             epsilon: What it costs of the lifetime's ε.
             idempotent: Whether the destination counts a repeated payload once. Otherwise it is never sent
                 again when it may have left.
+            once: Whether it is refused where something of that name waits already, or may have left.
 
         Raises:
-            MisuseError: An argument is not what it should be.
+            MisuseError: An argument is not what it should be, or it is there already and is to be there once.
             NotPermittedError: The person does not allow the purpose now.
             BudgetError: The lifetime's ε does not suffice, or too many contributions wait already.
             LedgerError: The ledger is damaged.
@@ -109,8 +111,20 @@ class Egress:
             idempotent=idempotent,
             limits=self._rules.limits,
         )
-        (entry,) = self._write(lambda entries: self._rules.queueing(entries, offer, self._clock()))
+        (entry,) = self._write(lambda entries: self._rules.queueing(entries, offer, self._clock(), once=once))
         return entry
+
+    def epsilon_left(self, *, besides: Collection[str] = ()) -> int:
+        """Return the ε of the lifetime's that nothing has taken, in steps of 10⁻¹².
+
+        Args:
+            besides: Names of contributions that are not counted where the ledger does not tell of them yet.
+
+        Raises:
+            LedgerError: The ledger is damaged.
+            ProfileError: It cannot be told what was taken.
+        """
+        return self._rules.left(self._log.egress_entries(), besides)
 
     def send_pending(self, limit: int = 10, *, resting: Collection[str] = ()) -> SendOutcome:
         """Send what waits and is due, in the order of queueing.

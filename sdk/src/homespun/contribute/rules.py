@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, Entries
 from homespun.contribute.offer import Offer
-from homespun.errors import BudgetError, NotPermittedError, ProfileError
-from homespun.protocol.egress import EgressBook, EgressEntry, Progress, State, steps_spent
+from homespun.errors import BudgetError, MisuseError, NotPermittedError, ProfileError
+from homespun.protocol.egress import EgressBook, EgressEntry, Progress, State, progress_of, steps_spent
 from homespun.protocol.epsilon import epsilon_text, steps_of
 
 _LONGEST_NOTE = 200
@@ -50,10 +50,16 @@ class Rules:
     limits: EgressLimits
     elsewhere: Elsewhere = nothing_elsewhere
 
-    def queueing(self, entries: Entries, offer: Offer, now: float) -> EgressChange:
+    def left(self, entries: Entries, besides: Collection[str] = ()) -> int:
+        """Return the ε that nothing has taken, in steps of 10⁻¹²; whatever keeps that from being told is raised."""
+        spent = steps_spent(progress_of(entries))
+        return max(0, self.ceiling - self.elsewhere([*_told(entries), *besides]) - spent)
+
+    def queueing(self, entries: Entries, offer: Offer, now: float, *, once: bool = False) -> EgressChange:
         """Return the change by which ``offer`` waits to be sent.
 
         Raises:
+            MisuseError: ``once`` is set, and something of its name waits or may have left.
             NotPermittedError: Its purpose is not allowed.
             BudgetError: Too many contributions wait, or the lifetime's ε does not suffice.
         """
@@ -67,6 +73,8 @@ class Rules:
         room = self.ceiling - self.elsewhere({*_told(entries), offer.what})
         book = EgressBook(entries, ceiling=max(0, room), time=now)
         self._check_room(book, offer)
+        if once and any(each.queued.what == offer.what and each.counts for each in book.found.values()):
+            raise MisuseError(f"'{offer.what}' waits already, or has left; it is contributed once.")
         entry = book.queue(
             offer.payload,
             what=offer.what,

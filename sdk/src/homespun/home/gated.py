@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from homespun.choosing import store_choice
@@ -16,7 +16,7 @@ from homespun.contribute.requests import RequestLedger
 from homespun.custody import Clock, Custody, Records
 from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, LedgerError, NotPermittedError, ProfileError
-from homespun.profile import Place, ProfileStore, Tombstones, View
+from homespun.profile import FileGiven, Given, Place, ProfileStore, Tombstones, View
 from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
 from homespun.protocol.epsilon import epsilon_steps
@@ -102,9 +102,21 @@ class GatedHome:
         self.custody.unstored = () if choices is None else from_remembered(choices)
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
-        self.egress = Egress(self.log, transport or NoTransport(), allowed=self._allowing, clock=clock, ceiling=ceiling)
+        self._given = _given_of(self.custody.place)
+        self.egress = Egress(
+            self.log,
+            transport or NoTransport(),
+            allowed=self._allowing,
+            clock=clock,
+            ceiling=ceiling,
+            elsewhere=self._given_elsewhere,
+        )
         self.requests = RequestLedger(
-            self.log, clock=clock, ceiling=epsilon_steps(ceiling), permitted=self._check_updates
+            self.log,
+            clock=clock,
+            ceiling=epsilon_steps(ceiling),
+            permitted=self._check_updates,
+            elsewhere=self._given_elsewhere,
         )
         self.custody.look()
         try:
@@ -294,6 +306,37 @@ class GatedHome:
                 return None
             return status.decided_by.sequence
 
+    def allows(self, purpose: str) -> bool:
+        """Return whether a contribution to a purpose is allowed now."""
+        with contextlib.suppress(NotPermittedError):
+            return self._allowing(purpose) is not None
+        return False
+
+    def give(self, given: Given) -> None:
+        """Write down durably, outside the profile, what it is about to give; in memory only there is nothing to do.
+
+        Raises:
+            ProfileError: It could not be written down, and must not be given.
+        """
+        if self._given is not None:
+            self._given.add(given)
+
+    def given(self) -> tuple[Given, ...]:
+        """Return what this machine's profiles of this folder have given.
+
+        Raises:
+            ProfileError: It cannot be told.
+        """
+        return () if self._given is None else self._given.read()
+
+    def _given_elsewhere(self, told: Collection[str]) -> int:
+        """Return the ε that was given and that the ledger, which tells of ``told``, does not know."""
+        found = self.given()
+        if not found:
+            return 0
+        profile, known = self.profile, frozenset(told)
+        return sum(each.epsilon for each in found if each.profile != profile or each.what not in known)
+
     def _check_updates(self) -> None:
         if self.is_private:
             raise NotPermittedError("a private session leaves no trace, so no newer bundle is asked for meanwhile.")
@@ -307,6 +350,10 @@ class GatedHome:
     def egress_entries(self) -> tuple[EgressEntry, ...]:
         """Return the ledger of what left."""
         return self.log.egress_entries()
+
+
+def _given_of(place: Place) -> FileGiven | None:
+    return None if place.folder is None else FileGiven.beside(place.folder, place.settings.busy_timeout_ms)
 
 
 def _left(entries: Iterable[EgressEntry]) -> list[tuple[str, str]]:

@@ -34,7 +34,9 @@ class SteeredHome(RecordingHome):
             else:
                 keeper.extend_controls(chosen)
             if self._gate().blocks(CONTRIBUTIONS) and custody.store is not None:
-                self.egress.cancel([str(Purpose.CONTRIBUTION)], note=f"the person set: {made[0].control}")
+                self.egress.cancel(
+                    [Purpose.CONTRIBUTION, Purpose.MEASUREMENT], note=f"the person set: {made[0].control}"
+                )
         return made[0]
 
     def add_controls(self, entries: tuple[ControlEntry, ...]) -> None:
@@ -88,6 +90,20 @@ class SteeredHome(RecordingHome):
             if custody.store is None or part.compartment is None:
                 return False
             return custody.store.keep_if(self._permitting(part), part.compartment, name, value)
+
+    def rekeep(self, part: Part, name: str, change: Callable[[bytes | None], bytes | None]) -> bool:
+        """Change a value in a part's compartment, read and written in one; return whether that is allowed.
+
+        Args:
+            part: Whose compartment.
+            name: The value's name.
+            change: From the value, None where there is none, to the new one; None removes it.
+        """
+        with self._using() as custody:
+            custody.look()
+            if custody.store is None or part.compartment is None:
+                return False
+            return custody.store.rekeep_if(self._permitting(part), part.compartment, name, change)
 
     def controls(self) -> tuple[ControlEntry, ...]:
         """Return everything that the person ever set."""

@@ -4,6 +4,7 @@ from homespun.profile.device_key import DeviceKey
 from homespun.profile.erasure import erasable, erase, finish_interrupted_erasure
 from homespun.profile.files import named
 from homespun.profile.forgetting import Forgotten, Selection
+from homespun.profile.given import FileGiven, Given
 from homespun.profile.key_store import KeyStore
 from homespun.profile.keyfile import profile_id
 from homespun.profile.keys import Key
@@ -16,8 +17,10 @@ from homespun.profile.tombstones import FileTombstones, Tombstones
 
 __all__ = [
     "DeviceKey",
+    "FileGiven",
     "FileTombstones",
     "Forgotten",
+    "Given",
     "Key",
     "KeyStore",
     "KeyringBackend",

@@ -9,7 +9,7 @@ place where tombstones are can take them away, and whoever saw the key file can 
 import hmac
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
@@ -18,8 +18,8 @@ import apsw
 import msgspec
 
 from homespun.errors import KeyStoreError, ProfileBusyError, ProfileStorageError
-from homespun.profile.connections import connect
-from homespun.profile.files import create_private, make_folder, read_bounded, write_atomically
+from homespun.profile.alone import alone
+from homespun.profile.files import make_folder, read_bounded, write_atomically
 from homespun.profile.keyfile import KeyFile, KeyFile1, KeyringEntry, ProfileId
 from homespun.profile.secret import Secret
 from homespun.profile.system_keyring import KeyringBackend, read_entry, write_entry
@@ -165,7 +165,7 @@ class FileTombstones:
         line = msgspec.json.encode(_Line(profile=profile, mac=mac.hex()))
         with self._translated():
             make_folder(self._path.parent)
-            with self._alone():
+            with alone(self._path, self._wait_ms):
                 others = [each for each in self._lines() if _profile(each) != profile]
                 data = b"".join(each + b"\n" for each in (*others, line))
                 if len(data) > MAX_SIZE:
@@ -200,21 +200,6 @@ class FileTombstones:
         if lines and not any(map(_parsed, lines)):
             raise OSError("no line of it is a tombstone")
         return lines
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        path = self._path.with_name(self._path.name + ".lock")
-        with suppress(FileExistsError):
-            create_private(path)
-        connection = connect(path)
-        try:
-            connection.set_busy_timeout(self._wait_ms)
-            # Otherwise the lock would leave a journal beside it.
-            connection.pragma("journal_mode", "memory")
-            connection.execute("BEGIN EXCLUSIVE").fetchall()
-            yield
-        finally:
-            connection.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -60,6 +60,11 @@ class Progress:
         again = self.last.state in {"sending", "failed"} and self.queued.idempotent
         return again or self.last.state in {"queued", "unsent"}
 
+    @property
+    def counts(self) -> bool:
+        """Whether something of it left, may have left or is to leave: whether it was not called off in time."""
+        return self.may_have_left or self.waiting
+
     def may_become(self, state: State) -> bool:
         """Return whether an entry with ``state`` can follow."""
         if state in _ANSWERS and not self.may_have_left:

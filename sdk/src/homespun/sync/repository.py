@@ -1,5 +1,6 @@
 """A channel of a signed repository: its document and its bundles' files, each named by what is signed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -124,6 +125,37 @@ class Repository:
             _reject(f"the channel signs another {name} than its bundle names.")
         return Wanted(name, sha256, self._url(path, sha256), target)
 
+    def target(self, path: str, limit: int, kept: Callable[[str, Callable[[], bytes]], bytes]) -> bytes | None:
+        """Return what the channel signs at a path, verified; None if it signs nothing there.
+
+        Args:
+            path: The target's path.
+            limit: Most bytes of it.
+            kept: From its SHA-256 and what downloads it to its bytes; to keep it.
+
+        Raises:
+            RepositoryError: The metadata is not what it should be, or the bytes are not what was signed.
+            StoppedError: It is longer than ``limit``; or the run ends.
+            TransportError: Nobody answers.
+        """
+        target = self._tuf.get_targetinfo(path)
+        if target is None:
+            return None
+        sha256 = target.hashes.get("sha256", "")
+        if target.length > limit or not sha256:
+            _reject(f"{path} is larger than {limit} bytes, or signed without a SHA-256.")
+        raw = kept(sha256, lambda: self._downloaded(self._url(path, sha256), target))
+        target.verify_length_and_hashes(raw)
+        return raw
+
+    def _downloaded(self, url: str, target: TargetFile) -> bytes:
+        with asked(self._means, url, {}) as answer:
+            if answer.status != _OK:
+                raise TransportError(f"{url} was answered with {answer.status}.")
+            raw = b"".join(answer.body(target.length))
+        target.verify_length_and_hashes(raw)
+        return raw
+
     def _kept_document(self, target: TargetFile) -> bytes | None:
         try:
             raw = read_bounded(self._store.folder / CHANNEL, MAX_DOCUMENT_BYTES)
@@ -133,12 +165,7 @@ class Repository:
         return raw
 
     def _download_document(self, path: str, target: TargetFile) -> bytes:
-        url = self._url(path, target.hashes.get("sha256", ""))
-        with asked(self._means, url, {}) as answer:
-            if answer.status != _OK:
-                raise TransportError(f"{url} was answered with {answer.status}.")
-            raw = b"".join(answer.body(target.length))
-        target.verify_length_and_hashes(raw)
+        raw = self._downloaded(self._url(path, target.hashes.get("sha256", "")), target)
         self._store.replace(self._store.folder / CHANNEL, raw)
         return raw
 

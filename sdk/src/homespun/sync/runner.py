@@ -34,7 +34,7 @@ from homespun.protocol.channel import Channel, parse_channel
 from homespun.sync.asking import Means
 from homespun.sync.http import Http
 from homespun.sync.lock import exclusive
-from homespun.sync.outcome import Deferred, Outcome, Unreachable, Updated
+from homespun.sync.outcome import Deferred, Outcome, Rejected, Unreachable, Updated
 from homespun.sync.pace import Pace
 from homespun.sync.plan import Due, due_at, plan
 from homespun.sync.settings import Updates
@@ -45,6 +45,8 @@ from homespun.sync.store import LOCK, Store
 from homespun.sync.taking import Taker, TakerContext, check_age
 
 if TYPE_CHECKING:
+    from homespun.protocol.collection.task import Task
+    from homespun.sync.collecting import Collection
     from homespun.sync.repository import Repository
     from homespun.sync.urllib3_http import Urllib3Http
 
@@ -160,6 +162,28 @@ class Updater:
             if self._closed.is_set():
                 self._hang_up()
 
+    def collection(
+        self, wanted: "Callable[[Task], bool]", *, permitted: bool = True
+    ) -> "Collection | Deferred | Rejected | Unreachable":
+        """Get what the channel asks of its devices, as it is signed now. Never raises for what happens meanwhile.
+
+        Args:
+            wanted: Whether a task's items are needed now.
+            permitted: Whether the person permits requests now.
+        """
+        if not self._running.acquire(blocking=False):
+            return Deferred("another thread is asking for something at the moment")
+        try:
+            return self._collect(wanted, permitted=permitted)
+        except StoppedError as stopped:
+            return _failure(stopped.outcome)
+        except Exception as error:  # noqa: BLE001 - collection does not raise into its host
+            return _failure(_outcome_of(error))
+        finally:
+            self._running.release()
+            if self._closed.is_set():
+                self._hang_up()
+
     def installed(self) -> Installed | None:
         """Return the bundle to use: the current one, or the one before if its files are damaged. All of it is read.
 
@@ -252,6 +276,35 @@ class Updater:
                 return due
             self._begin(state)
             return self._attempt(adopt, due, force=force)
+
+    def _collect(
+        self, wanted: "Callable[[Task], bool]", *, permitted: bool
+    ) -> "Collection | Deferred | Rejected | Unreachable":
+        if self._closed.is_set() or not permitted:
+            return Deferred("it was closed" if self._closed.is_set() else "a private session leaves no trace")
+        if self._updates.connection() == "offline":
+            return Deferred("the device is not connected")
+        from homespun.sync.collecting import Collector  # noqa: PLC0415 - only who contributes needs it
+
+        make_folder(self._updates.folder)
+        with exclusive(self._updates.folder / LOCK):
+            self._store.prepare()
+            repository = self._refreshed(self._store.read())
+            return Collector(repository, self._store, self._updates.channel).collect(wanted)
+
+    def _refreshed(self, state: State) -> "Repository":
+        """Return the repository with the newest metadata, of which expired one is remembered."""
+        from tuf.api.exceptions import ExpiredMetadataError  # noqa: PLC0415 - what TUF needs slows down a start
+
+        from homespun.sync.repository import Repository  # noqa: PLC0415 - as above
+
+        repository = Repository(self._updates, self._store, self._means(), max(self._clock(), state.latest))
+        try:
+            repository.refresh(state.stale)
+        except ExpiredMetadataError:
+            self._store.write(state.with_changes(stale=repository.stale() or state.stale))
+            raise
+        return repository
 
     def _plan(self, state: State, *, force: bool, permitted: bool) -> Due | Deferred:
         try:
@@ -367,6 +420,12 @@ class Updater:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _failure(outcome: Outcome) -> Deferred | Rejected | Unreachable:
+    if isinstance(outcome, Deferred | Rejected | Unreachable):
+        return outcome
+    return Deferred(str(outcome))
 
 
 def _outcome_of(error: Exception) -> Outcome:

@@ -5,17 +5,14 @@ headers of its answer byte by byte is cut off by a timer, because a socket's own
 """
 
 import contextlib
-import socket
-import threading
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from typing import Final, Self
 
 from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
+from homespun.contribute.cutting_off import Watch, watched_pools
 from homespun.errors import TransportError
 
 _CHUNK: Final = 1 << 16
@@ -93,8 +90,8 @@ class Urllib3Http:
             else ProxyManager(proxy, num_pools=1, maxsize=1, timeout=timeout)
         )
         self._answer_seconds = answer_seconds
-        self._watch = _Watch()
-        self._pool.pool_classes_by_scheme = _watched_pools(self._watch)
+        self._watch = Watch()
+        self._pool.pool_classes_by_scheme = watched_pools(self._watch)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Urllib3Reply:
         """Ask; see ``Http``.
@@ -102,19 +99,14 @@ class Urllib3Http:
         Raises:
             TransportError: There is no answer.
         """
-        self._watch.was_cut = False
-        timer = threading.Timer(self._answer_seconds, self._watch.cut_off)
-        timer.daemon = True
-        timer.start()
         try:
-            response = self._pool.urlopen(
-                "GET", url, headers=dict(headers), redirect=False, retries=False, preload_content=False
-            )
+            with self._watch.within(self._answer_seconds):
+                response = self._pool.urlopen(
+                    "GET", url, headers=dict(headers), redirect=False, retries=False, preload_content=False
+                )
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             left = not isinstance(error, _NEVER_LEFT)
             raise TransportError(f"{url} gave no answer: {error}", may_have_left=left) from error
-        finally:
-            timer.cancel()
         if self._watch.was_cut:
             # Headers that were cut off can pass for the end of the headers.
             response.close()
@@ -130,44 +122,3 @@ class Urllib3Http:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Watch:
-    """Knows the connection that is in use, to cut it off from another thread."""
-
-    def __init__(self) -> None:
-        self.was_cut = False
-        self._connection: HTTPConnection | None = None
-
-    def begin(self, connection: HTTPConnection) -> None:
-        """Watch a connection, in place of the one before."""
-        self._connection = connection
-
-    def cut_off(self) -> None:
-        """End the connection; whoever waits for it finds it broken."""
-        self.was_cut = True
-        connection = self._connection
-        found = None if connection is None else connection.sock
-        if found is not None:
-            with contextlib.suppress(OSError):
-                found.shutdown(socket.SHUT_RDWR)
-
-
-def _watched_pools(watch: _Watch) -> dict[str, type[HTTPConnectionPool]]:
-    class WatchedHttp(HTTPConnection):
-        def connect(self) -> None:
-            watch.begin(self)
-            super().connect()
-
-    class WatchedHttps(HTTPSConnection):
-        def connect(self) -> None:
-            watch.begin(self)
-            super().connect()
-
-    class PoolHttp(HTTPConnectionPool):
-        ConnectionCls = WatchedHttp
-
-    class PoolHttps(HTTPSConnectionPool):
-        ConnectionCls = WatchedHttps
-
-    return {"http": PoolHttp, "https": PoolHttps}

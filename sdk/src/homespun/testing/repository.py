@@ -13,7 +13,7 @@ It signs what it is given, also bundles and documents that no device accepts.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +33,16 @@ from homespun.protocol.channel import (
     document_path,
     file_path,
     role_name,
+)
+from homespun.protocol.collection.task import (
+    CollectionIndex,
+    Ref,
+    encode_index,
+    encode_universe,
+    experiment_path,
+    index_path,
+    task_path,
+    universe_path,
 )
 from homespun.testing.signing import TOP_LEVEL, SignedRoles
 
@@ -74,6 +84,7 @@ class MemoryRepository:
         self._history: dict[str, list[Release]] = {}
         self._documents: dict[str, Channel] = {}
         self._bundles: dict[str, dict[str, bytes]] = {}
+        self._asked: dict[str, dict[str, bytes]] = {}
         self.roles.publish("root", "targets")
         self.root = self.files["metadata/1.root.json"]
 
@@ -150,6 +161,35 @@ class MemoryRepository:
         """Switch personal lists on again."""
         self._document(channel, off=None)
 
+    def ask(
+        self,
+        *tasks: bytes,
+        universes: Iterable[tuple[str, ...]] = (),
+        experiments: Iterable[bytes] = (),
+        channel: str = CHANNEL,
+    ) -> None:
+        """Sign what a channel asks of its devices, in place of what it asked before.
+
+        Args:
+            tasks: The tasks, as ``encode_task`` gives them.
+            universes: The ids of the items that they count.
+            experiments: The experiments' definitions.
+            channel: The channel, which has a release already.
+        """
+        named = {task_path: tasks, experiment_path: tuple(experiments)}
+        refs = {
+            path: tuple(Ref(sha256=hashlib.sha256(raw).hexdigest(), size=len(raw)) for raw in found)
+            for path, found in named.items()
+        }
+        index = CollectionIndex(tasks=refs[task_path], experiments=refs[experiment_path])
+        asked = {index_path(channel): encode_index(index)}
+        for path, found in named.items():
+            asked |= {path(channel, ref.sha256): raw for ref, raw in zip(refs[path], found, strict=True)}
+        for raw in map(encode_universe, universes):
+            asked[universe_path(channel, hashlib.sha256(raw).hexdigest())] = raw
+        self._asked[channel] = asked
+        self.publish(channel)
+
     def renew(self) -> None:
         """Sign everything anew, valid from now on, as a publisher does before it expires."""
         self.roles.publish("root", "targets", *self.roles.channels)
@@ -197,7 +237,7 @@ class MemoryRepository:
         for identity in {release.bundle for release in document.releases}:
             for name, content in self._bundles[identity].items():
                 found[file_path(channel, hashlib.sha256(content).hexdigest(), name)] = content
-        return found
+        return {**found, **self._asked.get(channel, {})}
 
     def publish(self, channel: str = CHANNEL, targets: Mapping[str, bytes] | None = None) -> None:
         """Sign targets for a channel, in place of those that it has.

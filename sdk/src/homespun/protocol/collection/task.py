@@ -193,8 +193,8 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return gaussian_rho(self.statistic.l2_bound, self.sigma)
 
     def rounded(self, seconds: int) -> int:
-        """Return a time as a report of this task may tell it: rounded down to ``time_precision``."""
-        return seconds - seconds % self.time_precision
+        """Return a time as a report may tell it: rounded down to ``time_precision``, not before it opens."""
+        return max(self.opens, seconds - seconds % self.time_precision)
 
 
 def encode_task(task: Task) -> bytes:

@@ -1,0 +1,142 @@
+"""The transport of reports over urllib3: TLS by the system's certificates, and nothing but the report.
+
+Every upload has the same few headers on every device: no cookie, no identifier, no redirect, no proxy from the
+environment. A connection is used for one report and closed, so that two reports cannot be told to be of one device by
+the connection that brought them; what the device's address tells is said in the threat model.
+
+Answers: 2xx is taken. 429 and 503 ask to be left alone for a while; nothing goes to that destination meanwhile. Any
+other 4xx is a refusal for good. Everything else is tried again later.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Final
+
+from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+
+from homespun.contribute.cutting_off import Watch, watched_pools
+from homespun.contribute.uploads import CONTENT_TYPE, parse_upload
+from homespun.errors import TransportError
+
+HEADERS: Final = {
+    "User-Agent": "homespun",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "Content-Type": CONTENT_TYPE,
+}
+"""What every upload says, on every device."""
+
+_NEVER_LEFT: Final = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
+_TAKEN: Final = range(200, 300)
+_REFUSED: Final = range(400, 500)
+_LATER: Final = (408, 425, 429, 503)
+_PROBLEM: Final = re.compile(rb'"type": *"(?:[a-z0-9:/.-]*[:/])?([a-z-]{1,40})"')
+_MOST_READ: Final = 1 << 12
+_REST_SECONDS: Final = 300.0
+_MOST_REST_SECONDS: Final = 86_400.0
+
+
+class Urllib3Transport:
+    """Sends reports; see ``Transport``. Thread-safe: one at a time."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        connect_seconds: float = 15.0,
+        read_seconds: float = 30.0,
+        whole_seconds: float = 300.0,
+        proxy: str | None = None,
+    ) -> None:
+        """Connect to nobody yet.
+
+        Args:
+            clock: Returns seconds since 1970, for how long a destination is left alone.
+            connect_seconds: Most seconds for making a connection.
+            read_seconds: Most seconds between two signs of life.
+            whole_seconds: Most seconds of one upload.
+            proxy: A proxy's origin; None: none.
+        """
+        timeout = Timeout(connect=connect_seconds, read=read_seconds)
+        self._pool = (
+            PoolManager(num_pools=1, maxsize=1, timeout=timeout)
+            if proxy is None
+            else ProxyManager(proxy, num_pools=1, maxsize=1, timeout=timeout)
+        )
+        self._watch = Watch()
+        self._pool.pool_classes_by_scheme = watched_pools(self._watch)
+        self._clock = clock
+        self._whole_seconds = whole_seconds
+        self._resting: dict[str, float] = {}
+        self._one = threading.Lock()
+
+    def resting(self) -> frozenset[str]:
+        """Return the destinations that asked to be left alone, and still are."""
+        now = self._clock()
+        # A clock that was set back must not keep something waiting for years.
+        return frozenset(each for each, until in dict(self._resting).items() if now < until <= now + _MOST_REST_SECONDS)
+
+    def send(self, destination: str, payload: bytes) -> None:
+        """Send an upload; see ``Transport``.
+
+        Raises:
+            MisuseError: It is no upload.
+            TransportError: It was not taken, or that is unknown.
+        """
+        path, body = parse_upload(payload)
+        with self._one:
+            response = self._asked(f"{destination}{path}", body)
+            try:
+                self._heard(destination, response)
+            finally:
+                response.close()
+
+    def close(self) -> None:
+        """Close every connection; closing twice does nothing."""
+        self._pool.clear()
+
+    def _asked(self, url: str, body: bytes) -> BaseHTTPResponse:
+        try:
+            with self._watch.within(self._whole_seconds):
+                response = self._pool.urlopen(
+                    "POST", url, body=body, headers=HEADERS, redirect=False, retries=False, preload_content=False
+                )
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            left = not isinstance(error, _NEVER_LEFT)
+            raise TransportError(f"{url} gave no answer: {error}", may_have_left=left) from error
+        if self._watch.was_cut:
+            response.close()
+            raise TransportError(f"{url} gave no answer within {self._whole_seconds:g} seconds.")
+        return response
+
+    def _heard(self, destination: str, response: BaseHTTPResponse) -> None:
+        status = response.status
+        if status in _TAKEN:
+            return
+        if status in _LATER:
+            self._resting[destination] = self._clock() + _rest(response)
+            raise TransportError(f"{destination} asked to be left alone for now (HTTP {status})")
+        is_final = status in _REFUSED
+        raise TransportError(f"{destination} refused it: HTTP {status}{_problem(response)}", is_final=is_final)
+
+
+def _rest(response: BaseHTTPResponse) -> float:
+    """Return for how many seconds to leave the destination alone."""
+    said = response.headers.get("Retry-After", "")
+    # The other form, a date, is by a clock that is not ours.
+    seconds = float(said) if re.fullmatch("[0-9]{1,9}", said, re.ASCII) else _REST_SECONDS
+    return min(max(seconds, 1.0), _MOST_REST_SECONDS)
+
+
+def _problem(response: BaseHTTPResponse) -> str:
+    """Return the word by which the answer says what is wrong, if it is one: only that is shown to anybody."""
+    try:
+        raw = response.read(_MOST_READ, decode_content=False)
+    except (HTTPError, HTTPException, OSError, ValueError):
+        return ""
+    match = _PROBLEM.search(raw)
+    return f", {match[1].decode()}" if match else ""

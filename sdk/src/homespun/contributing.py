@@ -1,0 +1,184 @@
+"""Contributions of a Personalizer: which tasks there are, which it takes part in, and its reports to them.
+
+The order of one run, and what a crash leaves after each part:
+
+1. The channel's index and tasks are fetched, verified as they are signed now; nothing is taken from an earlier run.
+2. For a task to take part in, the time of its report is drawn once, by chance, and kept in the profile.
+3. When it is due, what is about to be given is written down beside the profile, durably. A crash from here on counts
+   its ε, whatever becomes of the report.
+4. The report is queued, in the ledger and under the consent of now. A crash before leaves it to the next run, with the
+   same report id, so that it is counted once; a crash later finds it in the ledger.
+5. What waits is sent by the one way out, which writes down first.
+
+No step asks what the person did: a device that allows the purpose reports, with zeros where there is nothing to say.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from homespun.contribute.outcome import SendOutcome
+from homespun.contribute.settings import Contributions
+from homespun.contribute.views import ContributionOutcome, TaskView
+from homespun.errors import HomespunError, MisuseError
+from homespun.home import Home
+
+if TYPE_CHECKING:
+    from homespun.contribute.vectors import VectorOf
+    from homespun.sync import Updater
+    from homespun.sync.collecting import Collection
+    from homespun.taking_part import TakingPart
+
+_ATTEMPTS = 10
+
+
+class Sends(Protocol):
+    """A transport that knows which destinations asked to be left alone."""
+
+    def resting(self) -> frozenset[str]:
+        """Return them."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""
+
+
+class Contributing:
+    """``Personalizer.contributions``. Thread-safe.
+
+    Attributes:
+        vector_of: What this installation adds to tasks that measure an experiment; None: it measures none.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        updater: "Updater | None",
+        settings: Contributions | None,
+        sends: Sends | None = None,
+        *,
+        interval_seconds: float = 21_600.0,
+        vector_of: "VectorOf | None" = None,
+        step: Callable[[str], object] = _ignore,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            home: The person.
+            updater: What asks the channel; None: there is no channel.
+            settings: What the application lets installations contribute; None: nothing.
+            sends: The transport, for what it knows of destinations; it sends for the way out alone.
+            interval_seconds: Seconds between two looks for tasks.
+            vector_of: What is added to tasks that measure an experiment.
+            step: Is told the name of each moment at which something is on the disk.
+        """
+        self.vector_of = vector_of
+        self._home = home
+        self._updater = updater
+        self._settings = settings
+        self._sends = sends
+        self._interval = interval_seconds
+        self._step = step
+        self._running = threading.Lock()
+        self._looked: float | None = None
+        self._tasks: tuple[TaskView, ...] = ()
+        self._experiments: dict[str, bytes] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the application lets this installation contribute."""
+        return self._settings is not None and self._updater is not None
+
+    def tasks(self) -> tuple[TaskView, ...]:
+        """Return the channel's tasks as the last ``sync`` found them: what is asked, what it costs, and why not.
+
+        Empty before the first one.
+        """
+        return self._tasks
+
+    def experiments(self) -> dict[str, bytes]:
+        """Return the experiments' definitions as the last ``sync`` found them, verified, by their SHA-256."""
+        return dict(self._experiments)
+
+    def sync(self, *, force: bool = False) -> ContributionOutcome:
+        """Look for tasks if it is time to, make the reports that are due, and send what waits.
+
+        What goes wrong on the way is told by the outcome.
+
+        Args:
+            force: Look although it is not time to.
+
+        Raises:
+            MisuseError: The application gave no ``contributions`` or no ``updates`` to ``Personalizer.open``.
+            ClosedError: The personalizer was closed.
+        """
+        self._given()
+        self._home.check_open()
+        if not self._running.acquire(blocking=False):
+            return ContributionOutcome(problem="Another thread is at it at the moment.")
+        try:
+            return self._run(force=force)
+        except Exception as error:  # noqa: BLE001 - contributing does not raise into its host
+            return ContributionOutcome(tasks=self._tasks, problem=str(error) or type(error).__name__)
+        finally:
+            self._running.release()
+
+    def close(self) -> None:
+        """Let go of connections; closing twice does nothing."""
+        if self._sends is not None:
+            self._sends.close()
+
+    def _run(self, *, force: bool) -> ContributionOutcome:
+        # Encoding and sealing are for those who contribute.
+        from homespun.sync.collecting import Collection  # noqa: PLC0415
+        from homespun.taking_part import TakingPart  # noqa: PLC0415
+
+        if self._home.is_private:
+            return ContributionOutcome(problem="A private session leaves no trace, so nothing is asked or sent.")
+        part = TakingPart(self._home, self._settings or Contributions(), self.vector_of, self._step)
+        part.end_expired()
+        if not force and not self._is_time(part):
+            return ContributionOutcome(tasks=self._tasks, sent=self._send())
+        found = self._given().collection(part.is_due, permitted=not self._home.is_private)
+        if not isinstance(found, Collection):
+            return ContributionOutcome(tasks=self._tasks, sent=self._send(), problem=str(found))
+        self._looked = self._home.now()
+        self._experiments = found.experiments
+        queued, problems = _report(part, found)
+        sent = self._send()
+        self._tasks = tuple(map(part.view, found.tasks))
+        return ContributionOutcome(
+            tasks=self._tasks, queued=queued, sent=sent, refused=found.refused, problem=" ".join(problems) or None
+        )
+
+    def _given(self) -> "Updater":
+        if self._updater is None or self._settings is None:
+            raise MisuseError(
+                "this application contributes nothing: it gave no contributions to Personalizer.open. Give "
+                "contributions=homespun.Contributions() beside updates."
+            )
+        return self._updater
+
+    def _is_time(self, part: "TakingPart") -> bool:
+        now, looked = self._home.now(), self._looked
+        if looked is None or not 0 <= now - looked < self._interval:
+            return True
+        return part.has_due()
+
+    def _send(self) -> SendOutcome:
+        return self._home.egress.send_pending(_ATTEMPTS, resting=self._sends.resting() if self._sends else ())
+
+
+def _report(part: "TakingPart", found: "Collection") -> tuple[tuple[str, ...], list[str]]:
+    queued, problems = [], []
+    for task in found.tasks:
+        if task.id in found.items:
+            try:
+                part.make(task, found.items[task.id])
+                queued.append(task.name)
+            except HomespunError as error:
+                problems.append(f"{task.name}: {error}")
+    return tuple(queued), problems
