@@ -1,15 +1,15 @@
 """The policy by which lists are made: the application's, else the bundle's, else the default one."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from homespun.errors import MisuseError
+from homespun.errors import MisuseError, PolicyError
 from homespun.model.bundle import Bundle
 from homespun.person.items import Items
 from homespun.protocol.events import ContextValue
-from homespun.protocol.policy import Policy, parse_policy
+from homespun.protocol.policy import Policy, parse_policy, policy_identity
 from homespun.ranking.default import DEFAULT
 from homespun.ranking.surfaces import Compiled
 
@@ -35,6 +35,7 @@ class Policies:
         self._zone = zone
         self._lock = threading.Lock()
         self._compiled: Compiled | None = None
+        self._under: dict[tuple[str | None, str], Compiled] = {}
         self._given: Policy | None = None
         self.use(given)
 
@@ -57,7 +58,7 @@ class Policies:
         bundle = self._items.view
         compiled = Compiled(bundle, given or bundle.policy or DEFAULT)
         with self._lock:
-            self._given, self._compiled = given, compiled
+            self._given, self._compiled, self._under = given, compiled, {}
         return compiled.policy
 
     @property
@@ -83,13 +84,42 @@ class Policies:
             found = self._compiled
             if found is None or found.bundle is not bundle:
                 found = self._compiled = Compiled(bundle, self._given or bundle.policy or DEFAULT)
+                # They would keep the bundle before open.
+                self._under = {}
             return found
+
+    def under(self, policy: Policy | None, experiment: str = "") -> Compiled:
+        """Return a policy of an experiment's variant, made ready for the bundle as it is now.
+
+        Args:
+            policy: The variant's; None: the one in force.
+            experiment: The experiment and the variant, in words.
+
+        Raises:
+            PolicyError: It cannot be used with this bundle.
+        """
+        base, key = self.compiled, (None if policy is None else policy_identity(policy), experiment)
+        with self._lock:
+            found = self._under.get(key)
+            if found is None or found.bundle is not base.bundle:
+                made = base if policy is None else Compiled(base.bundle, policy)
+                found = self._under[key] = made.under(experiment)
+            return found
+
+    def can_list(self, policies: Iterable[Policy | None], surface: str) -> bool:
+        """Return whether lists of a surface could be made by each of these policies from the bundle as it is now."""
+        try:
+            for policy in policies:
+                self.under(policy).surface(surface)
+        except (PolicyError, MisuseError):
+            return False
+        return True
 
     def forget(self) -> None:
         """Forget what was worked out for the latest list of the person; the next one works it out again."""
-        found = self._compiled
-        if found is not None:
-            found.forget()
+        for found in (self._compiled, *self._under.values()):
+            if found is not None:
+                found.forget()
 
     def circumstances(self, context: Mapping[str, ContextValue], now: float) -> Mapping[str, ContextValue]:
         """Return a request's circumstances, with ``hour`` and ``weekday`` where the time zone is known."""

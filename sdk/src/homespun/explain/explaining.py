@@ -61,6 +61,7 @@ def explain(decision: Decision, item: str, wording: Wording = DEFAULT) -> Explan
         runtime=runtime_name(),
         precision=PRECISION,
         unmet=decision.unmet,
+        experiment=decision.compiled.experiment,
     )
 
 

@@ -139,6 +139,7 @@ class Explanation:
         precision: In which numbers.
         consents: Numbers of the consent records in force, by purpose.
         unmet: Names of the rules that acted on the list, and whose pin or share found nothing that fits.
+        experiment: The experiment and the variant that the list was made under, in words; empty: none.
     """
 
     item: str
@@ -164,6 +165,7 @@ class Explanation:
     precision: str = ""
     consents: Mapping[str, int] = field(default_factory=ReadOnlyDict)
     unmet: tuple[str, ...] = ()
+    experiment: str = ""
 
     @property
     def exact(self) -> bool:
@@ -195,5 +197,5 @@ class Explanation:
         return msgspec.json.encode(told)
 
     def __str__(self) -> str:
-        told = "".join(f"\n{move}" for move in self.moves)
+        told = "".join(f"\n{move}" for move in (*self.moves, self.experiment) if move)
         return f"{self.title}: {self.reason}{told}\n\n{self.table()}"

@@ -21,6 +21,9 @@ from homespun.protocol.records import named_in, parse_record
 DERIVED: Final = frozenset({"learning", "cache"})
 """Compartments whose values were derived from events."""
 
+OUTCOMES: Final = ("experiments", "outcomes ")
+"""The compartment in which, among others, values are derived from events, and how their names begin."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -195,9 +198,13 @@ def _forgetting(selection: Selection, gone: frozenset[str]) -> Revise:
         if table == "control":
             return selection.takes_control(row[1])
         # What was learnt from events that are gone is learnt anew from those that stay.
-        return table == "kept" and row[0] in DERIVED and (bool(gone) or selection.ranged)
+        return table == "kept" and _is_derived(row[0], row[1]) and (bool(gone) or selection.ranged)
 
     return lambda table, row: None if goes(table, row) else row
+
+
+def _is_derived(compartment: str, name: str) -> bool:
+    return compartment in DERIVED or (compartment == OUTCOMES[0] and name.startswith(OUTCOMES[1]))
 
 
 def _uses(text: str, attribute: str) -> bool:

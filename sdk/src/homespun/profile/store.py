@@ -286,6 +286,33 @@ class ProfileStore:
                 write_kept(state, compartment, name, value)
         return permitted
 
+    def rekeep_if(
+        self,
+        allowed: Callable[[View], bool],
+        compartment: str,
+        name: str,
+        change: Callable[[bytes | None], bytes | None],
+    ) -> bool:
+        """Change a value in a compartment, read and written in one, if the view of this very moment allows it.
+
+        Args:
+            allowed: Decides by the view.
+            compartment: Whose.
+            name: The value's.
+            change: From the value, None where there is none, to the new one; None removes it.
+
+        Returns:
+            Whether it was allowed. Raises as ``keep_if``.
+        """
+        with self._databases() as vaults, vaults.writing_state() as state:
+            permitted = allowed(self._viewed())
+            if permitted:
+                found = read_kept(state, compartment).get(name)
+                changed = change(found)
+                if changed != found:
+                    write_kept(state, compartment, name, changed)
+        return permitted
+
     def epochs(self) -> frozenset[str]:
         """Return the epochs' names; one is gone as soon as something of it was erased. Raises as ``events``."""
         return self._reading(lambda: frozenset(row.name for row in self.vaults.epochs))

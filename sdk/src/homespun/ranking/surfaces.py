@@ -76,6 +76,7 @@ class Compiled:
         """
         self.bundle = bundle
         self.policy = policy
+        self.experiment = ""
         self._surfaces = {
             name: SurfacePlan(
                 name=name,
@@ -133,6 +134,12 @@ class Compiled:
         """
         found = copy.copy(self)
         found._base, found._person = base, None  # noqa: SLF001 - of the same class
+        return found
+
+    def under(self, experiment: str) -> "Compiled":
+        """Return the same for lists that are made under an experiment, which is told in words."""
+        found = self.beside()
+        found.experiment = experiment
         return found
 
     @property

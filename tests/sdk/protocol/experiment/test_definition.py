@@ -79,6 +79,8 @@ def contradictions() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"ends": STARTS}, "has to end after"
     yield {"ends": STARTS + MAX_DAYS * DAY + 1}, "within 366 days"
     yield {"variants": (CONTROL, Variant(name="fresh", share=5_001, text="New."))}, "more than the whole"
+    built = Variant(name="built", share=5_000, text="Another model.", bundle="a" * 64)
+    yield {"variants": (CONTROL, built)}, "bundle of every variant"
     yield {"variants": (CONTROL, CONTROL)}, "stands twice among control, control"
     yield {"measures": (*MEASURES, MEASURES[0])}, "stands twice"
     yield {"surfaces": ("home", "home")}, "stands twice"

@@ -54,8 +54,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         name: The variant's name.
         share: Of the devices that may be in the experiment, in parts of ``SHARES``.
         policy: The policy by which lists are made, as the text of its JSON, because canonical JSON has no reals.
-        bundle: The bundle that lists are made from, by the SHA-256 of its manifest. A device that does not have it is
-            not in the experiment.
+        bundle: The bundle that lists are made from, by the SHA-256 of its manifest. While a device does not have it,
+            its person does not meet the variant.
         text: What is different, as the person reads it.
 
     Raises:
@@ -170,6 +170,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise MisuseError(f"{self.name}: it has to end after it starts, and within {MAX_DAYS} days.")
         if sum(variant.share for variant in self.variants) > SHARES:
             raise MisuseError(f"{self.name}: the variants' shares make more than the whole, {SHARES:,}.")
+        if len({variant.bundle is None for variant in self.variants}) > 1:
+            raise MisuseError(f"{self.name}: name the bundle of every variant, the control's too, or of none.")
         _check_names(self)
         _check_metrics(self)
         _check_survey(self)

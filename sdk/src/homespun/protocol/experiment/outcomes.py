@@ -35,8 +35,8 @@ class Impressions(_Part, frozen=True, kw_only=True, tag="impressions"):
     """Items of lists that were made under the experiment.
 
     Attributes:
-        of: ``listed`` counts every item when its list is made; ``shown`` only those that the application says were on
-            the screen.
+        of: ``listed`` counts every item when its list is made; ``shown`` those of them that the application says were
+            on the screen.
     """
 
     of: Literal["listed", "shown"] = "listed"
@@ -76,7 +76,7 @@ class _Lengths(_Part, frozen=True, kw_only=True):
 
 
 class Dwells(_Lengths, frozen=True, kw_only=True, tag="dwells"):
-    """Times that the person stayed with an item, as long as the bucket says."""
+    """Times that the person stayed with an item of a list under the experiment, as long as the bucket says."""
 
 
 class Sessions(_Lengths, frozen=True, kw_only=True, tag="sessions"):
@@ -89,7 +89,7 @@ class Diversity(_Part, frozen=True, kw_only=True, tag="diversity"):
     In hundredths over all lists under the experiment, rounded down; pairs with an item that has no value are left out.
 
     Attributes:
-        field: The attribute that is compared, for instance ``genre``.
+        field: The attribute that is compared, for instance ``genre``; ``tags`` for the items' tags.
     """
 
     field: Words
