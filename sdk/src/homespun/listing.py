@@ -12,11 +12,14 @@ from homespun.explain.explanation import Attribution, Explanation
 from homespun.explain.recording import record_of
 from homespun.explain.wording import Wording
 from homespun.home import Home
+from homespun.measure.experiments import Experiments
+from homespun.measure.meeting import Meeting
 from homespun.model.membership import distinct
 from homespun.person.consent import Consent
 from homespun.person.controls import Controls
 from homespun.policies import Policies
 from homespun.protocol.events import ContextValue
+from homespun.protocol.experiment import Experiment
 from homespun.protocol.policy.stages import Rules
 from homespun.protocol.read_only import ReadOnlyDict
 from homespun.ranking.constraints import effective_cap
@@ -24,6 +27,7 @@ from homespun.ranking.decision import Decision, decide, situation_of
 from homespun.ranking.onboarding import Answers, onboarding_items
 from homespun.ranking.request import HOME, Inputs, Request
 from homespun.ranking.rules import RuleReport
+from homespun.ranking.surfaces import Compiled
 from homespun.recommendation import Recommendation, decision_of, recommendations
 
 _DAY = 86_400.0
@@ -44,6 +48,18 @@ class Question(NamedTuple):
     title: str
 
 
+class _Way(NamedTuple):
+    """How a list is made.
+
+    Attributes:
+        compiled: By which policy, from which bundle.
+        meeting: By which variant of an experiment; None: by none.
+    """
+
+    compiled: Compiled
+    meeting: Meeting | None
+
+
 class Listing:
     """Lists and their reasons. Thread-safe."""
 
@@ -55,6 +71,7 @@ class Listing:
         policies: Policies,
         templates: Mapping[str, str] | None,
         is_off: Callable[[], bool],
+        experiments: Experiments,
     ) -> None:
         """Put the parts together.
 
@@ -65,6 +82,7 @@ class Listing:
             policies: How lists are made.
             templates: How reasons are said.
             is_off: Returns whether personal lists are switched off now, by the publisher or for want of news.
+            experiments: By which variants lists are made.
 
         Raises:
             MisuseError: A template is not what it should be.
@@ -75,6 +93,7 @@ class Listing:
         self._policies = policies
         self._wording = Wording(templates)
         self._is_off = is_off
+        self._experiments = experiments
 
     def made(
         self,
@@ -94,15 +113,15 @@ class Listing:
             seed: Decides what chance decides; None: drawn, where chance has a part.
             **asked: What ``Request.of`` takes besides.
         """
-        read = self._home.epochs()
-        return self._kept(self._decided(k, surface, context, seed, **asked), read)
+        read, way = self._home.epochs(), self._way(surface)
+        return self._kept(self._decided(way, k, surface, context, seed, **asked), read, way)
 
     def explained(self, item: Recommendation | str) -> Explanation:
         """Explain a recommendation as it was made, or an item as it stands now."""
         if isinstance(item, Recommendation):
             decision, consents = self._told(item)
             return replace(explain(decision, item.item, self._wording), consents=consents)
-        found = explain(self._decided(_ASKED, HOME, None, None, asked=item), item, self._wording)
+        found = explain(self._decided(self._way(HOME), _ASKED, HOME, None, None, asked=item), item, self._wording)
         return replace(found, consents=ReadOnlyDict(self._consents()))
 
     def counterfactual(self, item: Recommendation, executions: int) -> Counterfactual:
@@ -121,10 +140,11 @@ class Listing:
         changes = changes_of(reason)
         for change in changes:
             self._set(change)
-        again = self._shown(replace(decision.request, now=self._home.now(), asked=None))
+        way = self._way(decision.request.surface)
+        again = self._shown(way.compiled, replace(decision.request, now=self._home.now(), asked=None))
         # Circumstances and what is declared are no settings: they are left out of this list alone.
         passing = [change for change in changes if change.kind in {"context", "attribute"}]
-        return self._kept(decide(self._policies.compiled, *without(self._inputs(), again, passing)), read)
+        return self._kept(decide(way.compiled, *without(self._inputs(), again, passing)), read, way)
 
     def questions(self, count: int, answered: Answers) -> list[Question]:
         """Return the items to ask for next."""
@@ -142,7 +162,7 @@ class Listing:
 
     def rules(self, surface: str, context: Mapping[str, ContextValue] | None) -> list[RuleReport]:
         """Return which rules would act, and why or why not."""
-        compiled, now = self._policies.compiled, self._home.now()
+        compiled, now = self._way(surface).compiled, self._home.now()
         compiled.surface(surface)
         request = Request.of(1, now, context=context, surface=surface)
         request = replace(request, context=self._policies.circumstances(request.context, now))
@@ -164,30 +184,53 @@ class Listing:
         elif change.kind == "diversity":
             controls.diversity(0.0)
 
-    def _kept(self, decision: Decision, read: frozenset[str]) -> list[Recommendation]:
+    def _way(self, surface: str) -> _Way:
+        """Return how the next list of a surface is made. What the application's own code says wins."""
+        policies = self._policies
+        compiled = policies.compiled
+        if policies.is_given or self._is_off():
+            return _Way(compiled, None)
+
+        def is_usable(experiment: Experiment) -> bool:
+            return policies.can_list([variant.rules for variant in experiment.variants], surface)
+
+        meeting = self._experiments.meeting(surface, compiled.bundle, is_usable)
+        if meeting is None:
+            return _Way(compiled, None)
+        return _Way(policies.under(meeting.variant.rules, meeting.told), meeting)
+
+    def _kept(self, decision: Decision, read: frozenset[str], way: _Way) -> list[Recommendation]:
         home = self._home
         consents = ReadOnlyDict(self._consents())
         made = recommendations(decision, self._wording, consents)
         if decision.bars.cap is not None:
             home.add_exposures(each.item for each in made)
         home.add_decisions(lambda: [record_of(decision, consents)], read)
+        if way.meeting is not None:
+            self._experiments.list_made(way.meeting, [each.item for each in made], decision.bundle)
         return made
 
     def _decided(
-        self, k: int, surface: str, context: Mapping[str, ContextValue] | None, seed: int | None, **asked: Any
+        self,
+        way: _Way,
+        k: int,
+        surface: str,
+        context: Mapping[str, ContextValue] | None,
+        seed: int | None,
+        **asked: Any,
     ) -> Decision:
         """Make a list by what is known and set now."""
-        compiled, now = self._policies.compiled, self._home.now()
+        compiled, now = way.compiled, self._home.now()
         drawn = (
             int.from_bytes(self._home.entropy(8), "big") >> 1 if seed is None and compiled.explores(surface) else seed
         )
         request = Request.of(k, now, context=context, surface=surface, seed=drawn or 0, **asked)
         request = replace(request, context=self._policies.circumstances(request.context, now))
-        return decide(compiled, self._inputs(), self._shown(request))
+        return decide(compiled, self._inputs(), self._shown(compiled, request))
 
-    def _shown(self, request: Request) -> Request:
+    def _shown(self, compiled: Compiled, request: Request) -> Request:
         """Return the request with how often items were shown, where that counts."""
-        cap = effective_cap(self._inputs(), self._policies.compiled.surface(request.surface))
+        cap = effective_cap(self._inputs(), compiled.surface(request.surface))
         if cap is None:
             return request
         return replace(request, shown=ReadOnlyDict(self._home.exposures(request.now - cap.days * _DAY)))
