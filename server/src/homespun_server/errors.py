@@ -22,6 +22,7 @@
     │   └── RepositoryBusyError      somebody else is publishing
     ├── TokenError                   a token that admits to nothing: unknown, expired or revoked
     ├── AggregationError             leader or helper refuses, or the other one is not as it should be
+    │   ├── BelowMinimumError        a task has too few reports yet; nothing is revealed
     │   └── DisagreementError        leader and helper do not hold the same; nothing is revealed
     ├── GateFailedError              a bundle does not meet what was asked of it
     ├── ClaimRefutedError            an audit contradicts a claim of privacy
@@ -39,6 +40,7 @@ from homespun.errors import HomespunError, MisuseError, UntrustedInputError
 
 __all__ = [
     "AggregationError",
+    "BelowMinimumError",
     "BudgetError",
     "BudgetExceededError",
     "ClaimRefutedError",
@@ -155,6 +157,10 @@ class TokenError(HomespunError):
 
 class AggregationError(HomespunError):
     """A leader or a helper refuses what was asked, or was answered what cannot be used; nothing was added."""
+
+
+class BelowMinimumError(AggregationError):
+    """A task has fewer reports than may be revealed; more may come."""
 
 
 class DisagreementError(AggregationError):

@@ -64,7 +64,7 @@ def card_in(folder: Path) -> Any:
 
 def test_an_older_card_cannot_be_read(tmp_path: Path) -> None:
     card = card_in(tmp_path / "bundle")
-    assert READABLE == (4, SCHEMA_VERSION)
+    assert READABLE == (4, 5, SCHEMA_VERSION)
     older = msgspec.to_builtins(card) | {"schema": 4}
     for name in ("about", "segments", "main_parameters", "gates", "privacy_notes"):
         del older[name]
@@ -72,7 +72,7 @@ def test_an_older_card_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"[]", b'{"schema": 6}', b'{"schema": 3}', b'{"schema": 5}', b"\xff", b"[" * 9999]
+    "raw", [b"", b"[]", b'{"schema": 7}', b'{"schema": 3}', b'{"schema": 6}', b"\xff", b"[" * 9999]
 )
 def test_a_card_that_cannot_be_read_passes_for_one(raw: bytes) -> None:
     with pytest.raises(BundleIntegrityError, match="the card"):

@@ -302,15 +302,17 @@ class ReleaseEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         statistic: The declared statistic's name.
-        mechanism: ``discrete-gaussian`` or ``none`` (non-private).
-        l2_bound: Sensitivity for adding or removing one person, in grid steps.
-        sigma: Standard deviation parameter of the noise, in grid steps; 0 without noise.
-        rho: zCDP spent; None without a guarantee.
+        mechanism: ``discrete-gaussian``; ``discrete-gaussian-each`` (collected from devices: leader and helper each
+            added the noise); or ``none`` (non-private).
+        l2_bound: Sensitivity for adding or removing one person, or leaving out one report, in grid steps.
+        sigma: Standard deviation parameter of the noise, in grid steps: of all of it, also where two added it; 0
+            without noise.
+        rho: zCDP spent, where two added noise by that of one of them; None without a guarantee.
         values: How many numbers were released.
     """
 
     statistic: str
-    mechanism: Literal["discrete-gaussian", "none"]
+    mechanism: Literal["discrete-gaussian", "discrete-gaussian-each", "none"]
     l2_bound: int
     sigma: Decimal
     rho: Decimal | None
@@ -323,8 +325,9 @@ class PrivacyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         kind: ``differential_privacy``; ``no_personal_data`` (trained from the catalogue alone);
             or ``non_private`` (no guarantee: experiments only).
-        unit: Whose presence is protected (``user``); None where there is no guarantee to state.
-        neighbours: ``add/remove one user``.
+        unit: Whose presence is protected: ``user``, or ``installation per task`` where devices reported; None where
+            there is no guarantee to state.
+        neighbours: ``add/remove one user``, or ``zero out one report of each task``.
         epsilon: ε, None unless differentially private.
         delta: δ, None unless differentially private.
         rho: Total zCDP, None unless differentially private.
@@ -333,8 +336,8 @@ class PrivacyStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: Literal["differential_privacy", "no_personal_data", "non_private"]
-    unit: Literal["user"] | None
-    neighbours: Literal["add/remove one user"] | None
+    unit: Literal["user", "installation per task"] | None
+    neighbours: Literal["add/remove one user", "zero out one report of each task"] | None
     epsilon: Decimal | None
     delta: Decimal | None
     rho: Decimal | None

@@ -34,8 +34,12 @@ _COMMANDS = {
     "serve": "serve the repository and the API over HTTP",
     "tokens": "make, list and revoke the tokens of the HTTP service",
     "registry": "the bundles, their stages, and what differs between two",
+    "task": "what a channel asks of its devices: sums that nobody can take apart",
     "leader": "the aggregator that takes devices' reports and works on them with a helper",
     "helper": "the aggregator that holds the other share of every report",
+    "collector": "the key that sums of tasks are sealed to, and training from what was collected",
+    "collect": "charge a task, get its noised sums from its leader, and keep the release",
+    "simulate": "a fleet of simulated devices, leader and helper beside the table path",
     "statistics": "what can be counted about people, in plain words",
 }
 

@@ -15,6 +15,12 @@ OPEN_SECRET = bytes(32)
 """Samples are drawn with this where there is no budget: a secret that everybody knows."""
 
 
+def rule_of(options: FitOptions) -> LikeRule:
+    """Return which events count in favour of an item."""
+    least = None if options.min_weight is None else Decimal(str(options.min_weight))
+    return LikeRule(min_weight=least, negative_kinds=NEGATIVE_KINDS)
+
+
 class FitData:
     """The people whose data a fit uses. Lives in the interactions' database.
 
@@ -33,7 +39,6 @@ class FitData:
         self.interactions = interactions
         self.likes = Likes(interactions, min_weight=options.min_weight, test_share=options.test_share)
         self.population = Population(interactions, secret, contexts=dict(options.contexts))
-        least = None if options.min_weight is None else Decimal(str(options.min_weight))
-        self.rule = LikeRule(min_weight=least, negative_kinds=NEGATIVE_KINDS)
+        self.rule = rule_of(options)
         self.training = Cohort.training(options.test_share)
         self.timed = "time" in interactions.report.columns

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun.protocol.statistics.declaration import Statistic, Universe, universe_of
+from homespun.protocol.statistics.declaration import LikeRule, Statistic, Universe, universe_of
 from homespun.protocol.statistics.published import item_weights, lag_weights
 from homespun.protocol.statistics.standard import (
     archetypes,
@@ -118,8 +118,8 @@ class Over:
     left_out: tuple[str, ...] = ()
 
 
-class _Wanted(NamedTuple):
-    """A statistic to be summed over some of the catalogue's items."""
+class Wanted(NamedTuple):
+    """A statistic to be summed over some of the catalogue's items: int64 [m], positions in it."""
 
     statistic: Statistic
     items: Integers
@@ -212,7 +212,9 @@ def release_over(
     """
     wanted = [
         want
-        for want in _wanted(data, items.value, options, universe.value, sequence.value, edges)
+        for want in wanted_over(
+            data.rule, items.value, options, universe.value, sequence.value, edges, timed=data.timed
+        )
         if only is None or kind_of(want.statistic.name) in only
     ]
     selections = {want.statistic.name: want.items for want in wanted}
@@ -308,26 +310,43 @@ def shares_of(options: FitOptions, *, timed: bool) -> dict[str, Fraction]:
     return {_COUNTS: COUNTS_SHARE, **rest}
 
 
-def _wanted(
-    data: FitData, items: Items, options: FitOptions, chosen: Chosen, sequence: Integers, edges: Sequence[int]
-) -> Iterator[_Wanted]:
-    """Yield the statistics that are wanted, the ones to be released first."""
-    universe, rule = _universe(items, chosen.items), data.rule
+def wanted_over(
+    rule: LikeRule,
+    items: Items,
+    options: FitOptions,
+    chosen: Chosen,
+    sequence: Integers,
+    edges: Sequence[int],
+    *,
+    timed: bool,
+) -> Iterator[Wanted]:
+    """Yield the statistics that are wanted over a universe, the ones to be released first.
+
+    Args:
+        rule: Which events count.
+        items: The catalogue.
+        options: What a fit may vary.
+        chosen: The items that are learned from people.
+        sequence: Those that transitions are about.
+        edges: Stretches of time for trends; empty: none.
+        timed: Whether events have times, and so an order.
+    """
+    universe = _universe(items, chosen.items)
     if edges and options.wants("trend"):
-        yield _Wanted(item_trend(universe, edges, rule), chosen.items)
+        yield Wanted(item_trend(universe, edges, rule), chosen.items)
     for place, (feature, values) in enumerate(options.contexts):
         found = item_context(universe, feature, values, rule, name=context_name(place))
-        yield _Wanted(found, chosen.items)
+        yield Wanted(found, chosen.items)
     if options.repeats:
-        yield _Wanted(repeats(universe, rule), chosen.items)
-    if data.timed and options.wants("sequential"):
+        yield Wanted(repeats(universe, rule), chosen.items)
+    if timed and options.wants("sequential"):
         ordered = transitions(
             _universe(items, sequence), rule, lags=lag_weights(LAG_DECAY, LAGS), max_events=options.max_events
         )
-        yield _Wanted(ordered, sequence)
+        yield Wanted(ordered, sequence)
     if options.wants("collaborative"):
         weights = item_weights(chosen.popularity, POPULARITY_POWER)
-        yield _Wanted(item_pairs(universe, weights, rule), chosen.items)
+        yield Wanted(item_pairs(universe, weights, rule), chosen.items)
 
 
 def _taste_sum(

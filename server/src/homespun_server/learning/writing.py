@@ -56,6 +56,7 @@ def described(
     delta: float | None,
     people: Sourced[Figure] | None = None,
     quality: Sourced[Quality] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Description:
     """Return what the bundle of a model says of itself.
 
@@ -66,6 +67,7 @@ def described(
         delta: δ of the statement; None without privacy.
         people: How many people it was made from, if that may stand on the card.
         quality: How good it is, if that may.
+        notes: What is public about how it was made.
     """
     return Description(
         name=options.name,
@@ -77,6 +79,7 @@ def described(
         people=people,
         quality=quality,
         policy=options.stated_policy,
+        privacy_notes=notes,
     )
 
 

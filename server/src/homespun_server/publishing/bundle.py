@@ -25,6 +25,7 @@ from homespun_server.publishing.limitations import limitations
 from homespun_server.publishing.onnx_export import write_model
 from homespun_server.publishing.parts import Parts, parts
 from homespun_server.publishing.statement import privacy_statement
+from homespun_server.publishing.trust import TRUST
 from homespun_server.statistics.items import Items
 from homespun_server.training.model import Model
 
@@ -48,6 +49,7 @@ class Description:
         people: How many people it was made from.
         quality: How good the model is for people.
         policy: How devices are to make lists; None: the bundle does not say.
+        privacy_notes: What is public about how it was made and lies outside the statement of privacy.
 
     Raises:
         MisuseError: On construction, if something that could depend on people's data does not say where it comes
@@ -63,6 +65,7 @@ class Description:
     people: Sourced[Figure] | None = None
     quality: Sourced[Quality] | None = None
     policy: Sourced[Policy] | None = None
+    privacy_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not say where it comes from."""
@@ -183,6 +186,8 @@ def _card(
         sources={name: sourced.origin for name, sourced in sources.items()},
         limitations=limitations(privacy, found, quality, written.words, written.attributes),
         policy=None if policy is None else PolicyInShort.of(policy),
+        privacy_notes=description.privacy_notes,
+        trust=TRUST if privacy.unit == "installation per task" else "",
     )
 
 

@@ -18,11 +18,11 @@ from homespun_server.publishing.parts import Parts
 from homespun_server.publishing.review import About, GateOnCard, Segments, about_lines, gate_lines, segment_lines
 from homespun_server.publishing.scoring import scoring
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Version of the card that this package writes."""
 
-READABLE = (4, SCHEMA_VERSION)
-"""Versions that it reads: 4 says nothing of gates, parts, purpose and main parameters."""
+READABLE = (4, 5, SCHEMA_VERSION)
+"""Versions that it reads: 4 says nothing of gates, parts, purpose and main parameters, 5 knows no collected tasks."""
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -94,6 +94,8 @@ class Card(msgspec.Struct, frozen=True):
         main_parameters: By what lists are made and how much each counts, in plain words; empty where nobody asked.
         gates: What was asked of it before it was published, and whether it was met.
         privacy_notes: What lies outside the statement of privacy.
+        trust: What has to be so for the statement to hold, beside that whoever computed did as said; empty for sums
+            over a table.
     """
 
     schema: int
@@ -116,6 +118,7 @@ class Card(msgspec.Struct, frozen=True):
     main_parameters: str = ""
     gates: tuple[GateOnCard, ...] = ()
     privacy_notes: tuple[str, ...] = ()
+    trust: str = ""
 
 
 def read_card(raw: bytes) -> Card:
@@ -172,6 +175,7 @@ def markdown(card: Card) -> str:
     sections = [f"# {card.name}", f"Made {card.created}. {_items(card.model)}{_words(card.words)}{_attributes(card)}"]
     sections += () if card.about is None else about_lines(card.about)
     sections += ["## Privacy", card.privacy.statement, *card.privacy_notes]
+    sections += [f"It holds while {card.trust}."] if card.trust else []
     if card.privacy.releases:
         sections.append(_release_table(card.privacy))
     sections += ["## How it scores", scoring(card.model)]

@@ -161,7 +161,7 @@ class Gates(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     claim: bool = True
     max_epsilon: Positive | None = 10.0
     max_delta: Positive | None = 1e-5
-    unit: Literal["user"] | None = "user"
+    unit: Literal["user", "installation per task"] | None = "user"
     max_bundle_bytes: Least | None = 50_000_000
     p50_ms: Positive | None = 20.0
     p99_ms: Positive | None = 100.0

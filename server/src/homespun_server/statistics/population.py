@@ -38,6 +38,11 @@ Progress = Callable[[int, int], None]
 _Columns = Mapping[str, NDArray[Any]]
 
 
+def secret_of(user: str, secret: bytes) -> bytes:
+    """Return a person's own 32 bytes, from their id and the data set's secret: BLAKE2b, keyed."""
+    return hashlib.blake2b(user.encode(), key=secret, digest_size=SECRET_LENGTH).digest()
+
+
 class _People(NamedTuple):
     """Some people, in the order of their numbers: their secrets, and their hashes for the split."""
 
@@ -162,7 +167,7 @@ class Population:
         """Return the people with these numbers, both included; every number has one."""
         query = f"SELECT user, hash FROM {self._sorted()}_people WHERE person BETWEEN ? AND ? ORDER BY person"  # noqa: S608
         rows = self._interactions.connection.execute(query, [first, last]).fetchall()
-        secrets = [hashlib.blake2b(user.encode(), key=self._secret, digest_size=32).digest() for user, _ in rows]
+        secrets = [secret_of(user, self._secret) for user, _ in rows]
         return _People(secrets, np.array([row[1] for row in rows], np.int64))
 
     def _sorted(self) -> str:
