@@ -157,5 +157,5 @@ def _row(share: Share) -> tuple[str, ...]:
 def _table(title: str, caption: str, headings: Sequence[str], *, wrap: bool = False) -> Table:
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=bool(place) and not wrap)
+        table.add_column(heading, justify="right" if place else "left", no_wrap=(bool(place) or heading == "ε") and not wrap)
     return table

@@ -76,7 +76,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
                 (self.people >= _LEAST_PEOPLE, f"{self.people} people"),
                 (0 < self.base < 1, f"a base of {self.base:g} caps"),
                 (self.deviation is None or 0 < self.deviation <= 1, f"a deviation of {self.deviation} caps"),
-                (0 < self.effect < 1, f"an effect of {self.effect:g} caps"),
+                (0 < self.effect < 1 - self.base, f"an effect of {self.effect:g} caps on top of {self.base:g}"),
                 (self.variants > 1, f"{self.variants} variant"),
                 (1 <= self.cells <= self.bound**2, f"{self.cells} cells"),
                 (self.windows > 0, f"{self.windows} windows"),

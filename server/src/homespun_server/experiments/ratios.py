@@ -47,18 +47,22 @@ class Arm:
     @property
     def value(self) -> Reals:
         """The estimate Â / B̂; NaN without a sum below that is above 0."""
-        return self.above / np.where(self.below > 0, self.below, np.nan)
+        return self.above / self._people
 
     @property
     def variance(self) -> Reals:
         """The delta method's variance of the estimate: of the people and of the noise."""
-        return (self.spread + self.noise * (1 + self.value**2)) / self.below**2
+        return (self.spread + self.noise * (1 + self.value**2)) / self._people**2
 
     @property
     def noise_share(self) -> Reals:
         """How much of the variance is the noise's: 0 to 1."""
         noise = self.noise * (1 + self.value**2)
-        return noise / (self.spread + noise)
+        return noise / np.where(self.noise > 0, self.spread + noise, 1.0)
+
+    @property
+    def _people(self) -> Reals:
+        return np.where(self.below > 0, self.below, np.nan)
 
 
 @dataclass(frozen=True)
