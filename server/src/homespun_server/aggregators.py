@@ -89,7 +89,7 @@ def open_places(settings: AggregatorSettings, around: Around | None = None) -> P
         StoreError: If it cannot be opened.
     """
     around = around or Around()
-    return Places(open_store(settings.store, create=False, kept=KEPT_CONNECTIONS), around.now, around.clock)
+    return Places(open_store(settings.store, create=False, kept=KEPT_CONNECTIONS, large=True), around.now, around.clock)
 
 
 def open_leader(settings: AggregatorSettings, around: Around | None = None) -> LeaderParts:

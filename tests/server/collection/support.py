@@ -48,6 +48,9 @@ DAY = 86_400
 URLS: dict[Role, str] = {"leader": "http://127.0.0.1:9001", "helper": "http://127.0.0.1:9002"}
 COLLECTOR = X25519PrivateKey.from_private_bytes(bytes(range(32)))
 ITEMS = 8
+BOUND = 8192
+SIGMA = 64
+"""Small beside what one device adds, so that one device more or less is seen in a sum."""
 
 
 class Hands:
@@ -67,7 +70,7 @@ def public_of(private: X25519PrivateKey) -> str:
     return private.public_key().public_bytes_raw().hex()
 
 
-def counts_of(items: int = ITEMS, bound: int = 64, people: int = 1000) -> Statistic:
+def counts_of(items: int = ITEMS, bound: int = BOUND, people: int = 1000) -> Statistic:
     return Statistic(
         name="likes",
         counts="liked items",
@@ -100,7 +103,7 @@ def task_of(keys: dict[Role, str], statistic: Statistic | None = None, **changes
             "minimum_batch": 3,
             "epsilon": "9999",
             "delta": "0.000001",
-            "sigma": 4,
+            "sigma": SIGMA,
             "leader": Aggregator(name="one", url=urls["leader"], key=keys["leader"]),
             "helper": Aggregator(name="other", url=urls["helper"], key=keys["helper"]),
             "collector": public_of(COLLECTOR),
@@ -110,15 +113,17 @@ def task_of(keys: dict[Role, str], statistic: Statistic | None = None, **changes
     )
 
 
-def make_pair(folder: Path, *, development: bool = False) -> dict[Role, AggregatorSettings]:
+def make_pair(
+    folder: Path, *, development: bool = False, urls: dict[Role, str] = URLS
+) -> dict[Role, AggregatorSettings]:
     """Make both working directories, as two operators would."""
     common: dict[str, Any] = {"passphrase": PASSPHRASE.encode(), "costs": CHEAP}
     make_aggregator(
-        folder / "leader", Making(role="leader", name="one", url=URLS["leader"], development=development, **common)
+        folder / "leader", Making(role="leader", name="one", url=urls["leader"], development=development, **common)
     )
     pairing = read_pairing(folder / "leader" / PAIRING_FILE)
     make_aggregator(
-        folder / "helper", Making(role="helper", name="other", url=URLS["helper"], pairing=pairing, **common)
+        folder / "helper", Making(role="helper", name="other", url=urls["helper"], pairing=pairing, **common)
     )
     roles: tuple[Role, ...] = ("leader", "helper")
     return {role: settings_of(folder, role) for role in roles}
@@ -132,7 +137,7 @@ def keys_of(pair: dict[Role, AggregatorSettings]) -> dict[Role, str]:
     return {role: open_secrets(settings).public for role, settings in pair.items()}
 
 
-def vector_of(number: int, size: int = ITEMS, bound: int = 64) -> np.ndarray:
+def vector_of(number: int, size: int = ITEMS, bound: int = BOUND) -> np.ndarray:
     """Return what one device adds: two items, each with half the squared bound at most."""
     vector = np.zeros(size, np.int64)
     vector[number % size] = bound // 2

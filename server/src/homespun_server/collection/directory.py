@@ -95,7 +95,7 @@ def make_aggregator(folder: Path, making: Making, entropy: Entropy = os.urandom)
         (folder / FILE).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error}. Choose another folder.") from error
-    open_store(read_aggregator(folder, making.role).store).close()
+    open_store(read_aggregator(folder, making.role).store, large=True).close()
     return Secrets(private, pairing.secret)
 
 

@@ -18,14 +18,22 @@ from homespun_server.store.sqlite import BUSY_SECONDS, prepare
 from homespun_server.store.store import WRITING, Store
 from homespun_server.store.versions import bring_up_to_date
 
+LARGE_PAGE_BYTES = 1 << 14
+"""SQLite's pages where values are large: a value of megabytes is a chain of them."""
 
-def open_store(url_or_path: str | Path, *, create: bool = True, kept: int = 0) -> Store:
+MAPPED_BYTES = 1 << 32
+"""So much of such a file is read without being copied once more."""
+
+
+def open_store(url_or_path: str | Path, *, create: bool = True, kept: int = 0, large: bool = False) -> Store:
     """Open a store and bring its tables up to date.
 
     Args:
         url_or_path: A path to a SQLite file, ``sqlite:///PATH`` or ``postgresql://USER@HOST/DATABASE``.
         create: Make what is not there yet; otherwise it is an error, so that a wrong name makes no empty store.
         kept: Connections that are kept open between transactions, for a service; it must not fork.
+        large: Whether megabytes come and go in it that need not be overwritten when they are removed, because what
+            opens them is (see ``homespun_server.collection.sealing``).
 
     Raises:
         MisuseError: If it is neither a path nor such a URL.
@@ -34,8 +42,8 @@ def open_store(url_or_path: str | Path, *, create: bool = True, kept: int = 0) -
     url = _url_of(url_or_path)
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
-        prepare(path, create=create)
-        store = Store(_sqlite(url, kept), str(path))
+        prepare(path, create=create, page_bytes=LARGE_PAGE_BYTES if large else None)
+        store = Store(_sqlite(url, kept, large=large), str(path))
     else:
         store = Store(_postgresql(url, kept), url.set(drivername="postgresql").render_as_string(hide_password=True))
     with store.writing() as connection:
@@ -73,7 +81,7 @@ def _pool(kept: int) -> dict[str, Any]:
     return {"poolclass": QueuePool, "pool_size": kept, "max_overflow": -1} if kept else {"poolclass": NullPool}
 
 
-def _sqlite(url: URL, kept: int) -> Engine:
+def _sqlite(url: URL, kept: int, *, large: bool) -> Engine:
     # A connection that is kept goes from thread to thread, but is never used by two at once.
     connecting = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": not kept}
     engine = create_engine(url, hide_parameters=True, connect_args=connecting, **_pool(kept))
@@ -83,6 +91,10 @@ def _sqlite(url: URL, kept: int) -> Engine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        if large:
+            # What is removed from a row is overwritten; pages of large values are only left free.
+            cursor.execute("PRAGMA secure_delete=FAST")
+            cursor.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -21,12 +21,13 @@ BUSY_SECONDS = 60.0
 _PAUSE_SECONDS = 0.02
 
 
-def prepare(path: Path, *, create: bool) -> None:
+def prepare(path: Path, *, create: bool, page_bytes: int | None = None) -> None:
     """Make the file if it is not there, refuse one of another program, and switch it to WAL.
 
     Args:
         path: The file.
         create: Whether to make it.
+        page_bytes: How large the pages of a file are that is made; None: as SQLite does. It stays as it was made.
 
     Raises:
         StoreError: If it cannot be used.
@@ -40,6 +41,9 @@ def prepare(path: Path, *, create: bool) -> None:
             raise StoreError(f"there is no store at {path}. Correct the path, or make one.")
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             _check_owner(connection, path)
+            if page_bytes is not None:
+                # Of an empty file; for any other it changes nothing.
+                connection.execute(f"PRAGMA page_size={page_bytes}")
             _write_ahead(connection, path)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
