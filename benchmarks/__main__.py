@@ -26,9 +26,12 @@ LEAST_WIDTH = 130
 RUNS_ITSELF = (
     "quality",
     "privacy",
+    "experiments",
     "footprint",
+    "influence",
     "latency",
     "release",
+    "reports",
     "membership",
     "planning",
     "profile",
