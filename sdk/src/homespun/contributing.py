@@ -85,7 +85,7 @@ class Contributing:
         self._running = threading.Lock()
         self._looked: float | None = None
         self._tasks: tuple[TaskView, ...] = ()
-        self._experiments: dict[str, bytes] = {}
+        self._experiments: dict[str, bytes] | None = None
 
     @property
     def is_on(self) -> bool:
@@ -99,9 +99,12 @@ class Contributing:
         """
         return self._tasks
 
-    def experiments(self) -> dict[str, bytes]:
-        """Return the experiments' definitions as the last ``sync`` found them, verified, by their SHA-256."""
-        return dict(self._experiments)
+    def experiments(self) -> dict[str, bytes] | None:
+        """Return the experiments' definitions as the last ``sync`` found them, verified, by their SHA-256.
+
+        None before the first one.
+        """
+        return None if self._experiments is None else dict(self._experiments)
 
     def sync(self, *, force: bool = False) -> ContributionOutcome:
         """Look for tasks if it is time to, make the reports that are due, and send what waits.

@@ -32,6 +32,19 @@ def test_what_the_channel_publishes_later_does_not_run(machine: Machine) -> None
         published.clear()
         published[other.digest] = encode_experiment(other)
         assert [each.name for each in found.running()] == ["another"]
+        published.clear()
+        assert found.running() == []
+
+
+def test_an_experiment_is_stopped_before_the_channel_was_asked_again(machine: Machine) -> None:
+    with person(machine, FRESH) as me:
+        me.recommend(3)
+        found = Experiments(me._home, lambda: SEED, lambda: None)
+        assert [each.name for each in found.running()] == ["fresh-home"]
+        stopped = Experiments(me._home, lambda: SEED, dict)
+        assert stopped.running() == []
+        assert found.running() != [], "another process learns of it when it asks"
+        assert me._home.kept(EXPERIMENTS) == {}
 
 
 def test_one_definition_that_cannot_be_read_keeps_the_others_from_running(machine: Machine) -> None:

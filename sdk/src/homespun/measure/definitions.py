@@ -22,12 +22,12 @@ DEFINITION = "definition "
 class Definitions:
     """Known experiments. Thread-safe."""
 
-    def __init__(self, home: Home, published: Callable[[], Mapping[str, bytes]]) -> None:
+    def __init__(self, home: Home, published: Callable[[], Mapping[str, bytes] | None]) -> None:
         """Know nothing yet.
 
         Args:
             home: The person.
-            published: Returns the definitions that the channel signs, verified, by their SHA-256; empty before it was
+            published: Returns the definitions that the channel signs, verified, by their SHA-256; None before it was
                 asked.
         """
         self._home = home
@@ -40,7 +40,7 @@ class Definitions:
         """Return them, in the order of their start; the earlier one takes a surface before the later one."""
         published = self._published()
         with self._lock:
-            if published and frozenset(published) != self._named:
+            if published is not None and frozenset(published) != self._named:
                 self._named = frozenset(published)
                 self._use(_read(published.values()))
             if self._known is None:

@@ -31,14 +31,18 @@ class Experiments:
     """What runs here and what is counted. Thread-safe; without consent to measurement nothing runs or is counted."""
 
     def __init__(
-        self, home: Home, seed: Callable[[], bytes | None], published: Callable[[], Mapping[str, bytes]] = dict
+        self,
+        home: Home,
+        seed: Callable[[], bytes | None],
+        published: Callable[[], Mapping[str, bytes] | None] = lambda: None,
     ) -> None:
         """Use ``Personalizer.experiments``.
 
         Args:
             home: The person.
             seed: Returns the device's secret; None where nothing may be stored.
-            published: Returns the definitions that the channel signs, verified, by their SHA-256.
+            published: Returns the definitions that the channel signs, verified, by their SHA-256; None before it was
+                asked.
         """
         self._home = home
         self._seed = seed

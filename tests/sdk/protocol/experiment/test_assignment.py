@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homespun.errors import ChannelError
+from homespun.protocol.channel import Channel, Release, choose
 from homespun.protocol.experiment import Holdout, Layer, Variant, variant_of
 from tests.sdk.protocol.experiment.support import experiment
 
@@ -50,10 +51,32 @@ def test_a_device_changes_its_variant(seed: bytes, first: int, second: int) -> N
 
 
 @given(seeds, parts, parts, parts)
-def test_a_device_leaves_its_variant_when_later_ones_grow(seed: bytes, first: int, second: int, more: int) -> None:
-    before = variant_of(experiment(variants=variants(first, min(second, more))), seed)
-    after = variant_of(experiment(variants=variants(first, max(second, more))), seed)
+def test_a_device_leaves_its_variant_when_the_control_grows(seed: bytes, first: int, second: int, more: int) -> None:
+    before = variant_of(experiment(variants=variants(min(first, more), second)), seed)
+    after = variant_of(experiment(variants=variants(max(first, more), second)), seed)
     assert before is None or after == before
+
+
+@given(seeds, st.integers(1, 3_000), st.integers(1, 3_000))
+def test_a_device_gets_another_bundle_than_its_variant_has(seed: bytes, second: int, third: int) -> None:
+    """Staged releases of the variants' bundles with the experiment's salt reach the devices of the variants."""
+    shares = (10_000 - second - third, second, third)
+    made = experiment(
+        variants=tuple(
+            Variant(name=f"v{place}", share=share, text="x", bundle=str(place) * 64)
+            for place, share in enumerate(shares)
+        )
+    )
+    reached = (10_000, second + third, third)
+    releases = tuple(
+        Release(number=place + 1, bundle=str(place) * 64, size=1, created="2031-02-03", share=share, salt=made.salt)
+        for place, share in enumerate(reached)
+    )
+    chosen = choose(Channel(application="films", stage="test", releases=releases), client="1.0", seed=seed, held=None)
+    place = variant_of(made, seed)
+    assert place is not None
+    assert chosen.release is not None
+    assert chosen.release.bundle == made.variants[place].bundle
 
 
 @given(seeds, st.integers(1, 9_999))

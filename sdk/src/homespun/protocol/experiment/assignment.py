@@ -5,7 +5,11 @@ Rules:
 - A device's slot in a layer, its place in a holdout and its place among an experiment's variants are hashes of one
   secret with different salts (``channel.bucket``), so that they say nothing about each other.
 - In one layer a device has one slot; experiments with disjoint slots therefore exclude each other.
-- Shares are of the devices that the layer and the holdout leave. Variants take the buckets in their order, from 0.
+- Shares are of the devices that the layer and the holdout leave. Variants take the buckets from 0 on, the last variant
+  first, so that the control has what comes last.
+- Where variants are bundles, the bucket is that of a staged release with the experiment's salt. So a release of the
+  last variant's bundle with that salt and share reaches exactly the devices that are in the variant, and the channel
+  needs to know nothing of experiments.
 - The secret never leaves the device. Nobody else knows, or can find out, which variant a device is in.
 
 Pure.
@@ -29,9 +33,10 @@ def variant_of(experiment: Experiment, seed: bytes) -> int | None:
     """
     if is_left_out(experiment, seed):
         return None
-    own = bucket(seed, f"experiment {experiment.salt}")
-    ends = accumulate(variant.share for variant in experiment.variants)
-    return next((place for place, end in enumerate(ends) if own < end), None)
+    variants = experiment.variants
+    own = bucket(seed, experiment.salt if experiment.is_of_bundles else f"experiment {experiment.salt}")
+    ends = accumulate(variant.share for variant in reversed(variants))
+    return next((len(variants) - number for number, end in enumerate(ends, 1) if own < end), None)
 
 
 def is_left_out(experiment: Experiment, seed: bytes) -> bool:

@@ -54,8 +54,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         name: The variant's name.
         share: Of the devices that may be in the experiment, in parts of ``SHARES``.
         policy: The policy by which lists are made, as the text of its JSON, because canonical JSON has no reals.
-        bundle: The bundle that lists are made from, by the SHA-256 of its manifest. While a device does not have it,
-            its person does not meet the variant.
+        bundle: The bundle that lists are made from, by the SHA-256 of its manifest; released by the channel to the
+            same devices (``assignment``). While a device does not have it, its person does not meet the variant.
         text: What is different, as the person reads it.
 
     Raises:
@@ -125,7 +125,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         name: In lists, ledgers and reports.
         text: What is compared and counted, as the person reads it.
         hypotheses: What is expected, and why.
-        salt: 32 hexadecimal digits that decide which device is in which variant.
+        salt: 32 hexadecimal digits that decide which device is in which variant; where variants are bundles, that of
+            the staged releases of them.
         starts: From here lists are made by variants, and outcomes are counted; seconds since 1970.
         ends: From here no more.
         surfaces: Where lists are made by variants.
@@ -180,6 +181,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     def digest(self) -> str:
         """SHA-256 of its canonical JSON, in hexadecimal: what tasks and indexes name it by."""
         return hashlib.sha256(encode_experiment(self)).hexdigest()
+
+    @property
+    def is_of_bundles(self) -> bool:
+        """Whether variants are bundles."""
+        return any(variant.bundle is not None for variant in self.variants)
 
     @property
     def products(self) -> tuple[tuple[str, str], ...]:
