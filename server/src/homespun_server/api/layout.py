@@ -12,11 +12,14 @@ from homespun.protocol.channel import DOCUMENT
 _NAME = r"[a-z][a-z0-9-]{0,31}"
 _SHA256 = r"[0-9a-f]{64}"
 _FILE = "|".join(re.escape(name) for name in (MANIFEST, *FILES, *OPTIONAL_FILES))
+_ASKED = r"task\.json|experiment\.json|universe\.txt"
 _METADATA = re.compile(
     rf"metadata/(?:timestamp|(?:[1-9][0-9]{{0,9}}\.(?:root|snapshot|targets|{_NAME}\.{_NAME})))\.json", re.ASCII
 )
 _TARGET = re.compile(
-    rf"targets/{_NAME}/{_NAME}/(?:({_SHA256})\.{re.escape(DOCUMENT)}|{_SHA256}/({_SHA256})\.(?:{_FILE}))", re.ASCII
+    rf"targets/{_NAME}/{_NAME}/(?:({_SHA256})\.{re.escape(DOCUMENT)}|collection/({_SHA256})\.index\.json"
+    rf"|{_SHA256}/({_SHA256})\.(?:{_FILE}|{_ASKED}))",
+    re.ASCII,
 )
 _CHANGING = "metadata/timestamp.json"
 
@@ -46,4 +49,4 @@ def repository_file(path: str) -> RepositoryFile | None:
     if _METADATA.fullmatch(path):
         return RepositoryFile(path, None, changes=path == _CHANGING)
     match = _TARGET.fullmatch(path)
-    return RepositoryFile(path, match[1] or match[2], changes=False) if match else None
+    return RepositoryFile(path, match[1] or match[2] or match[3], changes=False) if match else None

@@ -185,7 +185,7 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     @cached_property
     def id(self) -> bytes:
         """The 32 bytes that name the task: SHA-256 of its canonical JSON."""
-        return hashlib.sha256(encode_task(self)).digest()
+        return hashlib.sha256(_written(self)).digest()
 
     @property
     def rho(self) -> Fraction:
@@ -198,8 +198,14 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 def encode_task(task: Task) -> bytes:
-    """Return the task, as canonical JSON (RFC 8785)."""
-    return canonical(msgspec.to_builtins(task))
+    """Return the task, as canonical JSON (RFC 8785).
+
+    Raises:
+        CollectionError: It is not one that devices accept.
+    """
+    raw = _written(task)
+    parse_task(raw)
+    return raw
 
 
 def parse_task(raw: bytes) -> Task:
@@ -209,11 +215,15 @@ def parse_task(raw: bytes) -> Task:
         CollectionError: It is malformed, not in canonical JSON, another version's, or promises what it does not keep.
     """
     task = parsed(raw, Task, MAX_TASK_BYTES, "a task")
-    if encode_task(task) != raw:
+    if _written(task) != raw:
         raise CollectionError(
             "a task is not in canonical JSON; it was not written by homespun as it is. It is refused."
         )
     return task
+
+
+def _written(task: Task) -> bytes:
+    return canonical(msgspec.to_builtins(task))
 
 
 def _check_windows(task: Task) -> None:

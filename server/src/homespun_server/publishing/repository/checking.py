@@ -20,6 +20,7 @@ from homespun.errors import UntrustedInputError
 from homespun.protocol.bundle import MANIFEST
 from homespun.protocol.channel import Channel, Release, document_path, file_path, parse_channel
 from homespun_server.errors import RepositoryError
+from homespun_server.publishing.repository.asking import asked_of, entries_of
 from homespun_server.publishing.repository.bundles import Files, files_of
 from homespun_server.publishing.repository.layout import METADATA, TARGETS, Layout
 from homespun_server.publishing.repository.state import State
@@ -143,9 +144,16 @@ def _check_channel(device: Device, state: State, channel: str) -> None:
     needed = {document_path(channel)}
     for release in document.releases:
         needed |= _check_release(device, channel, release)
+    needed |= _check_asked(device, state, channel)
     named = set(state.channels[channel].signed.targets)
     if named != needed:
         raise RepositoryError(f"{channel!r} signs for other files than its releases have: {sorted(named ^ needed)}.")
+
+
+def _check_asked(device: Device, state: State, channel: str) -> set[str]:
+    files = state.files(channel)
+    asked_of(files, channel, lambda path, _: device.take(path))
+    return set(entries_of(files, channel))
 
 
 def _check_release(device: Device, channel: str, release: Release) -> set[str]:

@@ -12,8 +12,9 @@ Rules:
 - A release's number is never used twice and its salt never changes, so that a larger share holds the smaller one.
 """
 
+import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -21,8 +22,12 @@ from typing import Self
 import msgspec
 
 from homespun.errors import ChannelError, MisuseError
+from homespun.protocol.bundle import FileEntry
 from homespun.protocol.channel import SHARES, Channel, Release, check_channel_name
-from homespun_server.publishing.repository import checking, removing, rollout
+from homespun.protocol.collection.task import Task, parse_task
+from homespun_server.errors import RepositoryError
+from homespun_server.publishing.repository import asking, checking, removing, rollout
+from homespun_server.publishing.repository.asking import Asked
 from homespun_server.publishing.repository.bundles import Files, check_bundle, check_private
 from homespun_server.publishing.repository.ceremony import Ceremony
 from homespun_server.publishing.repository.files import Step, no_step
@@ -330,6 +335,45 @@ class SignedRepository:
         """
         self.keys.add_channel(channel)
 
+    # What is asked of devices.
+
+    def asked(self, channel: str) -> Asked:
+        """Return what a channel asks of its devices.
+
+        Raises:
+            MisuseError: There is no such channel.
+            CollectionError: What is there is not what it should be.
+            RepositoryError: The repository is not as it was left.
+        """
+        return self._asked(self._publisher.load(), channel)
+
+    def add_task(self, channel: str, task: bytes, ids: tuple[str, ...] = ()) -> Task:
+        """Ask a channel's devices for a sum.
+
+        Args:
+            channel: The channel.
+            task: The task's canonical JSON.
+            ids: The ids of the items that it counts, in order.
+
+        Raises:
+            MisuseError: There is no such channel, or the task is there, has expired or does not fit.
+            CollectionError: It is no task, or the items are not those that it declares.
+            RepositoryError: See ``open``.
+            SigningKeyError: A key that is needed is not here.
+            OutputError: The disk refuses.
+        """
+        parsed, now = parse_task(task), self._publisher.now().timestamp()
+        self._ask(channel, lambda known: asking.with_task(known, channel, parsed, task, ids, now))
+        return parsed
+
+    def add_experiment(self, channel: str, experiment: bytes) -> None:
+        """Publish an experiment's definition. Raises as ``add_task``."""
+        self._ask(channel, lambda known: asking.with_experiment(known, channel, experiment))
+
+    def withdraw(self, channel: str, name: str) -> None:
+        """Ask no more for a task, or end an experiment, by the start of its digest. Raises as ``add_task``."""
+        self._ask(channel, lambda known: asking.without(known, channel, name))
+
     # Care.
 
     def refresh(self, *, always: bool = True) -> Refreshed:
@@ -392,6 +436,28 @@ class SignedRepository:
             ]
             return removing.prune(self._publisher, state, kept, grace)
 
+    def _asked(self, state: State, channel: str) -> Asked:
+        _document(state, channel)
+        return asking.asked_of(state.files(channel), channel, self._read)
+
+    def _ask(self, channel: str, change: Callable[[Asked], Asked]) -> None:
+        with self._publisher.changing() as state:
+            document = _document(state, channel)
+            changed = change(self._asked(state, channel))
+            asked = asking.put(changed, channel, self._publisher.layout, self._publisher.step)
+            files = {**self._shelf.targets(document), **asked}
+            self._publisher.commit(state, Draft(channels={channel: (document, files)}))
+
+    def _read(self, path: str, entry: FileEntry) -> bytes:
+        place = self._publisher.layout.target(path, entry.sha256)
+        try:
+            raw = place.read_bytes()
+        except FileNotFoundError as error:
+            raise RepositoryError(f"{place} is missing; restore it from a backup.") from error
+        if hashlib.sha256(raw).hexdigest() != entry.sha256:
+            raise RepositoryError(f"{place} is not what was published; restore it from a backup.")
+        return raw
+
     def _change(self, channel: str, number: int, **changes: object) -> Release:
         with self._publisher.changing() as state:
             entries = self._history(state, channel)
@@ -442,7 +508,9 @@ class SignedRepository:
     def _commit(self, state: State, document: Channel, history: Sequence[Entry]) -> None:
         known = self._publisher.records.history().channels
         changed = History(channels={**known, document.name: tuple(history)})
-        files = self._shelf.targets(document)
+        # What is asked stays as it is.
+        asked = asking.entries_of(state.files(document.name), document.name)
+        files = {**self._shelf.targets(document), **asked}
         self._publisher.commit(state, Draft(channels={document.name: (document, files)}, history=changed))
 
     def _history(self, state: State, channel: str) -> tuple[Entry, ...]:
