@@ -377,6 +377,10 @@ def test_a_record_of_a_decision_names_another_policy(machine: Machine) -> None:
 # Tasks
 
 
+def test_what_the_channel_asks_for_is_not_what_is_counted(me: hs.Personalizer) -> None:
+    assert me.contributions.vector_of == me.experiments.vector_of
+
+
 def test_a_task_gets_what_its_definition_does_not_say(me: hs.Personalizer) -> None:
     everything(me)
     with pytest.raises(CollectionError, match="not published"):
