@@ -22,7 +22,7 @@ TAIL = 8
 """A projection may be so many times the bound on a report's norm."""
 
 NORM_PROOF_DELTA = 2 * PROJECTIONS * math.exp(-(TAIL**2) / 2)
-"""δ of the check of a report's norm, 1.2·10⁻¹¹.
+"""δ of the check of a report's norm, 1.1·10⁻¹¹.
 
 With at most this probability an honest report has a projection outside the range that is checked (Hoeffding: a sum of
 the report's numbers with independent random signs exceeds t times its norm with a probability of at most 2e^{−t²/2}),
