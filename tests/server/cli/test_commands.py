@@ -33,6 +33,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "budget",
         "split",
         "evaluate",
+        "experiment",
         "audit",
         "keys",
         "publish",

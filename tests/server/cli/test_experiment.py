@@ -7,14 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from homespun.protocol.experiment import encode_experiment
+from homespun.protocol.experiment import encode_experiment, parse_experiment
 from homespun_server import cli, keep
+from homespun_server.experiments.made_up import DRAFT
 from homespun_server.experiments.power import Request, plan
 from homespun_server.experiments.result import ExperimentReport
 from homespun_server.experiments.trials import World
 from homespun_server.privacy.ledger import BudgetLedger
 from homespun_server.store import SqlLog, open_store
-from tests.server.experiments.support import BETTER, experiment, released
+from tests.sdk.protocol.experiment.support import POLICY
+from tests.server.experiments.support import BETTER, DAY, experiment, released
 
 PLAN = ("plan", "--people", 20_000, "--epsilon", 1, "--base", 0.1)
 
@@ -176,3 +178,77 @@ def test_an_epsilon_that_promises_nothing_is_taken(epsilon: str, capsys: pytest.
         status = int(ended.code or 0)
     assert status in {1, 2}
     assert words(capsys)
+
+
+def test_a_draft_of_the_program_itself_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft, out = tmp_path / "draft.toml", tmp_path / "definition.json"
+    assert run("new", "--out", draft) == 0
+    assert run("new", draft, "--out", out) == 0
+    found = parse_experiment(out.read_bytes())
+    assert found.digest in words(capsys)
+    assert [(variant.name, variant.share) for variant in found.variants] == [("control", 5000), ("other", 5000)]
+    assert (found.starts, found.ends) == (20_458 * DAY, 20_486 * DAY)
+    assert (found.effect, found.guardrails[0].worst) == ("0.1", "0.2")
+    again = tmp_path / "again.json"
+    assert run("new", draft, "--out", again) == 0
+    assert parse_experiment(again.read_bytes()).salt != found.salt
+
+
+def test_a_definition_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft = tmp_path / "draft.toml"
+    assert run("new", "--out", draft) == 0
+    before = draft.read_bytes()
+    assert run("new", draft, "--out", draft) == 1
+    assert "Name a new file." in words(capsys)
+    assert draft.read_bytes() == before
+
+
+def test_a_policys_file_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("new", "--out", tmp_path / "draft.toml") == 0
+    draft = (tmp_path / "draft.toml").read_text(encoding="utf-8")
+    changed = draft.replace('text = "Another order."', 'text = "Another order.", policy = "fresh.json"')
+    (tmp_path / "draft.toml").write_text(changed, encoding="utf-8")
+    assert run("new", tmp_path / "draft.toml", "--out", tmp_path / "definition.json") == 1
+    assert "fresh.json cannot be read" in words(capsys)
+    (tmp_path / "fresh.json").write_text(POLICY, encoding="utf-8")
+    assert run("new", tmp_path / "draft.toml", "--out", tmp_path / "definition.json") == 0
+    assert parse_experiment((tmp_path / "definition.json").read_bytes()).variants[1].policy == POLICY
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("effect = 0.1\n", ""),
+        ("effect = 0.1", 'effect = "much"'),
+        ("effect = 0.1", "effect = -0.1"),
+        ("starts = 2026-01-05", "starts = true"),
+        ("ends = 2026-02-02", "ends = 2026-01-01"),
+        ("share = 0.5", 'share = "half"'),
+        ("share = 0.5", "share = 0.7"),
+        ('primary = "click-rate"', 'primary = "other"'),
+        ("worst = 0.2", "better = 0.2"),
+        ('name = "made-up"', 'name = "made-up"\nunknown = 1'),
+        ('name = "made-up"', "name = "),
+    ],
+)
+def test_a_draft_of_no_experiment_is_taken(
+    old: str, new: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "draft.toml").write_text(DRAFT.replace(old, new), encoding="utf-8")
+    assert run("new", tmp_path / "draft.toml", "--out", tmp_path / "definition.json") == 1
+    assert words(capsys)
+    assert not (tmp_path / "definition.json").exists()
+
+
+def test_made_up_people_cannot_be_analysed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "made-up"
+    assert run("try", "--out", folder, "--windows", 2, "--people", 60_000, "--epsilon", 6) == 0
+    assert "60,000 people who do not exist" in words(capsys)
+    files = [folder / f"window-{number}.parquet" for number in (1, 2)]
+    budget = ("--store", folder / "budget.sqlite", "--data-set", "made-up")
+    assert run("analyze", folder / "definition.json", "--release", *files, *budget, "--json") == 0
+    found = msgspec.json.decode(capsys.readouterr().out.encode(), type=ExperimentReport)
+    assert found.verdicts == {"other": "better"}
+    assert found.epsilon == pytest.approx((6.0, 6.0), rel=1e-3)
+    assert run("try", "--out", folder) == 1
+    assert "Name a new file." in words(capsys)

@@ -10,6 +10,7 @@ from rich.console import Console
 from homespun.errors import MisuseError
 from homespun.protocol.experiment import Experiment, parse_experiment
 from homespun_server.accounts import open_ledger
+from homespun_server.cli.experiment_making import configure_making, part
 from homespun_server.cli.experiment_view import plan_view, report_view, verification_view
 from homespun_server.errors import OutputError
 from homespun_server.experiments.analysis import Settings, analyse
@@ -153,6 +154,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     """Give the command its parts."""
     command.description = "Plan experiments, read their releases, and see that the analysis keeps its promises."
     parts = command.add_subparsers(required=True, metavar="ACTION")
+    configure_making(parts)
     _configure_plan(parts)
     _configure_analyze(parts)
     _configure_simulate(parts)
@@ -160,7 +162,7 @@ def configure(command: argparse.ArgumentParser) -> None:
 
 def _configure_plan(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     what = "what effect so many people can show at an ε, and how many people an effect takes; reads no data"
-    planning = _part(parts, "plan", _plan, what)
+    planning = part(parts, "plan", _plan, what)
     planning.add_argument("--people", type=int, required=True, metavar="N", help="exposed people who report, in all")
     _add_epsilon(planning)
     planning.add_argument(
@@ -186,7 +188,7 @@ def _configure_plan(parts: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _configure_analyze(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    analysing = _part(parts, "analyze", _analyze, "what an experiment's releases say, as table, page and JSON")
+    analysing = part(parts, "analyze", _analyze, "what an experiment's releases say, as table, page and JSON")
     analysing.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="the published definition")
     analysing.add_argument(
         "--release", type=Path, nargs="+", required=True, metavar="FILE", help="kept releases, in order of windows"
@@ -202,7 +204,7 @@ def _configure_analyze(parts: "argparse._SubParsersAction[argparse.ArgumentParse
 
 def _configure_simulate(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     what = "simulate experiments of which the truth is known, and see how often the analysis is right"
-    simulating = _part(parts, "simulate", _simulate, what)
+    simulating = part(parts, "simulate", _simulate, what)
     simulating.add_argument("--people", type=int, required=True, metavar="N", help="exposed people of an experiment")
     _add_epsilon(simulating)
     simulating.add_argument("--windows", type=int, default=5, metavar="W", help="windows, each looked at (5)")
@@ -222,11 +224,3 @@ def _add_levels(command: argparse.ArgumentParser) -> None:
     command.add_argument("--power", type=float, default=0.8, metavar="P", help="chance to see the effect (0.8)")
     command.add_argument("--one-look", action="store_true", help="nobody looks before the last window")
     command.add_argument("--json", action="store_true", help="write JSON instead of tables")
-
-
-def _part(
-    parts: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, what: str
-) -> argparse.ArgumentParser:
-    command = parts.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
-    command.set_defaults(run=run)
-    return command

@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from homespun.protocol.experiment.definition import MOST_PEOPLE
-from homespun_server.experiments.plots import spread
+from homespun_server.experiments.plots import parts
 from homespun_server.experiments.power import Planned, Power
 from homespun_server.experiments.result import Comparison, ExperimentReport
 from homespun_server.experiments.verdict import Verdict
@@ -20,14 +20,14 @@ _COLOURS = {"better": "green", "worse": "red", "open": "yellow"}
 
 def plan_view(found: Planned, cap: float) -> RenderableType:
     """Lay out a plan; effects are shown relative to the base, and absolute in the measure's unit."""
-    parts: list[RenderableType] = [_facts(found, cap), _alternatives(found)]
+    shown: list[RenderableType] = [_facts(found, cap), _alternatives(found)]
     colour = "green" if found.enough else "yellow"
-    parts.append(Panel(plan_text(found), title="Enough" if found.enough else "Too small", border_style=colour))
+    shown.append(Panel(plan_text(found), title="Enough" if found.enough else "Too small", border_style=colour))
     each = found.request.people // found.request.windows
     if each > MOST_PEOPLE:
         text = f"{each:,} people a window do not fit into one task ({MOST_PEOPLE:,}): plan more windows."
-        parts.append(Panel(text, title="Mind", border_style="yellow"))
-    return Group(*parts)
+        shown.append(Panel(text, title="Mind", border_style="yellow"))
+    return Group(*shown)
 
 
 def _facts(found: Planned, cap: float) -> Table:
@@ -76,17 +76,17 @@ def _percent(effect: float | None, base: float) -> str:
 
 def report_view(report: ExperimentReport) -> RenderableType:
     """Lay out a report."""
-    parts: list[RenderableType] = [_people(report)]
+    shown: list[RenderableType] = [_people(report)]
     if not report.mismatch.broken:
-        parts.append(_metrics(report.comparisons))
+        shown.append(_metrics(report.comparisons))
     for variant, verdict in report.verdicts.items():
         colour = "red" if verdict is Verdict.BROKEN else _COLOURS[verdict.word]
-        parts.append(Panel(report.texts[variant], title=f"{variant}: {verdict}", border_style=colour))
+        shown.append(Panel(report.texts[variant], title=f"{variant}: {verdict}", border_style=colour))
     if any(epsilon is None for epsilon in report.epsilon):
         text = "A release has no noise: these figures are exact sums about people, and must not leave you."
-        parts.append(Panel(text, title="Non-private", border_style="red"))
-    parts += list(report.notes)
-    return Group(*parts)
+        shown.append(Panel(text, title="Non-private", border_style="red"))
+    shown += list(report.notes)
+    return Group(*shown)
 
 
 def _people(report: ExperimentReport) -> Table:
@@ -106,21 +106,16 @@ def _people(report: ExperimentReport) -> Table:
 def _metrics(comparisons: Sequence[Comparison]) -> Table:
     table = _table(
         "Beside the control",
-        "The deciding intervals; “one look” is for who looked once, as planned. Noise: its part of the uncertainty.",
-        ("metric", "variant", "control", "difference", "one look", "uplift", "noise", "verdict"),
+        "With the deciding intervals. Noise: its part of the uncertainty.",
+        ("metric", "has", "control", "difference", "uplift", "noise", "verdict"),
         wrap=True,
     )
     for each in comparisons:
         noise = "–" if each.noise_share is None else f"{each.noise_share:.0%}"
-        cells = (
-            spread(each.own),
-            spread(each.other),
-            spread(each.difference),
-            spread(each.fixed),
-            spread(each.relative, percent=True),
-        )
+        own, other = parts(each.own)[0], parts(each.other)[0]
+        intervals = ("\n".join(parts(each.difference)), "\n".join(parts(each.relative, percent=True)))
         verdict = f"[{_COLOURS[each.verdict.word]}]{each.verdict}[/]"
-        table.add_row(f"{each.metric.name}, {each.variant}", *cells, noise, verdict)
+        table.add_row(f"{each.metric.name},\n{each.variant}", own, other, *intervals, noise, verdict)
     return table
 
 
@@ -157,5 +152,6 @@ def _row(share: Share) -> tuple[str, ...]:
 def _table(title: str, caption: str, headings: Sequence[str], *, wrap: bool = False) -> Table:
     table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=(bool(place) or heading == "ε") and not wrap)
+        whole = not wrap and (place > 0 or heading == "ε")
+        table.add_column(heading, justify="right" if place else "left", no_wrap=whole, overflow="fold")
     return table
