@@ -1,0 +1,134 @@
+"""Leader and helper in one process, without stores: opening, checks, sums, noise and sealing are the services' code."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from numpy.typing import NDArray
+
+from homespun.protocol.collection.report import Report, parse_report
+from homespun.protocol.collection.task import Aggregator, Task
+from homespun_server.collection.checking import Checker, Part
+from homespun_server.collection.keys import Secrets
+from homespun_server.collection.messages import CHECKSUM_BYTES, MAX_JOB_REPORTS, Collection, Role, checksum_of
+from homespun_server.collection.noising import noised_share
+from homespun_server.collection.places import Batch, Known
+from homespun_server.errors import AggregationError
+
+JOB_BYTES = 1 << 24
+"""Most bytes of the reports of one job."""
+
+_WORD_BYTES = 4
+
+
+@dataclass
+class Moved:
+    """Bytes that were moved.
+
+    Attributes:
+        reports: How many reports were uploaded.
+        uploaded: From devices to the leader.
+        forwarded: From the leader to the helper: its shares and what the two tell each other.
+        collected: From both to the collector.
+    """
+
+    reports: int = 0
+    uploaded: int = 0
+    forwarded: int = 0
+    collected: int = 0
+
+
+@dataclass
+class _Running:
+    checker: Checker
+    total: NDArray[np.uint64]
+
+
+@dataclass
+class Pair:
+    """Both aggregators.
+
+    Attributes:
+        leader: The leader's secrets.
+        helper: The helper's.
+        moved: What was moved through them.
+    """
+
+    leader: Secrets = field(repr=False)
+    helper: Secrets = field(repr=False)
+    moved: Moved = field(default_factory=Moved)
+
+    @classmethod
+    def make(cls, pairing: bytes) -> "Pair":
+        """Make a pair with new keys.
+
+        Args:
+            pairing: 32 secret bytes that both have in common.
+        """
+        return cls(Secrets(X25519PrivateKey.generate(), pairing), Secrets(X25519PrivateKey.generate(), pairing))
+
+    def aggregators(self) -> tuple[Aggregator, Aggregator]:
+        """Return both as tasks name them; nobody listens at their addresses."""
+        return (
+            Aggregator(name="leader", url="https://leader.invalid", key=self.leader.public),
+            Aggregator(name="helper", url="https://helper.invalid", key=self.helper.public),
+        )
+
+    def collect(self, task: Task, reports: Iterable[bytes]) -> Collection:
+        """Return what the collector gets of a task's reports.
+
+        Args:
+            task: The task.
+            reports: As devices upload them.
+
+        Raises:
+            AggregationError: If there are too few.
+        """
+        known = Known(0, task)
+        leader = _Running(Checker("leader", self.leader), np.zeros(task.statistic.size, np.uint64))
+        helper = _Running(Checker("helper", self.helper), np.zeros(task.statistic.size, np.uint64))
+        count, checksum = 0, bytes(CHECKSUM_BYTES)
+        for job in _jobs(reports, max(1, min(MAX_JOB_REPORTS, JOB_BYTES // known.report_bytes))):
+            ids = self._job(known, [parse_report(raw, known.form) for raw in job], leader, helper)
+            self.moved.uploaded += sum(map(len, job))
+            self.moved.reports += len(job)
+            count, checksum = count + len(ids), checksum_of(ids, checksum)
+        if count < task.minimum_batch:
+            raise AggregationError(f"{task.name}: {count:,} reports, and nothing is revealed below the minimum.")
+        batch = Batch("closing", count, count, checksum, None, None)
+        sides: tuple[tuple[Role, _Running], ...] = (("leader", leader), ("helper", helper))
+        sealed = [noised_share(role, known, batch, side.total) for role, side in sides]
+        self.moved.collected += sum(map(len, sealed))
+        return Collection(
+            task=known.hex,
+            count=count,
+            checksum=checksum,
+            leader=sealed[0],
+            helper=sealed[1],
+            development=task.development,
+        )
+
+    def _job(self, known: Known, reports: list[Report], leader: _Running, helper: _Running) -> list[bytes]:
+        """Add reports on both sides; return the ids of those that both accepted."""
+        first = leader.checker.prepare(
+            known, [Part(each.report_id, each.time, each.public, each.leader) for each in reports]
+        )
+        other = helper.checker.prepare(
+            known, [Part(each.report_id, each.time, each.public, each.helper) for each in reports]
+        )
+        accepted = first.accepted(other.messages)
+        if not np.array_equal(accepted, other.accepted(first.messages)):
+            raise AggregationError("leader and helper decide differently; nothing can be revealed.")
+        first.add_accepted(accepted, leader.total)
+        other.add_accepted(accepted, helper.total)
+        messages = 2 * known.form.verifier_bytes
+        self.moved.forwarded += sum(len(each.helper) + len(each.public) + messages for each in reports)
+        return [each.report_id for each, taken in zip(reports, accepted, strict=True) if taken]
+
+
+def _jobs(reports: Iterable[bytes], most: int) -> Iterator[tuple[bytes, ...]]:
+    waiting = iter(reports)
+    while job := tuple(islice(waiting, most)):
+        yield job

@@ -1,0 +1,178 @@
+"""A whole simulation: a fleet's rounds, a model of them, and the table path over the same people at the same ε."""
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from homespun.protocol.collection.task import Task
+from homespun_server.collection.collecting import Collected, Collector
+from homespun_server.collection.messages import Collection
+from homespun_server.evaluation.comparison import Observer, compare
+from homespun_server.evaluation.report import Quality
+from homespun_server.learning import FitData, FitOptions, make_bundle
+from homespun_server.learning.collected import Asked
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog, one_off_budget
+from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for
+from homespun_server.simulation.fleet import Device, devices_of, write_part
+from homespun_server.simulation.memory import Moved, Pair
+from homespun_server.simulation.rounds import Campaign, Rounds, Took, reports_of
+from homespun_server.statistics.cohort import Cohort
+from homespun_server.statistics.interactions import Interactions
+from homespun_server.statistics.likes import Likes
+from homespun_server.training.content import catalogue
+from homespun_server.training_collected import train_from_tasks
+
+CAPACITY = 100_000
+"""Most installations that a simulated task adds up, if there are no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is simulated.
+
+    Attributes:
+        devices: How many devices report; fewer if the table has fewer people who are not kept aside.
+        epsilon: ε of one installation over all its tasks, and of one user on the table path.
+        delta: δ of both.
+        options: What a fit may vary; ``test_share`` of the people are kept aside, and judge both models.
+        minimum_batch: With fewer reports nothing is revealed.
+    """
+
+    devices: int
+    epsilon: float
+    delta: float = DEFAULT_DELTA
+    options: FitOptions
+    minimum_batch: int = 100
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a simulation.
+
+    Attributes:
+        devices: How many devices reported.
+        tasks: The collected tasks, by the name of the statistic.
+        quality: Both models beside popularity; exact figures about people, for whoever holds the table.
+        moved: Bytes that were moved.
+        seconds: What took how long.
+        bundles: Both bundles' folders, by name.
+    """
+
+    devices: int
+    tasks: Mapping[str, Collected]
+    quality: Quality
+    moved: Moved
+    seconds: Mapping[str, float]
+    bundles: Mapping[str, Path]
+
+
+def simulate(wanted: Wanted, interactions: Interactions, out: Path, observer: Observer) -> Simulated:
+    """Collect from simulated devices in this process, train, and hold the model against the table path.
+
+    Args:
+        wanted: What is simulated.
+        interactions: The table that the devices' events come from, and its catalogue.
+        out: Gets both bundles.
+        observer: Called with (step, done, in all).
+
+    Raises:
+        MisuseError: If there are too few people, or what is wanted does not fit a task.
+        AggregationError: If the minimum batch is not reached.
+        TrainingError: If no model can be made.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homespun-simulation-")))
+        options = wanted.options
+        count = write_part(interactions, wanted.devices, options.test_share, folder / "part.parquet")
+        part = stack.enter_context(Interactions.read(folder / "part.parquet", items=interactions.items))
+        run = _Run(wanted, part, folder, out, observer)
+        tasks = run.federated(count)
+        run.table()
+        likes = Likes(part, min_weight=options.min_weight, test_share=options.test_share)
+        comparison = compare(likes, observer)
+        measured = [comparison.measure(name, bundle) for name, bundle in run.bundles.items()]
+        quality = comparison.quality(measured).for_the_operator()
+        return Simulated(count, tasks, quality, run.pair.moved, run.took.seconds, run.bundles)
+
+
+class _Run:
+    """One simulation under way."""
+
+    def __init__(self, wanted: Wanted, part: Interactions, folder: Path, out: Path, observer: Observer) -> None:
+        self._wanted, self._part, self._folder, self._out = wanted, part, folder, out
+        self._observer = observer
+        self._now = int(time.time())
+        self.pair = Pair.make(os.urandom(32))
+        self.took = Took()
+        self.bundles: dict[str, Path] = {}
+
+    def federated(self, count: int) -> Mapping[str, Collected]:
+        """Run the rounds and train from what was collected."""
+        options = replace(self._wanted.options, test_share=0.0)
+        collector = self._collector()
+        cohort = Cohort.training(self._wanted.options.test_share)
+        devices = list(devices_of(self._part, cohort, collector.ledger.secret))
+        rounds = Rounds(
+            self._campaign(options, count), devices, collector, self.pair.aggregators(), self._aggregate, self._observer
+        )
+        tasks = rounds.run(catalogue(self._part.items))
+        start = time.perf_counter()
+        trained = train_from_tasks(
+            collector, self._part.items, self._out / "collected", options=options, observer=self._observer
+        )
+        self.took.add("train from the releases", time.perf_counter() - start)
+        self.bundles["from devices"] = trained.bundle
+        return tasks
+
+    def table(self) -> None:
+        """Fit from the table at the same ε."""
+        wanted = self._wanted
+        budget = one_off_budget(wanted.epsilon, wanted.delta)
+        folder = self._out / "table" / "bundle"
+        start = time.perf_counter()
+        make_bundle(
+            FitData(self._part, wanted.options, budget),
+            folder,
+            budget=budget,
+            options=wanted.options,
+            observer=self._observer,
+            now=datetime.now(UTC),
+        )
+        self.took.add("the table path, whole", time.perf_counter() - start)
+        self.bundles["from the table"] = folder
+
+    def _collector(self) -> Collector:
+        ledger = BudgetLedger(MemoryLog(), "simulated-fleet")
+        ledger.open(BudgetPolicy(delta=self._wanted.delta, period="once", lifetime=self._wanted.epsilon))
+        return Collector(X25519PrivateKey.generate(), ledger, self._folder / "releases")
+
+    def _campaign(self, options: FitOptions, count: int) -> Campaign:
+        return Campaign(
+            options=options,
+            rho=Fraction(rho_for(self._wanted.epsilon, self._wanted.delta)),
+            delta=f"{Decimal(str(self._wanted.delta)):f}",
+            people=max(count, CAPACITY),
+            minimum_batch=self._wanted.minimum_batch,
+            now=self._now,
+            timed="time" in self._part.report.columns,
+        )
+
+    def _aggregate(self, task: Task, asked: Asked, devices: Sequence[Device]) -> Collection:
+        reports = reports_of(devices, task, asked.ids, self._now, self.took, self._observer, len(devices))
+        start, before = time.perf_counter(), self.took.seconds.get(_DEVICES, 0.0)
+        found = self.pair.collect(task, reports)
+        spent = time.perf_counter() - start - (self.took.seconds[_DEVICES] - before)
+        self.took.add("leader and helper: open, check, add, noise", spent)
+        return found
+
+
+_DEVICES = "devices: encode, split, seal"
