@@ -54,6 +54,14 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-def pair(settings: Settings) -> Iterator[Pair]:
+def pair(on_sqlite: Settings) -> Iterator[Pair]:
+    """Both aggregators, on SQLite."""
+    with near_pair(on_sqlite) as found:
+        yield found
+
+
+@pytest.fixture
+def either(settings: Settings) -> Iterator[Pair]:
+    """The same on SQLite and on PostgreSQL."""
     with near_pair(settings) as found:
         yield found

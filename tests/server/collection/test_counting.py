@@ -6,8 +6,8 @@ from homespun_server.collection.messages import Collection
 from tests.server.collection.support import Pair, opened, sum_of, tail_of
 
 
-def test_the_sum_is_not_that_of_the_reports(pair: Pair) -> None:
-    task = pair.add()
+def test_the_sum_is_not_that_of_the_reports(either: Pair) -> None:
+    pair, task = either, either.add()
     assert pair.upload(task, range(20)) == [None] * 20
     found = pair.collect(task)
     assert isinstance(found, Collection)

@@ -166,13 +166,15 @@ class Places:
         Raises:
             StoreError: If the store cannot be read.
         """
-        self._looked = self._clock()
+        begun = self._clock()
         query = select(tasks.c.number, tasks.c.id, tasks.c.document).order_by(tasks.c.number)
         with self.store.reading() as connection:
             rows = connection.execute(query).all()
         for row in rows:
             if row.id not in self._known:
                 self._known[row.id] = Known(row.number, parse_task(bytes(row.document)))
+        # Only now: what is asked for meanwhile must not pass for unknown.
+        self._looked = begun
         return tuple(self._known[row.id] for row in rows)
 
     def batch(self, known: Known) -> Batch:
