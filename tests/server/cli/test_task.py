@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from homespun.protocol.collection.task import parse_task
+from homespun.protocol.experiment import encode_experiment, statistic_of
 from homespun_server.cli import main
 from homespun_server.settings import PASSPHRASE_VARIABLE, settings_text
+from tests.sdk.protocol.experiment.support import experiment
 from tests.server.publishing.repository.support import create
 
 Run = Callable[..., tuple[int, str]]
@@ -105,6 +107,20 @@ def test_a_declaration_of_ones_own_is_changed(run: Run, tmp_path: Path) -> None:
     status, said = run(*new(tmp_path, "--declaration", tmp_path / "statistic.json"))
     assert status == 0, said
     assert parse_task((tmp_path / "made" / "task.json").read_bytes()).statistic.name == "metric-sums"
+
+
+def test_a_task_of_an_experiment_sums_something_else_than_its_definition_says(run: Run, tmp_path: Path) -> None:
+    definition = tmp_path / "experiment.json"
+    definition.write_bytes(encode_experiment(experiment()))
+    options = [str(each) for each in new(tmp_path, "--experiment", definition)]
+    status, said = run(*options)
+    assert (status, "follows from its definition" in said) == (1, True)
+    cut = options.index("--statistic")
+    status, said = run(*options[:cut], *options[cut + 4 :])
+    assert status == 0, said
+    made = parse_task((tmp_path / "made" / "task.json").read_bytes())
+    assert made.statistic.transformation == statistic_of(experiment()).transformation
+    assert (made.experiment, made.purpose) == (experiment().digest, "measurement")
 
 
 def test_a_task_for_development_is_not_labelled(run: Run, tmp_path: Path) -> None:

@@ -139,7 +139,12 @@ def _add_what(command: argparse.ArgumentParser) -> None:
     command.add_argument("--values", nargs="+", metavar="VALUE", help="item-context: its values")
     command.add_argument("--kinds", nargs="+", metavar="KIND", help="outcomes: the kinds of events")
     command.add_argument("--purpose", choices=("contribution", "measurement"), default="contribution")
-    command.add_argument("--experiment", type=Path, metavar="FILE", help="the published definition that it measures")
+    command.add_argument(
+        "--experiment",
+        type=Path,
+        metavar="FILE",
+        help="the published definition that it measures, in place of a statistic",
+    )
 
 
 def _add_when(command: argparse.ArgumentParser) -> None:

@@ -14,6 +14,8 @@ import msgspec
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import CATALOGUE
 from homespun.protocol.collection.task import Aggregator, Task, parse_task
+from homespun.protocol.experiment import parse_experiment
+from homespun.protocol.experiment import statistic_of as sums_of
 from homespun.protocol.statistics import standard
 from homespun.protocol.statistics.declaration import Statistic, Universe, universe_of
 from homespun_server.errors import DataError
@@ -81,15 +83,24 @@ def statistic_of(options: argparse.Namespace, ids: Sequence[str]) -> Statistic:
 
     Raises:
         MisuseError: They contradict each other, or something is missing.
+        CollectionError: The experiment is none.
     """
+    if options.experiment is not None:
+        _check_measures(options)
+        return sums_of(parse_experiment(read(options.experiment, "the experiment")))
     if options.declaration is not None:
         return _decoded(options.declaration, Statistic, "the declaration of a statistic")
     if options.statistic is None:
-        raise MisuseError("say what is asked: --statistic KIND, or --declaration FILE.")
+        raise MisuseError("say what is asked: --statistic KIND, --declaration FILE or --experiment FILE.")
     universe = universe_of(ids)
     if options.statistic != "people" and not ids:
         raise MisuseError(f"{options.statistic} counts items: name them with --universe.")
     return _DECLARED[options.statistic](options, universe)
+
+
+def _check_measures(options: argparse.Namespace) -> None:
+    if options.declaration is not None or options.statistic is not None:
+        raise MisuseError("what a task of an experiment sums follows from its definition; leave the statistic out.")
 
 
 def request_of(options: argparse.Namespace, statistic: Statistic) -> TaskRequest:
@@ -102,7 +113,7 @@ def request_of(options: argparse.Namespace, statistic: Statistic) -> TaskRequest
         name=options.name,
         statistic=statistic,
         text=options.text,
-        purpose=options.purpose,
+        purpose=options.purpose if options.experiment is None else "measurement",
         epsilon=decimal_of(options.epsilon),
         delta=decimal_of(options.delta),
         opens=options.opens,
