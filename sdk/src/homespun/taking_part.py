@@ -160,6 +160,9 @@ class TakingPart:
             now=self._home.now(),
             entropy=self._home.entropy,
         )
+        # Another report may have taken what was left; what is written down now counts whatever becomes of it.
+        if why := self._obstacle(task):
+            raise NotPermittedError(f"no report is made: {why}.")
         what = _what(task.name, name)
         self._home.give(
             Given(
