@@ -27,6 +27,7 @@ RUNS_ITSELF = (
     "quality",
     "privacy",
     "experiments",
+    "federated",
     "footprint",
     "influence",
     "latency",
@@ -40,6 +41,7 @@ RUNS_ITSELF = (
     "ranking.speed",
     "ranking.start",
     "service",
+    "collection",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 
