@@ -29,6 +29,7 @@ SECTIONS = (
     "Composition",
     "The ledger",
     "What is a release, and what is not",
+    "Sums over devices",
     "What is public",
     *WITHOUT_TESTS,
 )
