@@ -9,7 +9,7 @@ from homespun.errors import MisuseError, PolicyError
 from homespun.model.bundle import Bundle
 from homespun.person.items import Items
 from homespun.protocol.events import ContextValue
-from homespun.protocol.policy import Policy, parse_policy, policy_identity
+from homespun.protocol.policy import Policy, parse_policy
 from homespun.ranking.default import DEFAULT
 from homespun.ranking.surfaces import Compiled
 
@@ -35,7 +35,7 @@ class Policies:
         self._zone = zone
         self._lock = threading.Lock()
         self._compiled: Compiled | None = None
-        self._under: dict[tuple[str | None, str], Compiled] = {}
+        self._under: dict[tuple[int | None, str], Compiled] = {}
         self._given: Policy | None = None
         self.use(given)
 
@@ -98,7 +98,8 @@ class Policies:
         Raises:
             PolicyError: It cannot be used with this bundle.
         """
-        base, key = self.compiled, (None if policy is None else policy_identity(policy), experiment)
+        # What is kept holds its policy, so that no other one can have the same id.
+        base, key = self.compiled, (None if policy is None else id(policy), experiment)
         with self._lock:
             found = self._under.get(key)
             if found is None or found.bundle is not base.bundle:

@@ -222,6 +222,14 @@ def test_the_same_event_is_counted_twice(me: hs.Personalizer) -> None:
     assert counted(me)["clicks"] == 2
 
 
+def test_two_processes_count_less_than_both_did(machine: Machine) -> None:
+    with person(machine, FRESH) as me, person(machine, FRESH) as other:
+        for _ in range(3):
+            me.recommend(2)
+            other.recommend(1)
+        assert counted(me)["impressions"] == counted(other)["impressions"] == 9
+
+
 def test_an_answer_counts_twice_or_is_none(me: hs.Personalizer) -> None:
     me.recommend(3)
     assert [each.question for each in me.experiments.questions()] == [QUESTION]

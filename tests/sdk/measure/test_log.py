@@ -11,12 +11,13 @@ from homespun.measure import log as counting
 from homespun.measure.log import MOST_IDS, MOST_ITEMS, Log
 from homespun.measure.variety import Variety
 from homespun.protocol.events import Event
-from homespun.protocol.experiment import Experiment
+from homespun.protocol.experiment import Experiment, Mean
 from homespun.protocol.experiment.definition import DAY
 from homespun.protocol.statistics.encoding import encode_variants
 from tests.sdk.measure.support import BEGAN, MEASURES, NAMES, QUESTION, everybody_fresh, measuring
 
 FRESH = everybody_fresh()
+BOUGHT = (Mean(name="ctr", measure="bought"), Mean(name="hides-per-person", measure="bought"))
 CAPS = {measure.name: measure.cap for measure in MEASURES}
 items = st.sampled_from([f"item-{number}" for number in range(8)])
 seconds = st.integers(0, 13 * DAY)
@@ -43,7 +44,7 @@ def lived(life: list[tuple[int, tuple[object, ...]]], experiment: Experiment = F
             counting.list_made(log, experiment, first, {"tags": Variety(different, 15)}, now)
         elif log is not None:
             if what == "event":
-                counting.happened(log, experiment, Event(str(first), str(more), now), now)
+                counting.happened(log, experiment, [Event(str(first), str(more), now)], now)
             elif what == "shown":
                 assert isinstance(first, list)
                 counting.items_shown(log, experiment, first, now)
@@ -117,7 +118,7 @@ def test_what_is_kept_grows_for_ever() -> None:
     for number in range(MOST_ITEMS + 50):
         item = f"item-{number}"
         counting.list_made(log, FRESH, [item], {"tags": Variety(1 << 40, 1 << 40)}, BEGAN)
-        counting.happened(log, FRESH, Event(item, "view", BEGAN + 1, None, None, f"id-{number}"), BEGAN + 1)
+        counting.happened(log, FRESH, [Event(item, "view", BEGAN + 1, None, None, f"id-{number}")], BEGAN + 1)
     assert len(log.items) == MOST_ITEMS
     assert log.items[-1] == f"item-{MOST_ITEMS + 49}"
     assert len(log.ids) == MOST_IDS
@@ -127,16 +128,26 @@ def test_what_is_kept_grows_for_ever() -> None:
 @pytest.mark.parametrize("time", [BEGAN - 1, FRESH.ends, FRESH.ends + DAY])
 def test_an_event_of_another_time_counts(time: float) -> None:
     log = counting.met(None, "fresh", BEGAN)
-    counting.happened(log, FRESH, Event("item-1", "buy", time), BEGAN + 5)
+    counting.happened(log, FRESH, [Event("item-1", "buy", time)], BEGAN + 5)
     assert log.days == {}
 
 
 def test_an_event_without_a_time_counts_on_another_day() -> None:
     log = counting.met(None, "fresh", BEGAN)
-    counting.happened(log, FRESH, Event("item-1", "buy"), BEGAN + DAY + 5)
+    counting.happened(log, FRESH, [Event("item-1", "buy")], BEGAN + DAY + 5)
     assert log.days == {str(BEGAN // DAY + 1): {"bought": 1}}
 
 
 def test_a_question_of_the_definition_is_not_asked() -> None:
     assert FRESH.survey is not None
     assert FRESH.survey.question == QUESTION
+
+
+def test_one_event_counts_twice_in_one_batch() -> None:
+    log = counting.met(None, "fresh", BEGAN)
+    events = [Event("item-1", "buy", BEGAN + 1, None, None, "the same")] * 2
+    two = msgspec.structs.replace(FRESH, measures=(msgspec.structs.replace(MEASURES[3], cap=9),), metrics=BOUGHT)
+    counting.happened(log, two, events, BEGAN + 2)
+    assert log.days == {str(BEGAN // DAY): {"bought": 1}}
+    counting.happened(log, two, [Event("item-1", "buy", BEGAN + 1)] * 2, BEGAN + 2)
+    assert log.days == {str(BEGAN // DAY): {"bought": 3}}

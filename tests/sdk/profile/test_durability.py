@@ -123,6 +123,7 @@ ACTS: dict[str, Callable[[ProfileStore], object]] = {
     "attribute": lambda store: store.set_attribute("language", "nb"),
     "attribute removed": lambda store: store.set_attribute("language", None),
     "kept": lambda store: store.keep_if(lambda _: True, "cache", "a", b"b"),
+    "kept anew": lambda store: store.rekeep_if(lambda _: True, "cache", "a", lambda _: b"b"),
     "erasure": lambda store: store.forget(Selection(items=frozenset({"first"}))),
     "rectification": lambda store: store.rectify(Event("first"), Event("corrected")),
     "clearing": lambda store: store.clear(["exposure"], ["cache"]),

@@ -137,6 +137,19 @@ def test_what_was_set_declared_kept_decided_and_shown_comes_back(store: ProfileS
         assert again.exposures(NOW + 1) == {}
 
 
+def test_a_value_is_changed_from_another_than_the_one_that_is_kept(store: ProfileStore, folder: Path) -> None:
+    def longer(value: bytes | None) -> bytes:
+        return b"a" if value is None else value + b"b"
+
+    with opened(folder) as other:
+        assert store.rekeep_if(lambda _: True, "cache", "name", longer)
+        assert other.rekeep_if(lambda _: True, "cache", "name", longer)
+        assert not other.rekeep_if(lambda _: False, "cache", "name", longer)
+        assert store.kept("cache") == {"name": b"ab"}
+        assert store.rekeep_if(lambda _: True, "cache", "name", lambda _: None)
+        assert other.kept("cache") == {}
+
+
 def decision_about(item: str) -> ExplanationRecord:
     return ExplanationRecord(
         schema=SCHEMA_VERSION,

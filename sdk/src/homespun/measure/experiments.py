@@ -175,8 +175,7 @@ class Experiments:
         """Count events, as far as an experiment counts their kinds."""
 
         def count(log: Log, experiment: Experiment) -> None:
-            for event in events:
-                counting.happened(log, experiment, event, self._home.now())
+            counting.happened(log, experiment, events, self._home.now())
 
         self._count(count, self._open({event.kind for event in events}))
 

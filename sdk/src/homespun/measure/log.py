@@ -3,7 +3,7 @@
 Pure: functions of a log, the definition and the time. A log is read, changed and written in one transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -96,21 +96,39 @@ def items_shown(log: Log, experiment: Experiment, items: Iterable[str], now: flo
             _add(log, measure, now, number)
 
 
-def happened(log: Log, experiment: Experiment, event: Event, now: float) -> None:
-    """Count an event, once by its id; what happened before the variant was met, or after the end, is passed over."""
-    time = now if event.time is None else event.time
-    if not log.first <= time < experiment.ends or (event.id is not None and event.id in log.ids):
-        return
-    counted = False
-    for measure in experiment.measures:
-        outcome = measure.outcome
-        if not isinstance(outcome, Events) or event.kind not in outcome.kinds:
-            continue
-        if outcome.of == "any" or event.item in log.items:
-            _add(log, measure, time)
-            counted = True
-    if counted and event.id is not None:
-        log.ids = [*log.ids, event.id][-MOST_IDS:]
+def happened(log: Log, experiment: Experiment, events: Sequence[Event], now: float) -> None:
+    """Count events, each once by its id; what was before the variant was met, or after the end, is passed over.
+
+    Args:
+        log: Is changed.
+        experiment: What counts.
+        events: What happened; without a time, now.
+        now: Seconds since 1970.
+    """
+    listed, ids = set(log.items), dict.fromkeys(log.ids)
+    for event in events:
+        time = now if event.time is None else event.time
+        if (
+            log.first <= time < experiment.ends
+            and event.id not in ids
+            and _happened(log, experiment, event, time, listed)
+        ):
+            ids |= {} if event.id is None else {event.id: None}
+    log.ids = list(ids)[-MOST_IDS:]
+
+
+def _happened(log: Log, experiment: Experiment, event: Event, time: float, listed: set[str]) -> bool:
+    """Count an event; return whether something counts it."""
+    counting = [
+        measure
+        for measure in experiment.measures
+        if isinstance(measure.outcome, Events)
+        and event.kind in measure.outcome.kinds
+        and (measure.outcome.of == "any" or event.item in listed)
+    ]
+    for measure in counting:
+        _add(log, measure, time)
+    return bool(counting)
 
 
 def dwelled(log: Log, experiment: Experiment, item: str, seconds: float, now: float) -> None:
