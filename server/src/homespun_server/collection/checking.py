@@ -1,6 +1,6 @@
 """Opening shares in memory and having them checked: the same on both sides, with the other share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,12 +59,20 @@ class Checker:
         self._role: Role = role
         self._secrets = secrets
 
-    def prepare(self, known: Known, parts: Sequence[Part]) -> Prepared:
-        """Open shares and look at them, in memory; what does not open is refused."""
+    def prepare(self, known: Known, parts: Iterable[Part]) -> Prepared:
+        """Open shares and look at them, in memory; what does not open is refused.
+
+        Args:
+            known: The task.
+            parts: Taken one after the other, so that of what is sealed only one is needed at a time.
+        """
         verifier = ShareVerifier(known.form, self._role, self._secrets.verification_key(known.id))
-        shares = [self._opened(known, part) for part in parts]
-        bindings = [binding_of(known.id, part.id, part.time) for part in parts]
-        return verifier.prepare(shares, [part.public for part in parts], bindings)
+        shares, publics, bindings = [], [], []
+        for part in parts:
+            shares.append(self._opened(known, part))
+            publics.append(part.public)
+            bindings.append(binding_of(known.id, part.id, part.time))
+        return verifier.prepare(shares, publics, bindings)
 
     def _opened(self, known: Known, part: Part) -> bytes:
         info = seal_info(self._role, known.id, part.id, part.time, part.public)

@@ -6,7 +6,7 @@ the same job is allowed and harmless.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +83,8 @@ class Jobs:
             self._step("job: taken")
         return found
 
-    def parts(self, job: Job) -> list[Both]:
-        """Return the sealed parts of a job's reports, in the order of their ids; none: it was finished meanwhile."""
+    def parts(self, job: Job) -> Iterator[Both]:
+        """Yield the sealed parts of a job's reports, in the order of their ids; none: it was finished meanwhile."""
         query = (
             select(reports.c.id, reports.c.time, reports.c.enc, payloads.c.content)
             .join(payloads, payloads.c.report == reports.c.sequence)
@@ -92,7 +92,8 @@ class Jobs:
             .order_by(reports.c.id)
         )
         with self._places.store.reading() as connection:
-            return [_both(job.known, row) for row in connection.execute(query)]
+            for row in connection.execute(query.execution_options(yield_per=1)):
+                yield _both(job.known, row)
 
     def finish(self, job: Job, ids: Sequence[bytes], accepted: NDArray[np.bool_], added: NDArray[np.uint64]) -> bool:
         """Add a job's accepted reports to the sum and destroy what was sealed, in one transaction.

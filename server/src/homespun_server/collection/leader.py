@@ -5,6 +5,7 @@ decides otherwise than this side ends the batch: one of the two is wrong, and no
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homespun_server.collection.checking import Checker, Prepared
-from homespun_server.collection.jobs import Both, Job, Jobs, unfinished
+from homespun_server.collection.checking import Checker, Part, Prepared
+from homespun_server.collection.jobs import Job, Jobs, unfinished
 from homespun_server.collection.messages import Collection, JobAnswer, JobReport, JobRequest, ShareRequest, parse
 from homespun_server.collection.noising import noised_share
 from homespun_server.collection.peer import Peer
@@ -137,15 +138,13 @@ class Leader:
         return self._reveal(known, batch, helper)
 
     def _done(self, job: Job) -> Did | None:
-        both = self._jobs.parts(job)
-        if not both:
+        helpers: list[Part] = []
+        prepared = self._checker.prepare(job.known, self._leaders(job, helpers))
+        if not helpers:
             return None
-        self._step("job: read")
-        prepared = self._checker.prepare(job.known, [each.leader for each in both])
-        request = msgspec.msgpack.encode(_request(both, prepared))
-        # Only the ids are needed from here on.
-        ids = [each.leader.id for each in both]
-        del both
+        self._step("job: opened")
+        request = msgspec.msgpack.encode(_request(helpers, prepared))
+        ids = [each.id for each in helpers]
         self._step("job: sending")
         raw = self._peer.job(job.known, job.id, request)
         self._step("job: answered")
@@ -156,6 +155,12 @@ class Leader:
         if not self._jobs.finish(job, ids, accepted, added):
             return None
         return Did(int(accepted.sum()), int((~accepted).sum()))
+
+    def _leaders(self, job: Job, helpers: list[Part]) -> Iterator[Part]:
+        """Yield the leader's parts, which are long, one after the other, and keep the helper's, which are short."""
+        for each in self._jobs.parts(job):
+            helpers.append(each.helper)
+            yield each.leader
 
     def _ready(self, known: Known) -> Batch | None:
         """Return a batch of which everything is added; one that turns out too small is opened again."""
@@ -197,8 +202,7 @@ class Leader:
                 change_batch(connection, known.number, **values)
 
 
-def _request(both: list[Both], prepared: Prepared) -> JobRequest:
-    parts = (each.helper for each in both)
+def _request(parts: list[Part], prepared: Prepared) -> JobRequest:
     return JobRequest(
         reports=tuple(
             JobReport(id=part.id, time=part.time, public=part.public, sealed=part.sealed, verifier=message)

@@ -21,9 +21,6 @@ from homespun_server.store.versions import bring_up_to_date
 LARGE_PAGE_BYTES = 1 << 14
 """SQLite's pages where values are large: a value of megabytes is a chain of them."""
 
-MAPPED_BYTES = 1 << 32
-"""So much of such a file is read without being copied once more."""
-
 
 def open_store(url_or_path: str | Path, *, create: bool = True, kept: int = 0, large: bool = False) -> Store:
     """Open a store and bring its tables up to date.
@@ -94,7 +91,6 @@ def _sqlite(url: URL, kept: int, *, large: bool) -> Engine:
         if large:
             # What is removed from a row is overwritten; pages of large values are only left free.
             cursor.execute("PRAGMA secure_delete=FAST")
-            cursor.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
