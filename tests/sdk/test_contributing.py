@@ -291,7 +291,10 @@ def test_what_stays_after_an_erasure_tells_of_the_person(fleet: Fleet, counts: T
     with device.allowed() as me:
         me.record(fleet.bundle.items[0], weight=5.0)
         me.contributions.sync()
-        me.consent.withdraw(STORAGE)
+        receipt = me.consent.withdraw(STORAGE).receipt
+        assert receipt is not None
+        (told,) = [store for store in receipt.stores if store.store == "what was given"]
+        assert str(given(device)) in told.detail
     text = given(device).read_text()
     assert counts.id.hex() in text
     (report,) = fleet.leader.reports(counts)

@@ -36,6 +36,7 @@ from homespun.profile.files import (
     secret_files,
     sync_folder,
 )
+from homespun.profile.given import FileGiven
 from homespun.profile.key_store import KeyStore
 from homespun.profile.keyfile import profile_id, read_key_file
 from homespun.profile.lock import FolderLock
@@ -294,7 +295,16 @@ def _carry_out(erasure: _Erasure, plan: Plan) -> Outcome:
         for name in MARKER_FILES:
             (folder / name).unlink(missing_ok=True)
         sync_folder(folder)
-    return Outcome(plan, destroyed, busy_logs, left, foreign_files(folder, plan.files), remains)
+    given = FileGiven.beside(folder)
+    return Outcome(
+        plan=plan,
+        destroyed=destroyed,
+        busy=busy_logs,
+        left=left,
+        foreign=foreign_files(folder, plan.files),
+        remains=remains,
+        given=given.place if given.exists else None,
+    )
 
 
 def _index(store: Erasable | None) -> Mapping[str, bool] | None:

@@ -41,6 +41,7 @@ class Outcome:
         left: Files of the plan that are still there.
         foreign: Files that have names of ours or not, were not made by homespun, and were left alone.
         remains: What the search for copies found.
+        given: Where it stays written down what was given of the lifetime's ε; None: nothing was.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class Outcome:
     left: tuple[str, ...]
     foreign: tuple[str, ...]
     remains: Remains
+    given: str | None = None
 
     def stores(self) -> tuple[StoreErasure, ...]:
         """Return what may be claimed about each store."""
@@ -57,6 +59,7 @@ class Outcome:
             *self._vault_keys(),
             *self._data(),
             self._tombstone(),
+            *self._given(),
             self._copies(),
             *strangers(self.foreign),
         )
@@ -227,6 +230,15 @@ class Outcome:
             "or on another computer, it may open as before."
         )
         return StoreErasure("tombstone", "logical", detail)
+
+    def _given(self) -> tuple[StoreErasure, ...]:
+        if self.given is None:
+            return ()
+        detail = (
+            f"Kept in {self.given}, because what left cannot be called back: for each report the profile's random id, "
+            "the task and its ε. Nothing of the person is in it. Without it an erasure would make room to give anew."
+        )
+        return (StoreErasure("what was given", "logical", detail),)
 
     def _copies(self) -> StoreErasure:
         remains = self.remains

@@ -72,6 +72,11 @@ class FileGiven:
         """Where, in words."""
         return f"the file '{self._path}'"
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever given."""
+        return self._path.exists()
+
     def read(self) -> tuple[Given, ...]:
         """Return every report that was written down.
 
