@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import homespun as hs
+from homespun.contribute.views import ContributionOutcome
 from homespun.errors import ClosedError, MisuseError, TransportError
 from homespun.protocol.collection.task import Task
 from homespun.protocol.statistics.declaration import universe_of
@@ -410,6 +411,25 @@ def test_two_threads_report_at_once(fleet: Fleet, counts: Task, device: Device) 
             thread.join()
         me.contributions.sync(force=True)
     assert len(fleet.leader.reports(counts)) == 1
+
+
+def test_nothing_is_reported_in_the_background(fleet: Fleet, counts: Task, device: Device) -> None:
+    told: list[ContributionOutcome] = []
+    came = threading.Event()
+
+    def observe(outcome: ContributionOutcome) -> None:
+        told.append(outcome)
+        came.set()
+        raise RuntimeError("an observer that fails")
+
+    with device.allowed() as me:
+        me.contributions.start(observe)
+        me.contributions.start(observe)
+        assert came.wait(30)
+        me.contributions.stop()
+        me.contributions.stop()
+    assert told[0].queued == (counts.name,)
+    assert len(told) == len(fleet.leader.reports(counts)) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ The order of one run, and what a crash leaves after each part:
 No step asks what the person did: a device that allows the purpose reports, with zeros where there is nothing to say.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from homespun.taking_part import TakingPart
 
 _ATTEMPTS = 10
+
+_GLANCE_SECONDS = 300.0
+"""How often it is looked, on this device alone, whether a report is due or it is time to ask."""
+
+_PATIENCE_SECONDS = 3.0
 
 
 class Sends(Protocol):
@@ -83,6 +89,9 @@ class Contributing:
         self._interval = interval_seconds
         self._step = step
         self._running = threading.Lock()
+        self._starting = threading.Lock()
+        self._stopping = threading.Event()
+        self._background: threading.Thread | None = None
         self._looked: float | None = None
         self._tasks: tuple[TaskView, ...] = ()
         self._experiments: dict[str, bytes] | None = None
@@ -129,8 +138,44 @@ class Contributing:
         finally:
             self._running.release()
 
+    def start(self, observer: "Callable[[ContributionOutcome], object] | None" = None) -> None:
+        """Go on contributing in the background, when it is time to, until ``stop`` or the personalizer is closed.
+
+        Args:
+            observer: Called with each outcome, in the background's thread; what it raises is passed over.
+
+        Raises:
+            MisuseError: The application gave no ``contributions``.
+            ClosedError: The personalizer was closed.
+        """
+        self._given()
+        with self._starting:
+            self._home.check_open()
+            if self._background is None:
+                self._stopping.clear()
+                self._background = threading.Thread(target=self._work, args=(observer,), daemon=True)
+                self._background.start()
+
+    def stop(self) -> None:
+        """Stop contributing in the background; what is under way is waited for a few seconds, not longer."""
+        with self._starting:
+            running, self._background = self._background, None
+        self._stopping.set()
+        if running is not None and running is not threading.current_thread():
+            running.join(_PATIENCE_SECONDS)
+
+    def _work(self, observer: "Callable[[ContributionOutcome], object] | None") -> None:
+        while not self._stopping.is_set():
+            # Closing meanwhile ends it; nothing raises into the application.
+            with contextlib.suppress(Exception):
+                outcome = self.sync()
+                if observer is not None:
+                    observer(outcome)
+            self._stopping.wait(_GLANCE_SECONDS)
+
     def close(self) -> None:
-        """Let go of connections; closing twice does nothing."""
+        """Stop, and let go of connections; closing twice does nothing."""
+        self.stop()
         if self._sends is not None:
             self._sends.close()
 
