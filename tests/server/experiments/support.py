@@ -21,8 +21,7 @@ from homespun.protocol.experiment import (
     statistic_of,
 )
 from homespun.protocol.statistics.grid import GRID
-from homespun_server.experiments.power import unit_of
-from homespun_server.experiments.trials import CAP, CELLS, PLACES, World, simulate
+from homespun_server.experiments.trials import CAP, World, simulate
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog
 from homespun_server.privacy.release import Release, collected, task_spend
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for, sigma_for
@@ -97,6 +96,4 @@ def steps(world: World, *, people: int, windows: int, epsilon: float | None, see
     """Return noised sums of each window in grid steps: int64 [variants · cells]."""
     rng = np.random.default_rng(seed)
     made = simulate(world, people=people, windows=windows, trials=1, epsilon=epsilon, rng=rng)
-    rows, columns = (list(each) for each in zip(*PLACES, strict=True))
-    scaled = made.sums[0][:, :, rows, columns] * unit_of(GRID, CELLS)
-    return [np.rint(scaled[:, window]).astype(np.int64).reshape(-1) for window in range(windows)]
+    return [made.released[0][:, window].reshape(-1) for window in range(windows)]

@@ -10,8 +10,10 @@ from math import sqrt
 import numpy as np
 import pytest
 
+from homespun_server.experiments import trials as simulated
 from homespun_server.experiments.looks import Method, Sums, look_after
-from homespun_server.experiments.trials import BOUGHT, World, simulate
+from homespun_server.experiments.ratios import interval
+from homespun_server.experiments.trials import BOUGHT, CLICKS, IMPRESSIONS, World, simulate
 from homespun_server.experiments.verification import (
     ALPHA,
     POWER,
@@ -57,6 +59,22 @@ def test_intervals_that_forget_the_noise_would_pass(runs: Runs) -> None:
     sums = Sums(made.sums[:, 0], made.sums[:, 1], np.zeros(1))
     look = look_after(sums, BOUGHT, 0, look=1, alpha=ALPHA, method=Method.FIXED, planned=1)
     assert np.mean(excludes_none(look.difference)) > 3 * ALPHA
+
+
+def test_rounding_of_small_squares_makes_intervals_narrow(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A cap far above what people have: the square of 1 in 100 is a third of a step.
+    world = World(impressions=2.0, clicks=(0.3, 0.3), cap=100)
+
+    def missed() -> float:
+        made = simulate(world, people=4000, windows=1, trials=trials(runs, 3000), epsilon=None, rng=rng_of("rounding"))
+        sums = Sums(made.sums[:, 0], made.sums[:, 1], made.noise)
+        look = look_after(sums, CLICKS, IMPRESSIONS, look=1, alpha=ALPHA, method=Method.FIXED, planned=1)
+        treated = interval(look.treated, look.factor)
+        return float(np.mean((treated.low > 0.3) | (treated.high < 0.3)))
+
+    assert missed() <= ALPHA
+    monkeypatch.setattr(simulated, "with_half_steps", lambda sums, halves: sums)
+    assert missed() > 1.5 * ALPHA
 
 
 def found_by(setting: Setting, *, returning: bool) -> Iterator[tuple[str, Share]]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homespun_server.experiments.ratios import Arm, arm, difference, interval, relative
+from homespun_server.experiments.ratios import Arm, arm, difference, interval, relative, with_half_steps
 from homespun_server.experiments.sequence import fixed
 
 sums = st.floats(1, 1e6)
@@ -93,7 +93,8 @@ def test_an_end_of_an_uplift_is_no_solution_of_fiellers_equation(
     for end in (float(found.low), float(found.high)):
         away = (float(own.value) - (1 + end) * float(its.value)) ** 2 - own_half**2 - (1 + end) ** 2 * its_half**2
         assert abs(away) <= 1e-6 * max(1.0, (1 + end) ** 2) * float(its.value) ** 4 / lead
-    assert found.low <= found.value <= found.high
+    little = 1e-9 * (1 + abs(float(found.value)))
+    assert found.low - little <= found.value <= found.high + little
 
 
 def test_a_spread_falls_below_nothing_for_noise() -> None:
@@ -117,3 +118,9 @@ def test_another_unit_gives_another_finding() -> None:
     found, scaled = difference(treated, control, 2.0), difference(treated, control, 2.0).scaled(20.0)
     assert float(scaled.low) == pytest.approx(20 * float(found.low))
     assert (found.low > 0) == (scaled.low > 0)
+
+
+def test_rounding_is_added_where_nothing_was_rounded() -> None:
+    released = np.array([[[200.0, 30.0, 20.0], [30.0, 8.0, 5.0], [20.0, 5.0, 20.0]]])
+    found = with_half_steps(released, np.array([0.0, 0.001, 0.0]))
+    assert found - released == pytest.approx(np.array([[[0, 0, 0], [0, 0.2, 0.2], [0, 0.2, 0]]]))

@@ -21,7 +21,8 @@ def sums_of(world: World, people: int, **changed: Any) -> np.ndarray:
 
 def test_the_truth_is_another_than_is_said() -> None:
     world = World(clicks=(0.2, 0.3), bought=(0.1, 0.4), shares=(0.3, 0.7))
-    sums = sums_of(world, 400_000)[0, :, 0]
+    made = simulate(world, people=400_000, windows=1, trials=1, epsilon=None, rng=np.random.default_rng(8))
+    sums = made.sums[0, :, 0]
     people = sums[:, 0, 0]
     assert people.sum() == pytest.approx(400_000)
     assert people[1] / people.sum() == pytest.approx(0.7, abs=0.005)

@@ -12,8 +12,7 @@ import numpy as np
 
 from homespun.protocol.experiment import Experiment, statistic_of
 from homespun.protocol.statistics.grid import GRID
-from homespun_server.experiments.power import unit_of
-from homespun_server.experiments.trials import CAP, CELLS, PLACES, World, simulate
+from homespun_server.experiments.trials import CAP, World, simulate
 from homespun_server.privacy.ledger import BudgetLedger
 from homespun_server.privacy.mechanisms import add_discrete_gaussian
 from homespun_server.privacy.release import Release, collected, task_spend
@@ -64,14 +63,12 @@ def made_up_releases(
         epsilon: ε of each.
         seed: Of the people; the noise has none.
     """
-    statistic, unit = statistic_of(experiment), unit_of(GRID, CELLS)
+    statistic = statistic_of(experiment)
     sigma = sigma_for(GRID, Fraction(rho_for(epsilon, DEFAULT_DELTA)))
     rng = np.random.default_rng(seed)
-    sums = simulate(WORLD, people=people, windows=windows, trials=1, epsilon=None, rng=rng).sums[0]
-    rows, columns = (list(each) for each in zip(*PLACES, strict=True))
+    exact = simulate(WORLD, people=people, windows=windows, trials=1, epsilon=None, rng=rng).released[0]
     for window in range(windows):
-        exact = np.rint(sums[:, window, rows, columns] * unit).astype(np.int64).reshape(-1)
         task = hashlib.sha256(f"{experiment.digest} {seed} {window}".encode()).hexdigest()
         charge = ledger.charge_task(task, task_spend(statistic, sigma))
-        noised = add_discrete_gaussian(add_discrete_gaussian(exact, sigma), sigma)
+        noised = add_discrete_gaussian(add_discrete_gaussian(exact[:, window].reshape(-1), sigma), sigma)
         yield collected(charge, statistic, noised, mark_of(ledger.secret))

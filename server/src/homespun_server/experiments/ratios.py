@@ -84,6 +84,23 @@ class Bounds:
         return Bounds(self.value * by, self.low * by, self.high * by)
 
 
+def with_half_steps(windows: Reals, halves: Reals) -> Reals:
+    """Return second moments without what rounding down takes from them on average.
+
+    A device rounds every number down to its grid, squares and products as well, which a step in a small square makes
+    felt: the spread would seem smaller than it is. What is cut off is between nothing and a step, half a step on
+    average over values that are not chosen for it; whoever has 0 loses nothing, so intervals become a little wide.
+    First moments are left alone: means are at most a step of a cap too low, in all variants alike.
+
+    Args:
+        windows: float64 [..., k, k], Σzzᵀ as released.
+        halves: float64 [k], half a step in people; 0 for the constant 1, and for measures that are 0 or 1.
+    """
+    lost = np.maximum.outer(halves, halves)
+    lost[0, :] = lost[:, 0] = 0.0
+    return windows + windows[..., :1, :1] * lost
+
+
 def arm(windows: Reals, above: int, below: int, noise: Reals, *, repeating: bool) -> Arm:
     """Add up windows of one variant.
 

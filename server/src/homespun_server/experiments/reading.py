@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from homespun.errors import MisuseError
 from homespun.protocol.statistics.variants import Variants
 from homespun_server.experiments.question import Question
+from homespun_server.experiments.ratios import with_half_steps
 from homespun_server.privacy.release import Release, digest_of
 
 Reals = NDArray[np.float64]
@@ -20,7 +21,8 @@ class Windows:
     """What was released of every window, in order.
 
     Attributes:
-        sums: float64 [variants, windows, k, k]: Σzzᵀ with z = (1, measures); NaN for products not counted.
+        sums: float64 [variants, windows, k, k]: Σzzᵀ with z = (1, measures), without what rounding took; NaN for
+            products not counted.
         noise: float64 [windows], variance of the noise in each number, in people squared.
         rho: zCDP of each window's release; None: no guarantee.
     """
@@ -49,8 +51,11 @@ def read_windows(releases: Sequence[Release], question: Question) -> Windows:
             f"{question.name}: a release was named twice, and its people would count twice. Name each window once."
         )
     units = [question.declared.unit(release.statistic.l2_bound) for release in releases]
+    rounded = np.array([0.0, *(float(measure.cap > 1) for measure in question.measures)])
     found = [
-        moments(release.values.reshape(release.statistic.shape) / unit, question.declared)
+        with_half_steps(
+            moments(release.values.reshape(release.statistic.shape) / unit, question.declared), rounded / (2 * unit)
+        )
         for release, unit in zip(releases, units, strict=True)
     ]
     noise = [(release.sigma / unit) ** 2 for release, unit in zip(releases, units, strict=True)]

@@ -18,12 +18,13 @@ from scipy.stats import nbinom
 
 from homespun.protocol.statistics.grid import GRID
 from homespun_server.experiments.power import unit_of
+from homespun_server.experiments.ratios import with_half_steps
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for, sigma_for
 
 Reals = NDArray[np.float64]
 
 CAP = 20
-"""Most impressions, and clicks, that count of one person."""
+"""Most impressions, and clicks, that count of one person, where nothing else is said."""
 
 IMPRESSIONS, CLICKS, BOUGHT = 1, 2, 3
 """Places of the measures among a person's values; 0 is the constant 1."""
@@ -46,19 +47,21 @@ class World:
         clicks: Probability that one of them is chosen, by variant.
         bought: Probability that a person buys, by variant.
         shares: Share of the people that each variant really has.
+        cap: Most impressions, and clicks, that count of one person.
     """
 
     impressions: float = 6.0
     clicks: tuple[float, ...] = (0.2, 0.2)
     bought: tuple[float, ...] = (0.1, 0.1)
     shares: tuple[float, ...] = (0.5, 0.5)
+    cap: int = CAP
 
     @property
     def seen(self) -> float:
         """The true mean of capped impressions, as a share of the cap: Poisson mixed by Gamma, summed up exactly."""
-        values = np.arange(CAP)
+        values = np.arange(self.cap)
         heavy = nbinom(_HALF_HEAVY, _HALF_HEAVY / (_HALF_HEAVY + self.impressions))
-        return float(1 - (heavy.pmf(values) * (CAP - values)).sum() / CAP)
+        return float(1 - (heavy.pmf(values) * (self.cap - values)).sum() / self.cap)
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,13 @@ class Trials:
     """Released sums of simulated experiments.
 
     Attributes:
-        sums: float64 [trials, variants, windows, 4, 4], Σzzᵀ, noised; NaN for products that are not collected.
+        released: int64 [trials, variants, windows, cells], noised, in steps, in the order of ``PLACES``.
+        sums: float64 [trials, variants, windows, 4, 4], Σzzᵀ, noised, without what rounding took; NaN for products that
+            are not collected.
         noise: float64 [windows], variance of the noise in each number.
     """
 
+    released: NDArray[np.int64]
     sums: Reals
     noise: Reals
 
@@ -100,16 +106,23 @@ def simulate(
     unit, sigma = unit_of(GRID, CELLS), 0.0
     if epsilon is not None:
         sigma = sqrt(AGGREGATORS) * sigma_for(GRID, Fraction(rho_for(epsilon, delta)))
-    sums = np.full((trials, len(world.shares), windows, _MEASURES, _MEASURES), np.nan)
+    released = np.zeros((trials, len(world.shares), windows, CELLS), np.int64)
     for start, stop in _batches(trials, people // windows):
         for window in range(windows):
             if window == 0 or not returning:
                 exact = _exact(world, people // windows, stop - start, unit, rng)
-            released = exact + np.rint(rng.normal(0, sigma, exact.shape))
-            for place, (row, column) in enumerate(PLACES):
-                sums[start:stop, :, window, row, column] = released[..., place] / unit
-                sums[start:stop, :, window, column, row] = released[..., place] / unit
-    return Trials(sums, np.full(windows, (sigma / unit) ** 2))
+            released[start:stop, :, window] = exact + np.rint(rng.normal(0, sigma, exact.shape)).astype(np.int64)
+    rounded = np.array([0.0, 0.5, 0.5, 0.0]) / unit if world.cap > 1 else np.zeros(_MEASURES)
+    sums = with_half_steps(_moments(released / unit), rounded)
+    return Trials(released, sums, np.full(windows, (sigma / unit) ** 2))
+
+
+def _moments(released: Reals) -> Reals:
+    """Return released numbers as symmetric matrices: float64 [..., 4, 4]."""
+    found = np.full((*released.shape[:-1], _MEASURES, _MEASURES), np.nan)
+    for place, (row, column) in enumerate(PLACES):
+        found[..., row, column] = found[..., column, row] = released[..., place]
+    return found
 
 
 PLACES = (
@@ -135,19 +148,20 @@ def _exact(world: World, people: int, trials: int, unit: int, rng: np.random.Gen
     """Return the sums of one window before noise, in steps: int64 [trials, variants, cells]."""
     variants = rng.choice(len(world.shares), (trials, people), p=world.shares)
     moods = rng.gamma(_HALF_HEAVY, world.impressions / _HALF_HEAVY, variants.shape)
-    seen = np.minimum(rng.poisson(moods), CAP)
+    cap = world.cap
+    seen = np.minimum(rng.poisson(moods), cap)
     clicked = rng.binomial(seen, np.array(world.clicks)[variants])
     bought = unit * (rng.random(variants.shape) < np.array(world.bought)[variants])
     # Each value is rounded down to its steps, as on a device.
     values = (
         np.full_like(seen, unit),
-        unit * seen // CAP,
-        unit * clicked // CAP,
+        unit * seen // cap,
+        unit * clicked // cap,
         bought,
-        unit * seen**2 // CAP**2,
-        unit * clicked**2 // CAP**2,
+        unit * seen**2 // cap**2,
+        unit * clicked**2 // cap**2,
         bought,
-        unit * (clicked * seen) // CAP**2,
+        unit * (clicked * seen) // cap**2,
     )
     sums = [[(steps * (variants == variant)).sum(axis=1) for steps in values] for variant in range(len(world.shares))]
     return np.array(sums, np.int64).transpose(2, 0, 1)
