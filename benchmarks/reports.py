@@ -5,6 +5,7 @@ sending are not in it.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -30,7 +31,7 @@ def run(workspace: Workspace) -> list[Section]:
     """Time for each report of splitting, checking and adding, by the numbers of a report."""
     rows = []
     for done, (size, count) in enumerate(JOBS, start=1):
-        rows.append(_row(size, count, workspace))
+        rows.append(_row(size, count))
         workspace.observer("costs of reports", done, len(JOBS))
     columns = (
         "numbers",
@@ -43,13 +44,13 @@ def run(workspace: Workspace) -> list[Section]:
         "helper: expand and add alone, ms",
     )
     note = (
-        "Median and range, for one report, of one process. Run with OPENBLAS_NUM_THREADS=1, so that one core does it. "
+        "Median and range of processor time for one report. Run with OPENBLAS_NUM_THREADS=1, so that one core does it. "
         "Opening what is sealed, the network and the disk come on top."
     )
     return [Section("What a report costs", columns, tuple(rows), note)]
 
 
-def _row(size: int, count: int, workspace: Workspace) -> tuple[Cell, ...]:
+def _row(size: int, count: int) -> tuple[Cell, ...]:
     form, draw = ShareForm(size, GRID, int(GRID / size**0.5) if size < 100 else GRID), np.random.default_rng(SEED)
     vector = np.full(size, int(GRID / size**0.5), np.int64)
     bindings = [draw.bytes(56) for _ in range(count)]
@@ -62,7 +63,7 @@ def _row(size: int, count: int, workspace: Workspace) -> tuple[Cell, ...]:
         "hash": lambda: _added(total, splits[0].leader),
         "expand": lambda: np.add(total, elements(size, "measurement", splits[0].helper), out=total),
     }
-    seconds = time_in_rounds(subjects, workspace.clock, rounds=ROUNDS, least_seconds=LEAST_SECONDS)
+    seconds = time_in_rounds(subjects, time.process_time, rounds=ROUNDS, least_seconds=LEAST_SECONDS)
     for name in ("leader", "helper"):
         seconds[name] = [value / count for value in seconds[name]]
     return size, report_size(form), count, *(scaled(seconds[name], 1000) for name in subjects)

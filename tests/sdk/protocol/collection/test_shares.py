@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from homespun.errors import MisuseError
 from homespun.protocol.collection.field import encoded
+from homespun.protocol.collection.opening import opened
 from homespun.protocol.collection.shares import Prepared, ShareForm, ShareVerifier, split
 from homespun.protocol.statistics.declaration import Statistic
 from homespun.protocol.statistics.encoding import Encoder, encode_metrics, encode_variants
@@ -173,6 +174,15 @@ def test_a_projection_out_of_range_is_sent(monkeypatch: pytest.MonkeyPatch) -> N
     assert Aggregators(form).accept(split(form, vector, binding(), counted), binding())
     assert len(drawn) > 4
     assert len(drawn) % 4 == 0, "part of an earlier draw was used again"
+
+
+def test_a_printed_report_shows_its_shares() -> None:
+    sent = split(SMALL, short(SMALL, 1), binding(), entropy(1))
+    found = opened(SMALL, "helper", sent.helper, sent.public, binding())
+    assert found is not None
+    for shown in (repr(sent), str(sent), repr(found)):
+        assert "object at" in shown
+        assert len(shown) < 200
 
 
 def test_elements_are_in_another_order() -> None:

@@ -15,7 +15,7 @@ from homespun.protocol.collection.xof import elements, framed
 Role = Literal["leader", "helper"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Opened:
     """What one aggregator has of a report.
 

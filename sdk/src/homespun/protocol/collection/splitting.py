@@ -23,9 +23,9 @@ Entropy = Callable[[int], bytes]
 """Returns so many secret random bytes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
-    """A report in shares, in plain text: each is sealed before it leaves.
+    """A report in shares, in plain text: each is sealed before it leaves, and none is shown where one is printed.
 
     Attributes:
         public: Commitments to both, ``PUBLIC_BYTES``.
@@ -63,7 +63,7 @@ def split(form: ShareForm, vector: NDArray[np.int64], binding: bytes, entropy: E
             return draft.finished(proof)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Draft:
     """Shares of a vector that are committed to, before the proof.
 
