@@ -90,8 +90,8 @@ def _beside(data: Divided, options: FitOptions, workspace: Workspace) -> list[Se
     title = f"{data.data.title}: collected from devices, and from a table"
     note = (
         f"ε at δ = {DEFAULT_DELTA:g}, per user for the table, per installation over all its tasks for devices, "
-        "while leader or helper is honest. The noise cannot be seeded: intervals are over users and do not show another "
-        "draw."
+        "while leader or helper is honest. The noise cannot be seeded, so intervals, which are over users, do not show "
+        "another draw."
     )
     return [
         quality(title, judged, ranked, (NDCG_100,), data.split.text, ()),

@@ -173,6 +173,12 @@ def given_database(environment: Mapping[str, str] | None = None) -> str | None:
     return variables.get(DATABASE_VARIABLE) or None
 
 
+def environment_with(passphrase: str) -> dict[str, str]:
+    """Return this process's environment with another passphrase, for a program that is started; no database's URL."""
+    kept = {name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE}
+    return {**kept, PASSPHRASE_VARIABLE: passphrase}
+
+
 def settings_text(application: str, stages: tuple[str, ...]) -> str:
     """Return a new working directory's settings as a file's text.
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from homespun.errors import MisuseError
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.collection.settings import DEVELOPMENT
 from homespun_server.data import movietweetings
@@ -17,6 +18,7 @@ from homespun_server.learning.options import PARTS
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.publishing.trust import TRUST
 from homespun_server.simulation.running import Simulated, Wanted, simulate
+from homespun_server.simulation.uploading import Mishaps
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 
@@ -65,14 +67,19 @@ def _costs(found: Simulated) -> Table:
     moved = found.moved
     table.add_row("uploaded by a device", f"{moved.uploaded / max(found.devices, 1) / 1e3:,.0f} kB")
     table.add_row("uploaded in all", f"{moved.uploaded / _MEGABYTE:,.1f} MB")
-    table.add_row("between leader and helper", f"{moved.forwarded / _MEGABYTE:,.1f} MB")
+    if moved.forwarded:  # over HTTP the two talk to each other, and nobody here listens
+        table.add_row("between leader and helper", f"{moved.forwarded / _MEGABYTE:,.1f} MB")
     table.add_row("to the collector", f"{moved.collected / _MEGABYTE:,.2f} MB")
+    if found.kills:
+        table.add_row("leader or helper was killed", f"{found.kills} times")
     for step, seconds in found.seconds.items():
         table.add_row(step, f"{seconds:,.1f} s")
     return table
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:
+    if not options.http and (options.crashes or options.dropouts or options.again):
+        raise MisuseError("mishaps are for the stage over HTTP; add --http, or leave them out.")
     least = _MIN_WEIGHT if options.interactions is None and options.min_weight is None else options.min_weight
     settings = FitOptions(
         name="simulated",
@@ -88,6 +95,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         delta=options.delta,
         options=settings,
         minimum_batch=options.minimum_batch,
+        over_http=options.http,
+        mishaps=Mishaps(crashes=options.crashes, dropouts=options.dropouts, again=options.again),
     )
 
 
@@ -121,5 +130,10 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--minimum-batch", type=int, metavar="B", default=100, help="fewest reports of a task (100)")
     command.add_argument("--test-share", type=float, metavar="S", default=0.1, help="share kept aside to judge (0.1)")
+    stage = command.add_argument_group("the stage over HTTP")
+    stage.add_argument("--http", action="store_true", help="leader and helper as two programs over loopback HTTP")
+    stage.add_argument("--crashes", type=int, metavar="N", default=0, help="so often a task one of them is killed (0)")
+    stage.add_argument("--dropouts", type=float, metavar="S", default=0.0, help="share of devices that drop out (0)")
+    stage.add_argument("--again", type=float, metavar="S", default=0.0, help="share that uploads twice (0)")
     command.add_argument("--out", type=Path, metavar="DIR", help="keep both bundles there")
     add_table_options(command)

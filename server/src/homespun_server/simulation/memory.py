@@ -1,6 +1,7 @@
 """Leader and helper in one process, without stores: opening, checks, sums, noise and sealing are the services' code."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -16,6 +17,10 @@ from homespun_server.collection.messages import CHECKSUM_BYTES, MAX_JOB_REPORTS,
 from homespun_server.collection.noising import noised_share
 from homespun_server.collection.places import Batch, Known
 from homespun_server.errors import AggregationError
+from homespun_server.evaluation.comparison import Observer
+from homespun_server.learning.collected import Asked
+from homespun_server.simulation.fleet import Device
+from homespun_server.simulation.rounds import DEVICES, Took, reports_of
 
 JOB_BYTES = 1 << 24
 """Most bytes of the reports of one job."""
@@ -61,13 +66,15 @@ class Pair:
     moved: Moved = field(default_factory=Moved)
 
     @classmethod
-    def make(cls, pairing: bytes) -> "Pair":
+    def make(cls, pairing: bytes, moved: "Moved | None" = None) -> "Pair":
         """Make a pair with new keys.
 
         Args:
             pairing: 32 secret bytes that both have in common.
+            moved: Gets the bytes; None: nobody looks.
         """
-        return cls(Secrets(X25519PrivateKey.generate(), pairing), Secrets(X25519PrivateKey.generate(), pairing))
+        leader, helper = (Secrets(X25519PrivateKey.generate(), pairing) for _ in range(2))
+        return cls(leader, helper, moved or Moved())
 
     def aggregators(self) -> tuple[Aggregator, Aggregator]:
         """Return both as tasks name them; nobody listens at their addresses."""
@@ -126,6 +133,30 @@ class Pair:
         messages = 2 * known.form.verifier_bytes
         self.moved.forwarded += sum(len(each.helper) + len(each.public) + messages for each in reports)
         return [each.report_id for each, taken in zip(reports, accepted, strict=True) if taken]
+
+
+class InMemory:
+    """Has devices report to a pair; an ``Aggregate``."""
+
+    def __init__(self, pair: Pair, now: int, took: Took, observer: Observer) -> None:
+        """Report to a pair.
+
+        Args:
+            pair: Leader and helper.
+            now: When it is, seconds since 1970.
+            took: Gets the seconds.
+            observer: Called with (step, done, in all).
+        """
+        self._pair, self._now, self._took, self._observer = pair, now, took, observer
+
+    def __call__(self, task: Task, asked: Asked, devices: Sequence[Device]) -> Collection:
+        """Return what leader and helper answer."""
+        reports = reports_of(devices, task, asked.ids, self._now, self._took, self._observer, len(devices))
+        start, before = time.perf_counter(), self._took.seconds.get(DEVICES, 0.0)
+        found = self._pair.collect(task, reports)
+        spent = time.perf_counter() - start - (self._took.seconds.get(DEVICES, 0.0) - before)
+        self._took.add("leader and helper: open, check, add, noise", spent)
+        return found
 
 
 def _jobs(reports: Iterable[bytes], most: int) -> Iterator[tuple[bytes, ...]]:

@@ -24,6 +24,7 @@ Aggregate = Callable[[Task, Asked, Sequence[Device]], Collection]
 """Has devices report to a task and returns what leader and helper answer."""
 
 DAY = 86_400
+DEVICES = "devices: encode, split, seal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +141,7 @@ def reports_of(
     for done, device in enumerate(devices, start=1):
         start = time.perf_counter()
         report = make_report(task, device.vector(task, ids), secret=device.secret, now=now, entropy=os.urandom)
-        took.add("devices: encode, split, seal", time.perf_counter() - start)
+        took.add(DEVICES, time.perf_counter() - start)
         yield report
         if not done % 64 or done == of:
             observer(f"report to {task.name}", done, of)

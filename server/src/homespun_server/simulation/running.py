@@ -3,8 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,18 +13,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from homespun.protocol.collection.task import Task
+from homespun.protocol.collection.task import Aggregator
 from homespun_server.collection.collecting import Collected, Collector
-from homespun_server.collection.messages import Collection
 from homespun_server.evaluation.comparison import Observer, compare
 from homespun_server.evaluation.report import Quality
 from homespun_server.learning import FitData, FitOptions, make_bundle
-from homespun_server.learning.collected import Asked
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog, one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA, rho_for
-from homespun_server.simulation.fleet import Device, devices_of, write_part
-from homespun_server.simulation.memory import Moved, Pair
-from homespun_server.simulation.rounds import Campaign, Rounds, Took, reports_of
+from homespun_server.simulation.fleet import devices_of, write_part
+from homespun_server.simulation.memory import InMemory, Moved, Pair
+from homespun_server.simulation.rounds import Aggregate, Campaign, Rounds, Took
+from homespun_server.simulation.services import services
+from homespun_server.simulation.uploading import NO_MISHAPS, Mishaps, Uploading
 from homespun_server.statistics.cohort import Cohort
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.likes import Likes
@@ -45,6 +45,8 @@ class Wanted:
         delta: δ of both.
         options: What a fit may vary; ``test_share`` of the people are kept aside, and judge both models.
         minimum_batch: With fewer reports nothing is revealed.
+        over_http: Whether leader and helper are two programs that are reached over loopback HTTP, with stores.
+        mishaps: What goes wrong on purpose there.
     """
 
     devices: int
@@ -52,6 +54,8 @@ class Wanted:
     delta: float = DEFAULT_DELTA
     options: FitOptions
     minimum_batch: int = 100
+    over_http: bool = False
+    mishaps: Mishaps = NO_MISHAPS
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Simulated:
         moved: Bytes that were moved.
         seconds: What took how long.
         bundles: Both bundles' folders, by name.
+        kills: How often leader or helper was killed.
     """
 
     devices: int
@@ -73,6 +78,7 @@ class Simulated:
     moved: Moved
     seconds: Mapping[str, float]
     bundles: Mapping[str, Path]
+    kills: int
 
 
 def simulate(wanted: Wanted, interactions: Interactions, out: Path, observer: Observer) -> Simulated:
@@ -101,7 +107,7 @@ def simulate(wanted: Wanted, interactions: Interactions, out: Path, observer: Ob
         comparison = compare(likes, observer)
         measured = [comparison.measure(name, bundle) for name, bundle in run.bundles.items()]
         quality = comparison.quality(measured).for_the_operator()
-        return Simulated(count, tasks, quality, run.pair.moved, run.took.seconds, run.bundles)
+        return Simulated(count, tasks, quality, run.moved, run.took.seconds, run.bundles, run.kills)
 
 
 class _Run:
@@ -111,8 +117,7 @@ class _Run:
         self._wanted, self._part, self._folder, self._out = wanted, part, folder, out
         self._observer = observer
         self._now = int(time.time())
-        self.pair = Pair.make(os.urandom(32))
-        self.took = Took()
+        self.moved, self.took, self.kills = Moved(), Took(), 0
         self.bundles: dict[str, Path] = {}
 
     def federated(self, count: int) -> Mapping[str, Collected]:
@@ -121,10 +126,10 @@ class _Run:
         collector = self._collector()
         cohort = Cohort.training(self._wanted.options.test_share)
         devices = list(devices_of(self._part, cohort, collector.ledger.secret))
-        rounds = Rounds(
-            self._campaign(options, count), devices, collector, self.pair.aggregators(), self._aggregate, self._observer
-        )
-        tasks = rounds.run(catalogue(self._part.items))
+        campaign = self._campaign(options, count)
+        with self._aggregating() as (aggregators, aggregate):
+            rounds = Rounds(campaign, devices, collector, aggregators, aggregate, self._observer)
+            tasks = rounds.run(catalogue(self._part.items))
         start = time.perf_counter()
         trained = train_from_tasks(
             collector, self._part.items, self._out / "collected", options=options, observer=self._observer
@@ -166,13 +171,14 @@ class _Run:
             timed="time" in self._part.report.columns,
         )
 
-    def _aggregate(self, task: Task, asked: Asked, devices: Sequence[Device]) -> Collection:
-        reports = reports_of(devices, task, asked.ids, self._now, self.took, self._observer, len(devices))
-        start, before = time.perf_counter(), self.took.seconds.get(_DEVICES, 0.0)
-        found = self.pair.collect(task, reports)
-        spent = time.perf_counter() - start - (self.took.seconds[_DEVICES] - before)
-        self.took.add("leader and helper: open, check, add, noise", spent)
-        return found
-
-
-_DEVICES = "devices: encode, split, seal"
+    @contextmanager
+    def _aggregating(self) -> Iterator[tuple[tuple[Aggregator, Aggregator], Aggregate]]:
+        """Yield leader and helper, and what has devices report to them."""
+        if not self._wanted.over_http:
+            pair = Pair.make(os.urandom(32), self.moved)
+            yield pair.aggregators(), InMemory(pair, self._now, self.took, self._observer)
+            return
+        with services(self._folder / "services") as running:
+            uploading = Uploading(running, self._wanted.mishaps, self._now, self.moved, self.took, self._observer)
+            yield running.aggregators(), uploading
+            self.kills = running.kills
