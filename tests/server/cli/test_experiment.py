@@ -252,3 +252,17 @@ def test_made_up_people_cannot_be_analysed(tmp_path: Path, capsys: pytest.Captur
     assert found.epsilon == pytest.approx((6.0, 6.0), rel=1e-3)
     assert run("try", "--out", folder) == 1
     assert "Name a new file." in words(capsys)
+
+
+@pytest.mark.parametrize("wrong", [("--planned-windows", 0), ("--alpha", 0), ("--alpha", 1), ("--power", 1)])
+def test_levels_that_promise_nothing_are_taken(
+    wrong: tuple[str, object], fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert analyze(fleet, *wrong) == 1
+    assert "no analysis has these" in words(capsys)
+
+
+@pytest.mark.parametrize("wrong", [("--people", 0), ("--windows", 0), ("--trials", 0), ("--people", 3)])
+def test_nobody_is_simulated(wrong: tuple[str, object], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("simulate", "--people", 100, "--epsilon", 1, "--trials", 2, *wrong) == 1
+    assert words(capsys)

@@ -14,6 +14,7 @@ from math import isfinite, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from homespun.errors import MisuseError
 from homespun.protocol.experiment import Experiment
 from homespun_server.experiments.enough import people_enough
 from homespun_server.experiments.looks import Look, Method, Sums, look_after
@@ -50,6 +51,9 @@ class Settings:
         every_window: Whether every window is looked at; otherwise this is the only look.
         planned: How many windows there will probably be; chosen before the first.
         delta: δ at which ε is stated.
+
+    Raises:
+        MisuseError: On construction, if a figure is out of range.
     """
 
     alpha: float = 0.05
@@ -57,6 +61,14 @@ class Settings:
     every_window: bool = True
     planned: int = 4
     delta: float = DEFAULT_DELTA
+
+    def __post_init__(self) -> None:
+        """Refuse levels that promise nothing."""
+        if not (0 < self.alpha < 1 and 0 < self.power < 1 and self.planned > 0):
+            raise MisuseError(
+                f"α = {self.alpha:g}, a power of {self.power:g} and {self.planned} planned windows: no analysis has "
+                "these. α and power lie between 0 and 1, and at least one window is planned."
+            )
 
     def method(self, *, repeating: bool) -> Method:
         """Return how deciding intervals are made, of people who may be in several windows or are not."""

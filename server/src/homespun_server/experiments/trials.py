@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nbinom
 
+from homespun.errors import MisuseError
 from homespun.protocol.statistics.grid import GRID
 from homespun_server.experiments.power import unit_of
 from homespun_server.experiments.ratios import with_half_steps
@@ -102,7 +103,14 @@ def simulate(
         rng: Makes people and noise.
         delta: δ of a report.
         returning: Whether the same people are in every window and do the same in each: the worst that repeating can do.
+
+    Raises:
+        MisuseError: If there is not a single experiment, or nobody in a window.
     """
+    if min(trials, windows) < 1 or people < windows:
+        raise MisuseError(
+            f"{trials} experiments of {people} people in {windows} windows cannot be made up: somebody has to be in each."
+        )
     unit, sigma = unit_of(GRID, CELLS), 0.0
     if epsilon is not None:
         sigma = sqrt(AGGREGATORS) * sigma_for(GRID, Fraction(rho_for(epsilon, delta)))
