@@ -71,8 +71,8 @@ class Trials:
 
     Attributes:
         released: int64 [trials, variants, windows, cells], noised, in steps, in the order of ``PLACES``.
-        sums: float64 [trials, variants, windows, 4, 4], Σzzᵀ, noised, without what rounding took; NaN for products that
-            are not collected.
+        sums: float64 [trials, variants, windows, 4, 4], Σzzᵀ, noised, without what rounding took; NaN for products
+            that are not collected.
         noise: float64 [windows], variance of the noise in each number.
     """
 
@@ -109,7 +109,7 @@ def simulate(
     """
     if min(trials, windows) < 1 or people < windows:
         raise MisuseError(
-            f"{trials} experiments of {people} people in {windows} windows cannot be made up: somebody has to be in each."
+            f"{trials} experiments of {people} people in {windows} windows cannot be made up: each needs somebody."
         )
     unit, sigma = unit_of(GRID, CELLS), 0.0
     if epsilon is not None:
