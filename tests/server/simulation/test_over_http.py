@@ -2,7 +2,7 @@
 
 import os
 import time
-from fractions import Fraction
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ from homespun.protocol.collection.shares import ShareForm
 from homespun_server import FitOptions
 from homespun_server.cli import main
 from homespun_server.collection.collecting import Collector
-from homespun_server.collection.making import Call, make_task
 from homespun_server.learning.collected import first_round
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog
+from homespun_server.publishing.tasks import TaskRequest, make_task
 from homespun_server.simulation.fleet import devices_of
 from homespun_server.simulation.memory import Moved
 from homespun_server.simulation.rounds import Took
@@ -27,7 +27,7 @@ from tests.server.learning.support import ITEMS, silent, table_of, walkers
 from tests.server.support import catalogue
 
 PEOPLE = 40
-RHO = Fraction(2000)
+EPSILON = Decimal(2000)
 """So little noise that a report more or less shows."""
 
 
@@ -38,17 +38,23 @@ def test_reports_are_lost_or_counted_twice_when_a_side_is_killed(tmp_path: Path)
     now, asked = int(time.time()), first_round(catalogue(ITEMS).ids, FitOptions(), 1000)
     with table_of(tmp_path, walkers(PEOPLE)) as interactions, services(tmp_path / "services") as running:
         leader, helper = running.aggregators()
-        call = Call(
-            leader=leader,
-            helper=helper,
-            collector=private.public_key().public_bytes_raw().hex(),
-            opens=now - 3600,
-            closes=now + 3600,
-            expires=now + 7200,
-            minimum_batch=10,
-            development=True,
+        task = make_task(
+            TaskRequest(
+                name="item-counts",
+                statistic=asked.statistic,
+                text="how many people like each item",
+                epsilon=EPSILON,
+                delta=Decimal("0.000001"),
+                opens=now - 3600,
+                days=1,
+                minimum_batch=10,
+                delay_hours=0,
+                leader=leader,
+                helper=helper,
+                collector=private.public_key().public_bytes_raw().hex(),
+                development=True,
+            )
         )
-        task = make_task(asked.statistic, RHO, call)
         devices = list(devices_of(interactions, Cohort.everybody(), os.urandom(32)))
         assert len(devices) == PEOPLE
         mishaps = Mishaps(crashes=2, dropouts=0.1, again=0.5)

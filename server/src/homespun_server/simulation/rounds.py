@@ -4,12 +4,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
 from homespun.contribute.reporting import make_report
+from homespun.protocol.collection.constants import NORM_PROOF_DELTA
 from homespun.protocol.collection.task import Aggregator, Task
 from homespun_server.collection.collecting import Collected, Collector
-from homespun_server.collection.making import Call, make_task
 from homespun_server.collection.messages import Collection
 from homespun_server.evaluation.comparison import Observer
 from homespun_server.learning import FitOptions
@@ -17,13 +18,17 @@ from homespun_server.learning.collected import Asked, first_round, second_round
 from homespun_server.learning.releasing import shares_of
 from homespun_server.privacy.provenance import Sourced
 from homespun_server.privacy.release import Release
+from homespun_server.privacy.zcdp import epsilon_of
+from homespun_server.publishing.tasks import TaskRequest, make_task
 from homespun_server.simulation.fleet import Device
 from homespun_server.statistics.items import Items
 
 Aggregate = Callable[[Task, Asked, Sequence[Device]], Collection]
 """Has devices report to a task and returns what leader and helper answer."""
 
-DAY = 86_400
+HOUR = 3600
+_DIGITS = 6
+
 DEVICES = "devices: encode, split, seal"
 
 
@@ -106,18 +111,25 @@ class Rounds:
     def _collect(self, asked: Asked, share: Fraction) -> Collected:
         leader, helper = self._aggregators
         campaign = self._campaign
-        call = Call(
-            leader=leader,
-            helper=helper,
-            collector=self._collector.private.public_key().public_bytes_raw().hex(),
-            opens=campaign.now - campaign.now % 3600,
-            closes=campaign.now + DAY,
-            expires=campaign.now + 2 * DAY,
-            minimum_batch=campaign.minimum_batch,
-            delta=campaign.delta,
-            development=campaign.development,
+        task = make_task(
+            TaskRequest(
+                name=asked.statistic.name,
+                statistic=asked.statistic,
+                text=asked.statistic.description,
+                epsilon=_epsilon(campaign.rho * share, campaign.delta),
+                delta=Decimal(campaign.delta),
+                opens=campaign.now - campaign.now % HOUR,
+                days=1,
+                grace_days=1,
+                minimum_batch=campaign.minimum_batch,
+                max_people=campaign.people,
+                delay_hours=0,
+                leader=leader,
+                helper=helper,
+                collector=self._collector.private.public_key().public_bytes_raw().hex(),
+                development=campaign.development,
+            )
         )
-        task = make_task(asked.statistic, campaign.rho * share, call)
         self._observer(f"collect {task.name}", 0, 1)
         found = self._collector.collect(task, lambda of: self._aggregate(of, asked, self._devices))
         self._observer(f"collect {task.name}", 1, 1)
@@ -145,3 +157,9 @@ def reports_of(
         yield report
         if not done % 64 or done == of:
             observer(f"report to {task.name}", done, of)
+
+
+def _epsilon(rho: Fraction, delta: str) -> Decimal:
+    """Return the ε to promise for at most ρ, rounded down so that no more is spent."""
+    epsilon = epsilon_of(float(rho), float(delta) - NORM_PROOF_DELTA)
+    return Context(prec=_DIGITS, rounding=ROUND_FLOOR).create_decimal_from_float(epsilon)
