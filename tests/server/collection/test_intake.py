@@ -1,6 +1,7 @@
 """A leader keeps what it should not, loses what it acknowledged, or tells what it should not."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ from tests.server.collection.support import (
 )
 
 
-def added(settings: Settings, **changes: object) -> Task:
+def added(settings: Settings, **changes: Any) -> Task:
     task = task_of(keys_of(settings), **changes)
     places = open_places(settings["leader"])
     with places.store:

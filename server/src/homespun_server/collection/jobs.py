@@ -68,6 +68,10 @@ class Jobs:
         self._settings = settings
         self._step = step
 
+    def largest(self, known: Known) -> int:
+        """Return how many reports of a task a job has at most."""
+        return max(1, min(self._settings.job_reports, self._settings.job_bytes // known.report_bytes))
+
     def take(self, known: Known) -> Job | None:
         """Take a job of a task: one that nobody works on any more, or a new one; None: there is nothing to do.
 
@@ -171,12 +175,11 @@ class Jobs:
         return Job(found, known)
 
     def _made(self, connection: Connection, known: Known) -> Job | None:
-        most = max(1, min(self._settings.job_reports, self._settings.job_bytes // known.report_bytes))
         query = (
             select(reports.c.sequence)
             .where(reports.c.task == known.number, reports.c.state == "waiting")
             .order_by(reports.c.sequence)
-            .limit(most)
+            .limit(self.largest(known))
             .with_for_update(skip_locked=True)
         )
         chosen = list(connection.scalars(query))

@@ -47,10 +47,12 @@ class Did:
     Attributes:
         accepted: Reports that were added.
         refused: Reports that do not hold.
+        full: Whether it had as many as a job may have, so that more may wait.
     """
 
     accepted: int
     refused: int
+    full: bool
 
 
 class Leader:
@@ -154,7 +156,8 @@ class Leader:
         self._step("job: decided")
         if not self._jobs.finish(job, ids, accepted, added):
             return None
-        return Did(int(accepted.sum()), int((~accepted).sum()))
+        full = len(ids) >= self._jobs.largest(job.known)
+        return Did(int(accepted.sum()), int((~accepted).sum()), full)
 
     def _leaders(self, job: Job, helpers: list[Part]) -> Iterator[Part]:
         """Yield the leader's parts, which are long, one after the other, and keep the helper's, which are short."""

@@ -96,7 +96,10 @@ class LeaderWork:
         self._log = log
 
     def aggregate(self) -> bool:
-        """Do one job of every task that has one; return whether there was any."""
+        """Do one job of every task that has one; return whether there may be more at once.
+
+        After a job that was not full it waits, so that reports that come one by one become few jobs.
+        """
         done = [self._one(known) for known in self._places.all()]
         return any(done)
 
@@ -124,4 +127,4 @@ class LeaderWork:
             return False
         self._counter.job(outcome)
         self._counter.aggregated(did.accepted, did.refused)
-        return True
+        return did.full
