@@ -40,6 +40,7 @@ from homespun.errors import NotPermittedError
 from homespun.profile.schema import EPOCH, SCHEMAS, STATE, Schema, VaultKind
 from tests.sdk import people
 from tests.sdk import register as rules
+from tests.sdk.measure.support import everybody_fresh
 from tests.sdk.people import BOTH, EVERY, NOTICE, PERSONALIZATION, STORAGE, Machine, kept, kept_by
 
 DOORS: Final = frozenset(
@@ -135,6 +136,15 @@ def _compartment(part: Part) -> Exercise:
     return keep
 
 
+def _experiments(me: hs.Personalizer, _: Machine) -> bool:
+    me.experiments.use([everybody_fresh()])
+    made = me.recommend(3)
+    me.record(made[0].item)
+    counts = [each.counted.get("clicks", 0) for each in me.experiments.running() if each.met is not None]
+    assert len(counts) == bool(me.explain(made[0]).experiment)
+    return counts != []
+
+
 def _contributions(me: hs.Personalizer, machine: Machine) -> bool:
     before = len(machine.wire.delivered)
     with contextlib.suppress(NotPermittedError):
@@ -155,7 +165,7 @@ EXERCISES: Final[dict[str, Exercise]] = {
     ATTRIBUTES.name: _attributes,
     LEARNING.name: _compartment(LEARNING),
     CACHE.name: _compartment(CACHE),
-    EXPERIMENTS.name: _compartment(EXPERIMENTS),
+    EXPERIMENTS.name: _experiments,
     ROLLOUT.name: _compartment(ROLLOUT),
     TASKS.name: _compartment(TASKS),
     CONTRIBUTIONS.name: _contributions,
