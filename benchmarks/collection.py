@@ -283,7 +283,7 @@ def _large(stored: Sequence[Rate], over_http: Sequence[Rate], bare: dict[Role, l
     )
     note = (
         f"Median (range) of {ROUNDS} rounds; {LARGE_REPORTS} reports of 2 MB from the store, {LARGE_UPLOADS} uploaded. "
-        "Beside opening and adding, leader and helper check both commitments and the proof of the norm, keep everything "
+        "Beside opening and adding, leader and helper check both commitments and the proof of the norm, keep all of it "
         "durably and destroy it. Where there are two cores, each has one, and what uploads shares them."
     )
     columns = ("what", *RATES, "beside bare, clock", "beside bare, processor", "aim", "verdict")

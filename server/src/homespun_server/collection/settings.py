@@ -49,7 +49,7 @@ class AggregationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     workers: Annotated[int, Meta(ge=1, le=16)] = 2
     waiting_bytes: Count = 20_000_000_000
     intake_bytes: Count = 1 << 27
-    lease_seconds: Count = 900
+    lease_seconds: Count = 120
     idle_seconds: Seconds = 1.0
     helper_seconds: Seconds = 600.0
 
@@ -150,6 +150,8 @@ development = {development}
 # The store is store.sqlite beside this file. For PostgreSQL set HOMESPUN_DATABASE_URL, which may hold a password.
 
 [service]
+# A report may have megabytes, and devices slow lines.
+request_seconds = 60.0
 # anonymous_rate = 5000.0
 
 [aggregation]
