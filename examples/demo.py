@@ -1,6 +1,8 @@
 """The whole loop on real data: ratings in, noised sums, a bundle, a device, reasons, erasure, updates, a rollback.
 
-Usage: python examples/demo.py [FOLDER]     (about a minute; results stay in FOLDER, ./demo if not given)
+And once more without a table: from devices that keep what they know to themselves.
+
+Usage: python examples/demo.py [FOLDER]     (a minute or two; results stay in FOLDER, ./demo if not given)
 
 MovieTweetings comes with homespun-server. A real operator would publish one of the models; each ε here is an
 experiment of its own on public data, and publishing them all would cost the sum of their budgets.
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import homespun as hs
+from homespun_server.cli.simulate import show
 from homespun_server.data import movietweetings
 from homespun_server.display import lead, privacy_view, progress, quality_table
 from homespun_server.evaluation.comparison import Observer, compare
@@ -29,6 +33,7 @@ from homespun_server.pipeline import fit_content
 from homespun_server.privacy.ledger import one_off_budget
 from homespun_server.privacy.zcdp import DEFAULT_DELTA
 from homespun_server.publishing.repository import KeyStore, SignedRepository
+from homespun_server.simulation.running import Wanted, simulate
 from homespun_server.statistics.interactions import Interactions
 from homespun_server.statistics.items import Items
 from homespun_server.statistics.likes import HeldOutUser, Likes
@@ -38,6 +43,20 @@ OTHER_EPSILONS = (1.0, 2.0, 8.0)
 OPTIONS = FitOptions(name="Films", min_weight=7.0, test_share=0.1)
 EASE_REGULARISATION = (250.0, 500.0)
 """λ tried for the reference: the better half of what a fit's report tries, to save half a minute."""
+
+FLEET = Wanted(
+    devices=300,
+    epsilon=8.0,
+    options=replace(OPTIONS, max_items=60, max_sequence_items=60),
+    over_http=True,
+    ease_regularisation=EASE_REGULARISATION[:1],
+)
+"""A few hundred devices, with leader and helper as two programs here, beside the table path over the same people."""
+
+TOO_FEW = (
+    "Three hundred people are too few for either path at any ε that promises something: fleets are larger, and the "
+    "benchmarks show MovieLens-1M and 70,000 people (docs/benchmarks.md)."
+)
 
 TYPICAL_LIKES = range(20, 40)
 """The first held-out person with so many likes is replayed: no better and no worse chosen than that."""
@@ -61,6 +80,7 @@ def main(folder: Path) -> None:
         quality = comparison.quality(measured).for_the_operator()
         person = next(user for user in list(likes.test_users()) if len(user.fold_in) in TYPICAL_LIKES)
         history = events_of(interactions, person)
+        collected = simulate(FLEET, interactions, folder / "fleet", observer)
     console.rule("1. What was learned, and what it cost")
     bundle = hs.Bundle.open(folder_of(EPSILON, folder))
     console.print(privacy_view(bundle.privacy))
@@ -71,6 +91,9 @@ def main(folder: Path) -> None:
     on_a_device(bundle, person, history, folder / "profile")
     console.rule("6. Published, taken by a device, and taken back")
     published(folder, bundles["content"], history)
+    console.rule("7. Learned from devices: no server sees what anybody likes")
+    show(collected, console)
+    console.print(TOO_FEW, highlight=False)
     console.print(
         f"\nDone in {time.monotonic() - started:.0f} s. The bundles are in {folder}; their cards are card.md."
     )

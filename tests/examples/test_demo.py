@@ -36,9 +36,16 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
         "Updated to release 3",
     ):
         assert outcome in taken, outcome
+    learned = text.partition("7. Learned from devices")[2]
+    assert "DEVELOPMENT" in learned
+    assert re.search(r"item-counts +300 ", learned)
+    assert re.search(r"item-pairs +300 ", learned)
+    for row in ("from devices", "from the table"):
+        assert re.search(rf"^ *{row}.* \.?0?\.\d{{4}}", learned, re.MULTILINE), row
     assert "requests for newer bundles went out, with nothing of the person" in taken
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
         "content",
+        "fleet",
         "non-private",
         "private-1",
         "private-2",

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from homespun.protocol.collection.task import Aggregator
 from homespun_server.collection.collecting import Collected, Collector
 from homespun_server.evaluation.comparison import Observer, compare
+from homespun_server.evaluation.references import EASE_REGULARISATION
 from homespun_server.evaluation.report import Quality
 from homespun_server.learning import FitData, FitOptions, make_bundle
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog, one_off_budget
@@ -47,6 +48,7 @@ class Wanted:
         minimum_batch: With fewer reports nothing is revealed.
         over_http: Whether leader and helper are two programs that are reached over loopback HTTP, with stores.
         mishaps: What goes wrong on purpose there.
+        ease_regularisation: λ tried for EASE, which stands beside both models.
     """
 
     devices: int
@@ -56,6 +58,7 @@ class Wanted:
     minimum_batch: int = 100
     over_http: bool = False
     mishaps: Mishaps = NO_MISHAPS
+    ease_regularisation: Sequence[float] = EASE_REGULARISATION
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def simulate(wanted: Wanted, interactions: Interactions, out: Path, observer: Ob
         tasks = run.federated(count)
         run.table()
         likes = Likes(part, min_weight=options.min_weight, test_share=options.test_share)
-        comparison = compare(likes, observer)
+        comparison = compare(likes, observer, ease_regularisation=wanted.ease_regularisation)
         measured = [comparison.measure(name, bundle) for name, bundle in run.bundles.items()]
         quality = comparison.quality(measured).for_the_operator()
         return Simulated(count, tasks, quality, run.moved, run.took.seconds, run.bundles, run.kills)
