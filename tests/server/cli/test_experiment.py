@@ -203,7 +203,10 @@ def test_a_definition_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixt
     assert draft.read_bytes() == before
 
 
-def test_a_policys_file_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policys_file_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # a path must not be broken
     assert run("new", "--out", tmp_path / "draft.toml") == 0
     draft = (tmp_path / "draft.toml").read_text(encoding="utf-8")
     changed = draft.replace('text = "Another order."', 'text = "Another order.", policy = "fresh.json"')
