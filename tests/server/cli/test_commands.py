@@ -43,6 +43,12 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "serve",
         "tokens",
         "registry",
+        "task",
+        "leader",
+        "helper",
+        "collector",
+        "collect",
+        "simulate",
         "statistics",
     ]
     assert listed == commands == list(cli._COMMANDS)
