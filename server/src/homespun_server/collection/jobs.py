@@ -20,6 +20,7 @@ from homespun_server.collection.places import Known, Places, Step, batch_within,
 from homespun_server.collection.sealing import OVERHEAD
 from homespun_server.collection.settings import AggregationSettings
 from homespun_server.collection.summing import Sums
+from homespun_server.errors import AggregationError, DisagreementError
 from homespun_server.store.schema import collection_jobs as jobs
 from homespun_server.store.schema import collection_payloads as payloads
 from homespun_server.store.schema import collection_reports as reports
@@ -49,6 +50,10 @@ class Both:
 
     leader: Part
     helper: Part
+
+
+class FinishedError(AggregationError):
+    """Another worker finished a job while this one was at it; nothing is left to do."""
 
 
 class Jobs:
@@ -88,16 +93,49 @@ class Jobs:
         return found
 
     def parts(self, job: Job) -> Iterator[Both]:
-        """Yield the sealed parts of a job's reports, in the order of their ids; none: it was finished meanwhile."""
-        query = (
-            select(reports.c.id, reports.c.time, reports.c.enc, payloads.c.content)
-            .join(payloads, payloads.c.report == reports.c.sequence)
-            .where(reports.c.job == job.id)
+        """Yield the sealed parts of a job's reports, in the order of their ids; none: it was finished before.
+
+        Raises:
+            FinishedError: It was finished meanwhile.
+        """
+        heads = (
+            select(reports.c.sequence, reports.c.id, reports.c.time, reports.c.enc)
+            .where(reports.c.job == job.id, reports.c.state == "taken")
             .order_by(reports.c.id)
         )
         with self._places.store.reading() as connection:
-            for row in connection.execute(query.execution_options(yield_per=1)):
-                yield _both(job.known, row)
+            for row in connection.execute(heads).all():
+                # One by one: whoever sorts rows with megabytes in them copies the megabytes.
+                content = connection.scalar(select(payloads.c.content).where(payloads.c.report == row.sequence))
+                if content is None:
+                    raise FinishedError("another worker finished the job meanwhile.")
+                yield _both(job.known, row, content)
+
+    def bind(self, job: Job, digest: bytes) -> bool:
+        """Keep the digest of a job's request before it is first sent; return whether the job is still to be done.
+
+        Args:
+            job: The job.
+            digest: SHA-256 of the request that is about to be sent.
+
+        Raises:
+            DisagreementError: Another request was sent for this job before.
+            StoreError: If the store cannot be written.
+        """
+        mine = (jobs.c.id == job.id, jobs.c.state == "ready")
+        with self._places.writing() as connection:
+            row = connection.execute(select(jobs.c.request).where(*mine).with_for_update()).one_or_none()
+            if row is None:
+                return False
+            if row.request is None:
+                connection.execute(update(jobs).where(*mine).values(request=digest))
+            elif row.request != digest:
+                raise DisagreementError(
+                    "a job would be sent with other bytes than before: key, store or program are others than they "
+                    "were. It is not sent, because two answers about a report tell what is in it, and nothing of the "
+                    "batch can be revealed."
+                )
+        return True
 
     def finish(self, job: Job, ids: Sequence[bytes], accepted: NDArray[np.bool_], added: NDArray[np.uint64]) -> bool:
         """Add a job's accepted reports to the sum and destroy what was sealed, in one transaction.
@@ -222,7 +260,7 @@ def _destroy(connection: Connection, job: Job, taken: Sequence[bytes]) -> None:
         connection.execute(update(reports).where(mine, reports.c.id.in_(taken)).values(state="added"))
 
 
-def _both(known: Known, row: Any) -> Both:
+def _both(known: Known, row: Any, content: bytes) -> Both:
     identity, time = bytes(row.id), row.time
-    public, leader, helper = joined(bytes(row.enc), row.content, known.form.leader_bytes + OVERHEAD)
+    public, leader, helper = joined(bytes(row.enc), content, known.form.leader_bytes + OVERHEAD)
     return Both(Part(identity, time, public, leader), Part(identity, time, public, helper))

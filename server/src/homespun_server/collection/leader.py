@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun_server.collection.checking import Checker, Part, Prepared
-from homespun_server.collection.jobs import Job, Jobs, unfinished
+from homespun_server.collection.expiring import end_if_paired_anew
+from homespun_server.collection.jobs import FinishedError, Job, Jobs, unfinished
 from homespun_server.collection.messages import Collection, JobAnswer, JobReport, JobRequest, ShareRequest, parse
 from homespun_server.collection.noising import noised_share
 from homespun_server.collection.peer import Peer
@@ -86,11 +87,15 @@ class Leader:
             DisagreementError: The helper decided otherwise: the batch has failed.
             StoreError: If the store cannot be used.
         """
+        if end_if_paired_anew(self._places, known, self._step):
+            return None
         job = self._jobs.take(known)
         if job is None:
             return None
         try:
             return self._done(job)
+        except FinishedError:
+            return None
         except DisagreementError as error:
             self._jobs.fail(job, str(error))
             raise
@@ -104,6 +109,7 @@ class Leader:
         Raises:
             StoreError: If the store cannot be used.
         """
+        end_if_paired_anew(self._places, known, self._step)
         with self._places.writing() as connection:
             batch = batch_within(connection, known.number, hold=True)
             if batch.answer is not None:
@@ -126,6 +132,7 @@ class Leader:
             DisagreementError: The helper has other reports: the batch has failed.
             StoreError: If the store cannot be used.
         """
+        end_if_paired_anew(self._places, known, self._step)
         batch = self._ready(known)
         if batch is None:
             return False
@@ -147,6 +154,8 @@ class Leader:
         self._step("job: opened")
         request = msgspec.msgpack.encode(_request(helpers, prepared))
         ids = [each.id for each in helpers]
+        if not self._jobs.bind(job, hashlib.sha256(request).digest()):
+            return None
         self._step("job: sending")
         raw = self._peer.job(job.known, job.id, request)
         self._step("job: answered")
