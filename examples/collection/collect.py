@@ -53,7 +53,9 @@ def main(folder: Path, devices: int) -> None:
             *("--parts", "collaborative"),
         )
         ask("item-pairs", folder, people)
-        print(f"\nOn a device:\n{people[0].ledger.table()}")
+        told = people[0].ledger.table().splitlines()
+        print("\nWhat left one device, beside requests for what is signed:")
+        print("\n".join(line.rstrip() for line in told if "No." in line or "report/" in line))
     command(folder, "collector", "train", "--in", "collector", "--items", "items.csv", "--out", "learned")
 
 

@@ -2,11 +2,13 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from homespun.errors import MisuseError
+from homespun.protocol.statistics.declaration import Statistic
 from homespun_server import keep, kept
 from homespun_server.errors import BudgetError, BudgetExceededError, PrivacyParameterError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog
@@ -120,8 +122,13 @@ def test_numbers_of_another_statistic_are_released() -> None:
     fleet = Fleet()
     charge = fleet.ledger.charge_task(TASK, task_spend(STATISTIC, SIGMA))
     mark = mark_of(fleet.ledger.secret)
-    for statistic, values in ((counted(4), np.arange(4)), (STATISTIC, np.arange(4)), (STATISTIC, np.zeros(3))):
-        with pytest.raises(MisuseError, match="that were charged"):
+    wrong: list[tuple[Statistic, Any]] = [
+        (counted(4), np.arange(4)),
+        (STATISTIC, np.arange(4)),
+        (STATISTIC, np.zeros(3)),
+    ]
+    for statistic, values in wrong:
+        with pytest.raises(MisuseError, match="that was charged"):
             collected(charge, statistic, values, mark)
     assert charge.released_before is None
     assert all(each.released is None for each in fleet.ledger.state().spends)

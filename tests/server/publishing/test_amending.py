@@ -66,7 +66,7 @@ def test_an_older_card_cannot_be_read(tmp_path: Path) -> None:
     card = card_in(tmp_path / "bundle")
     assert READABLE == (4, 5, SCHEMA_VERSION)
     older = msgspec.to_builtins(card) | {"schema": 4}
-    for name in ("about", "segments", "main_parameters", "gates", "privacy_notes"):
+    for name in ("about", "segments", "main_parameters", "gates", "privacy_notes", "trust"):
         del older[name]
     assert read_card(msgspec.json.encode(older)) == msgspec.structs.replace(card, schema=4)
 
