@@ -18,7 +18,7 @@ from homespun_server.api.logs import Log, open_log
 from homespun_server.api.observing import Observed, described
 from homespun_server.collection.attesting import Attestation, Everybody
 from homespun_server.collection.checking import Checker
-from homespun_server.collection.directory import open_secrets
+from homespun_server.collection.directory import open_secrets, read_pairing
 from homespun_server.collection.expiring import expire
 from homespun_server.collection.helper import Helper
 from homespun_server.collection.intake import Intake
@@ -27,7 +27,7 @@ from homespun_server.collection.keys import Secrets
 from homespun_server.collection.leader import Leader
 from homespun_server.collection.peer import HttpPeer, Peer
 from homespun_server.collection.places import Places, Step, no_step
-from homespun_server.collection.settings import DEVELOPMENT, AggregatorSettings
+from homespun_server.collection.settings import DEVELOPMENT, PAIRING_FILE, AggregatorSettings
 from homespun_server.collection.summing import Sums
 from homespun_server.collection.waiting import WaitingReports
 from homespun_server.collection.working import LeaderWork, Workers
@@ -86,10 +86,13 @@ def open_places(settings: AggregatorSettings, around: Around | None = None) -> P
     """Open an aggregator's store.
 
     Raises:
+        SigningKeyError: If the pairing is not there, or damaged.
         StoreError: If it cannot be opened.
     """
     around = around or Around()
-    return Places(open_store(settings.store, create=False, kept=KEPT_CONNECTIONS, large=True), around.now, around.clock)
+    pairing = read_pairing(settings.folder / PAIRING_FILE).secret
+    store = open_store(settings.store, create=False, kept=KEPT_CONNECTIONS, large=True)
+    return Places(store, around.now, around.clock, pairing)
 
 
 def open_leader(settings: AggregatorSettings, around: Around | None = None) -> LeaderParts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from homespun_server.collection.keys import Secrets
 from homespun_server.collection.messages import Role
 from homespun_server.collection.places import Known
 from homespun_server.collection.sealing import open_sealed
+from homespun_server.errors import AggregationError
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,15 @@ class Checker:
         Args:
             known: The task.
             parts: Taken one after the other, so that of what is sealed only one is needed at a time.
+
+        Raises:
+            AggregationError: The key is not the one that the task began with. Nothing was opened: the answers about a
+                report under two keys tell what is in it.
         """
-        verifier = ShareVerifier(known.form, self._role, self._secrets.verification_key(known.id))
+        key = self._secrets.verification_key(known.id)
+        if known.key is not None and known.key != sha256(key).digest():
+            raise AggregationError(f"{known.task.name} began under another pairing; nothing of it is opened.")
+        verifier = ShareVerifier(known.form, self._role, key)
         shares, publics, bindings = [], [], []
         for part in parts:
             shares.append(self._opened(known, part))

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from homespun_server.collection.checking import Checker, Part
+from homespun_server.collection.expiring import end_if_paired_anew
 from homespun_server.collection.intake import is_in_window
 from homespun_server.collection.messages import Decision, JobAnswer, JobRequest, ShareRequest
 from homespun_server.collection.noising import noised_share
@@ -70,6 +71,9 @@ class Helper:
         Raises:
             StoreError: If the store cannot be used; nothing was added.
         """
+        if not self._places.has_its_key(known):
+            end_if_paired_anew(self._places, known, self._step)
+            return "closed"
         digest = hashlib.sha256(raw).digest()
         while True:
             repeated = self._repeated(job, digest)
@@ -87,6 +91,7 @@ class Helper:
         Raises:
             StoreError: If the store cannot be used.
         """
+        end_if_paired_anew(self._places, known, self._step)
         # Noise takes its time, and what a second one would draw is thrown away.
         with self._revealing:
             batch = self._places.batch(known)
@@ -101,10 +106,7 @@ class Helper:
 
     def _repeated(self, job: str, digest: bytes) -> bytes | Refusal | None:
         with self._places.store.reading() as connection:
-            row = connection.execute(select(jobs.c.request, jobs.c.answer).where(jobs.c.id == job)).one_or_none()
-        if row is None:
-            return None
-        return bytes(row.answer) if row.request == digest and row.answer is not None else "other-request"
+            return _answered(connection, job, digest)
 
     def _done(self, known: Known, job: str, digest: bytes, request: JobRequest) -> bytes | Refusal:
         fresh = self._fresh(known, request)
@@ -120,9 +122,10 @@ class Helper:
         self._step("job: decided")
         with self._places.writing() as connection:
             batch = batch_within(connection, known.number, hold=True)
-            refused = self._cannot_add(known, batch, int(accepted.sum()))
-            if refused is not None:
-                return refused
+            # Another copy of the same request may have been faster, and then its reports take the last room.
+            before = _answered(connection, job, digest) or self._cannot_add(known, batch, int(accepted.sum()))
+            if before is not None:
+                return before
             connection.execute(
                 insert(jobs).values(id=job, task=known.number, state="done", request=digest, answer=answer)
             )
@@ -156,6 +159,8 @@ class Helper:
     def _refused(self, known: Known, batch: Batch, request: ShareRequest) -> Refusal | None:
         if batch.state == "expired" or (batch.answer is None and self._places.seconds() >= known.task.expires):
             return "expired"
+        if batch.state == "failed":
+            return "mismatch"
         if (batch.count, batch.checksum) != (request.count, request.checksum):
             return "mismatch"
         return "below-minimum" if batch.count < known.task.minimum_batch else None
@@ -171,6 +176,14 @@ class Helper:
             self._step("share: storing")
         self._step("share: stored")
         return sealed
+
+
+def _answered(connection: Connection, job: str, digest: bytes) -> bytes | Refusal | None:
+    """Return what was answered to a job; None: it was not done."""
+    row = connection.execute(select(jobs.c.request, jobs.c.answer).where(jobs.c.id == job)).one_or_none()
+    if row is None:
+        return None
+    return bytes(row.answer) if row.request == digest and row.answer is not None else "other-request"
 
 
 def _keep_ids(

@@ -9,6 +9,7 @@ Everything derived is HKDF-SHA-256 (RFC 5869) with a label of its own.
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Literal
 
 import msgspec
@@ -93,11 +94,31 @@ class Secrets:
 
     def verification_key(self, task: bytes) -> bytes:
         """Return the 32 bytes from which the checks of a task's reports are drawn."""
-        return _derived(self.pairing, b"homespun verification key 1\n" + task)
+        return verification_key(self.pairing, task)
 
     def resting_key(self, task: bytes) -> bytes:
         """Return the 32 bytes under which a task's sum lies in the store."""
         return _derived(self.private.private_bytes_raw(), b"homespun sum at rest 1\n" + task)
+
+
+def verification_key(pairing: bytes, task: bytes) -> bytes:
+    """Return the 32 bytes from which the checks of a task's reports are drawn.
+
+    Args:
+        pairing: 32 bytes that leader and helper have in common.
+        task: The task's id, 32 bytes.
+    """
+    return _derived(pairing, b"homespun verification key 1\n" + task)
+
+
+def key_digest(pairing: bytes, task: bytes) -> bytes:
+    """Return the SHA-256 of a task's verification key, by which another one is noticed.
+
+    Args:
+        pairing: 32 bytes that leader and helper have in common.
+        task: The task's id, 32 bytes.
+    """
+    return sha256(verification_key(pairing, task)).digest()
 
 
 def seal_key(

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from homespun.protocol.collection.report import report_size
 from homespun.protocol.collection.shares import ShareForm
 from homespun.protocol.collection.task import Task, encode_task, parse_task
+from homespun_server.collection.keys import key_digest
 from homespun_server.collection.messages import CHECKSUM_BYTES
 from homespun_server.errors import AggregationError
 from homespun_server.store import Store
@@ -46,10 +47,13 @@ class Known:
     Attributes:
         number: Its row.
         task: The task.
+        key: SHA-256 of the key that its reports are checked with, as it was when the task was added; None: it is in
+            no store.
     """
 
     number: int
     task: Task
+    key: bytes | None = None
 
     @cached_property
     def form(self) -> ShareForm:
@@ -97,14 +101,16 @@ class Batch:
 class Places:
     """An aggregator's store. Safe to use from several threads."""
 
-    def __init__(self, store: Store, now: Now, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, now: Now, clock: Callable[[], float], pairing: bytes) -> None:
         """Use a store, which stays the caller's to close.
 
         Args:
             store: The store.
             now: Returns the time.
             clock: Seconds since any fixed moment; it never goes back.
+            pairing: 32 bytes that leader and helper have in common.
         """
+        self._pairing = pairing
         self.store = store
         self._now = now
         self._clock = clock
@@ -134,7 +140,12 @@ class Places:
         Raises:
             StoreError: If the store cannot be written.
         """
-        values = {"id": task.id.hex(), "document": encode_task(task), "added": text_of(self._now())}
+        values = {
+            "id": task.id.hex(),
+            "document": encode_task(task),
+            "key": key_digest(self._pairing, task.id),
+            "added": text_of(self._now()),
+        }
         begun = {"state": "open", "received": 0, "count": 0, "checksum": bytes(CHECKSUM_BYTES)}
         with contextlib.suppress(IntegrityError), self.writing() as connection:
             connection.execute(insert(tasks).values(**values))
@@ -167,15 +178,19 @@ class Places:
             StoreError: If the store cannot be read.
         """
         begun = self._clock()
-        query = select(tasks.c.number, tasks.c.id, tasks.c.document).order_by(tasks.c.number)
+        query = select(tasks.c.number, tasks.c.id, tasks.c.document, tasks.c.key).order_by(tasks.c.number)
         with self.store.reading() as connection:
             rows = connection.execute(query).all()
         for row in rows:
             if row.id not in self._known:
-                self._known[row.id] = Known(row.number, parse_task(bytes(row.document)))
+                self._known[row.id] = Known(row.number, parse_task(bytes(row.document)), bytes(row.key))
         # Only now: what is asked for meanwhile must not pass for unknown.
         self._looked = begun
         return tuple(self._known[row.id] for row in rows)
+
+    def has_its_key(self, known: Known) -> bool:
+        """Return whether a task's reports are still checked with the key that they were checked with first."""
+        return known.key == key_digest(self._pairing, known.id)
 
     def batch(self, known: Known) -> Batch:
         """Return how far a task is.

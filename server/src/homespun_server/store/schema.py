@@ -136,9 +136,10 @@ collection_tasks = Table(
     Column("number", Integer, primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("document", LargeBinary, nullable=False),
+    Column("key", LargeBinary, nullable=False),
     Column("added", String(MOMENT_LENGTH), nullable=False),
 )
-"""The tasks that an aggregator takes part in, as they were signed."""
+"""The tasks that an aggregator takes part in, as they were signed, with the SHA-256 of the key that checks them."""
 
 collection_batches = Table(
     "homespun_collection_batches",

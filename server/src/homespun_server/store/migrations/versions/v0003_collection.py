@@ -24,6 +24,7 @@ def _tasks() -> None:
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("id", sa.String(64), nullable=False, unique=True),
         sa.Column("document", sa.LargeBinary, nullable=False),
+        sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("added", sa.String(40), nullable=False),
     )
     op.create_table(
