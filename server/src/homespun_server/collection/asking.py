@@ -95,8 +95,8 @@ def _exchange(task: Task, token: str) -> tuple[int, float, bytes]:
     try:
         headers = {"Authorization": f"Bearer {token}"}
         connection.request("POST", f"/tasks/{task.id.hex()}/collection", b"", headers)
-        answer = connection.getresponse()
-        body = answer.read(max(most, MAX_PROBLEM) + 1)
+        with connection.getresponse() as answer:
+            body = answer.read(max(most, MAX_PROBLEM) + 1)
     except (OSError, http.client.HTTPException) as error:
         raise AggregationError(
             f"the leader at {task.leader.url} does not answer ({type(error).__name__}). Collect again later; nothing "
