@@ -437,6 +437,9 @@ def test_nothing_is_reported_in_the_background(fleet: Fleet, counts: Task, devic
     [
         {"task_epsilon": 0.5},
         {"task_epsilon": Decimal(-1)},
+        {"task_delta": 1e-6},
+        {"task_delta": Decimal(0)},
+        {"task_delta": Decimal("0.01")},
         {"least_batch": 1},
         {"least_batch": True},
         {"allow_development": 1},

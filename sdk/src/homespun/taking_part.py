@@ -20,7 +20,7 @@ from homespun.home import Home
 from homespun.profile import Given
 from homespun.protocol.collection.task import Task
 from homespun.protocol.egress import Progress, progress_of
-from homespun.protocol.epsilon import epsilon_steps
+from homespun.protocol.epsilon import epsilon_text
 
 _SECRET = "secret"  # noqa: S105 - the name that it is kept under
 _DRAWS = 1 << 64
@@ -169,7 +169,7 @@ class TakingPart:
                 profile=self._home.profile,
                 what=what,
                 task=name,
-                epsilon=epsilon_steps(Decimal(task.epsilon)),
+                epsilon=task.price,
                 expires=task.expires,
                 check=secret_check(secret, task.id),
             )
@@ -180,7 +180,7 @@ class TakingPart:
             encode_upload(task.id, report),
             purpose=task.purpose,
             destination=task.leader.url,
-            epsilon=Decimal(task.epsilon),
+            epsilon=Decimal(epsilon_text(task.price)),
             idempotent=True,
             once=True,
         )

@@ -13,6 +13,8 @@ import pytest
 
 import homespun as hs
 from homespun.contribute.outcome import SendOutcome
+from homespun.errors import MisuseError
+from homespun.profile.given import FileGiven
 from homespun.protocol.canonical import canonical
 from homespun.protocol.collection.task import (
     MAX_UNIVERSE_BYTES,
@@ -28,6 +30,7 @@ from homespun.protocol.collection.task import (
 )
 from homespun.protocol.statistics.declaration import Universe, universe_of
 from homespun.protocol.statistics.standard import item_counts, metric_sums
+from homespun.protocol.zcdp import epsilon_of
 from homespun.testing.repository import CHANNEL
 from tests.sdk.asking import DAY, ITEMS, NOW, Fleet, asked
 from tests.sdk.people import CONTRIBUTION, MEASUREMENT, PERSONALIZATION, STORAGE
@@ -232,6 +235,37 @@ def test_a_task_costs_more_than_one_may(fleet: Fleet) -> None:
     statistic = asked().statistic
     made = asked(epsilon="2.5", sigma=sigma_of(statistic, 2.5))
     assert "one task may cost 2" in refused(fleet, made)
+
+
+def test_a_large_delta_hides_that_there_is_hardly_any_noise(fleet: Fleet) -> None:
+    # The smallest ε that can be written down is kept by any noise where δ is large.
+    for delta in ("0.99999", "0.01"):
+        with pytest.raises(MisuseError, match="fail too often"):
+            asked(epsilon="0.000000000001", delta=delta, sigma=10**6)
+    assert "it names δ 0.0001," in refused(fleet, asked(delta="0.0001"))
+
+
+def test_a_task_is_charged_by_the_delta_of_its_own_choosing(fleet: Fleet) -> None:
+    statistic = asked().statistic
+    made = asked(delta="0.00001", sigma=sigma_of(statistic, 1.0, 1e-5))
+    true = Decimal(epsilon_of(float(made.rho), 1e-6))
+    fleet.ask(made)
+    device = fleet.device()
+    with device.allowed() as me:
+        me.contributions.sync()
+        (view,) = me.contributions.tasks()
+        assert (view.epsilon, view.delta) == ("1", "0.00001")
+        assert Decimal(1) < true <= Decimal(view.charged) < true + Decimal("0.0001")
+        assert view.charged in str(view)
+        mine = [entry for entry in me.ledger.entries() if entry.purpose == "contribution"]
+        assert {entry.epsilon_spent for entry in mine} == {view.charged}
+        assert Decimal(mine[-1].epsilon_left) == 8 - Decimal(view.charged)
+    (line,) = FileGiven.beside(device.folder / "profile").read()
+    assert line.epsilon == made.price
+    own = hs.Contributions(task_epsilon=Decimal(1))
+    with fleet.device("other", own=own).allowed() as me:
+        me.contributions.sync()
+        assert "one task may cost 1 here" in me.contributions.tasks()[0].why
 
 
 def test_many_tasks_cost_more_than_a_lifetime(fleet: Fleet) -> None:

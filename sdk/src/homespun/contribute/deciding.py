@@ -70,11 +70,14 @@ def _of_kind(task: Task, settings: Contributions, standing: Standing) -> str:
 
 
 def _of_price(task: Task, settings: Contributions, standing: Standing) -> str:
-    price, most = epsilon_steps(Decimal(task.epsilon)), epsilon_steps(settings.task_epsilon)
+    if Decimal(task.delta) > settings.task_delta:
+        return f"it names δ {task.delta}, and one task may name {settings.task_delta:f} here"
+    price, most = task.price, epsilon_steps(settings.task_epsilon)
     if price > most:
-        return f"it costs ε {task.epsilon}, and one task may cost {epsilon_text(most)} here"
+        return f"it costs ε {epsilon_text(price)}, and one task may cost {epsilon_text(most)} here"
     if price > standing.left and not standing.is_done(task.id.hex()):
-        return f"it costs ε {task.epsilon}, and ε {epsilon_text(standing.left)} is left of this device's lifetime"
+        left = epsilon_text(standing.left)
+        return f"it costs ε {epsilon_text(price)}, and ε {left} is left of this device's lifetime"
     return ""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from homespun.contribute.outcome import SendOutcome
+from homespun.protocol.epsilon import epsilon_text
 
 if TYPE_CHECKING:
     from homespun.protocol.collection.task import Task
@@ -21,7 +22,9 @@ class TaskView:
         text: What it is for and what leaves, for the person to read.
         description: What one person adds, in plain words.
         purpose: The purpose that it needs, beside that of contributing.
-        epsilon: What it costs of the lifetime's ε, as decimal text.
+        epsilon: ε that it names, as decimal text.
+        delta: δ that it names, as decimal text.
+        charged: What it costs of the lifetime's ε, counted at a δ of 10⁻⁶, as decimal text.
         closes: Until when reports are made, seconds since 1970.
         leader: Who takes reports.
         helper: Who holds the other share.
@@ -37,6 +40,8 @@ class TaskView:
     description: str
     purpose: str
     epsilon: str
+    delta: str
+    charged: str
     closes: int
     leader: str
     helper: str
@@ -48,8 +53,9 @@ class TaskView:
     def __str__(self) -> str:
         """Return the task in a sentence or two."""
         label = " (for development: one place could read reports)" if self.development else ""
+        cost = "" if self.charged == self.epsilon else f" (counts as ε {self.charged})"
         said = {"taken": "This device takes part.", "refused": f"Not taken part in: {self.why}.", "done": "Done."}
-        return f"{self.name}{label}, ε {self.epsilon}: {self.text} {said[self.state]}"
+        return f"{self.name}{label}, ε {self.epsilon} at δ {self.delta}{cost}: {self.text} {said[self.state]}"
 
 
 def view_of(task: "Task", state: TaskState, *, why: str = "", due: float | None = None) -> TaskView:
@@ -61,6 +67,8 @@ def view_of(task: "Task", state: TaskState, *, why: str = "", due: float | None 
         description=task.statistic.description,
         purpose=task.purpose,
         epsilon=task.epsilon,
+        delta=task.delta,
+        charged=epsilon_text(task.price),
         closes=task.closes,
         leader=task.leader.name,
         helper=task.helper.name,

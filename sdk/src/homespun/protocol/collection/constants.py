@@ -28,3 +28,6 @@ With at most this probability an honest report has a projection outside the rang
 the report's numbers with independent random signs exceeds t times its norm with a probability of at most 2e^{−t²/2}),
 and the device draws anew.
 """
+
+MAX_DELTA = 1e-3
+"""Largest δ that a task may promise: so often the promise may fail altogether."""

@@ -7,6 +7,8 @@ Rules, checked wherever a task is made or read:
 
 - The noise of *one* aggregator keeps the promised (ε, δ): its ρ = Δ²/2σ² implies it (``protocol.zcdp``), with the δ
   of the check of a report's norm set aside. So the promise stands while one of the two aggregators is honest.
+- A δ above ``MAX_DELTA`` is refused: with a large δ the smallest ε is kept by hardly any noise. For the same reason a
+  device charges what the noise costs at a δ of its own, where that is more (``Task.price``).
 - The largest sum and the tails of both noises stay below half of the modulus, so that no sum wraps.
 - One task is one batch: it is collected once, and below ``minimum_batch`` not at all.
 - Leader, helper and collector have keys of their own, and leader and helper origins of their own, unless it is a task
@@ -16,7 +18,7 @@ Pure. Whether a device takes part is decided elsewhere (``homespun.contribute``)
 """
 
 import hashlib
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Literal
@@ -27,7 +29,7 @@ from msgspec import Meta
 from homespun.errors import CollectionError, MisuseError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.channel import Digest
-from homespun.protocol.collection.constants import LARGEST_SUM, MODULUS, NORM_PROOF_DELTA
+from homespun.protocol.collection.constants import LARGEST_SUM, MAX_DELTA, MODULUS, NORM_PROOF_DELTA
 from homespun.protocol.collection.index import (
     MAX_INDEX_BYTES,
     MAX_TASK_BYTES,
@@ -46,11 +48,14 @@ from homespun.protocol.collection.index import (
     universe_path,
 )
 from homespun.protocol.destination import origin
+from homespun.protocol.epsilon import STEPS, epsilon_steps
 from homespun.protocol.statistics.declaration import Statistic
-from homespun.protocol.zcdp import delta_of, gaussian_rho
+from homespun.protocol.zcdp import delta_of, gaussian_rho, stated_epsilon
 
 __all__ = [
+    "CHARGED_DELTA",
     "LEAST_BATCH",
+    "MAX_DELTA",
     "MAX_INDEX_BYTES",
     "MAX_NUMBERS",
     "MAX_TASK_BYTES",
@@ -75,6 +80,9 @@ __all__ = [
 
 LEAST_BATCH = 2
 """Smallest ``minimum_batch`` there is; devices want more (``homespun.contribute``)."""
+
+CHARGED_DELTA = 1e-6
+"""δ at which devices add up what tasks cost, whatever δ a task names."""
 
 MAX_NUMBERS = 1 << 20
 """Most numbers of a task's statistic: reports of 4 MB."""
@@ -192,6 +200,16 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """What one installation's report costs, in ρ of zCDP, by one aggregator's noise alone."""
         return gaussian_rho(self.statistic.l2_bound, self.sigma)
 
+    @cached_property
+    def price(self) -> int:
+        """What a device charges for a report, as ε in steps of 10⁻¹².
+
+        The ε that the task names, or what its ρ costs at a δ of ``CHARGED_DELTA`` where that is more, rounded up.
+        """
+        found = Decimal(stated_epsilon(self.rho, CHARGED_DELTA - NORM_PROOF_DELTA))
+        steps = int((found * STEPS).to_integral_value(ROUND_CEILING))
+        return max(epsilon_steps(Decimal(self.epsilon)), steps)
+
     def rounded(self, seconds: int) -> int:
         """Return a time as a report may tell it: rounded down to ``time_precision``, not before it opens."""
         return max(self.opens, seconds - seconds % self.time_precision)
@@ -265,6 +283,10 @@ def _check_promise(task: Task) -> None:
     epsilon, delta = float(Decimal(task.epsilon)), float(Decimal(task.delta))
     if not epsilon > 0 or not NORM_PROOF_DELTA < delta < 1:
         raise MisuseError(f"{task.name}: ε = {task.epsilon} and δ = {task.delta} promise nothing.")
+    if delta > MAX_DELTA:
+        raise MisuseError(
+            f"{task.name}: with δ = {task.delta} the promise may fail too often to be one; use at most {MAX_DELTA}."
+        )
     if delta_of(float(task.rho) * _ROUNDING, epsilon) > delta - NORM_PROOF_DELTA:
         raise MisuseError(
             f"{task.name}: noise of σ = {task.sigma} does not keep ε = {task.epsilon} at δ = {task.delta}."
