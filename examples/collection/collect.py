@@ -84,8 +84,9 @@ def ask(name: str, folder: Path, people: list[hs.Personalizer]) -> str:
     for role in ("leader", "helper"):
         command(folder, role, "add", f"tasks/{name}/task.json", "--in", role)
     told = command(folder, "task", "publish", CHANNEL, f"tasks/{name}", "--in", "publisher")
-    for device in people:
-        device.contributions.sync(force=True)
+    for number, device in enumerate(people):
+        outcome = device.contributions.sync(force=True)
+        print(f"Device {number}: {outcome}")
     collect = ("collect", f"tasks/{name}/task.json", "--in", "collector", "--leader-token", "leader-token")
     print(command(folder, *collect))
     return found(r"task's id: ([0-9a-f]{64})", told)
