@@ -42,7 +42,7 @@ def test_the_signal_does_not_stop_what_was_granted_before(machine: Machine) -> N
         assert measured(me)
         withdrawal = me.consent.signal(gpc=True)
         assert withdrawal.purposes == FORBIDDEN
-        assert {effect.part for effect in withdrawal.effects} == {"contributions", "experiments", "ledger"}
+        assert {effect.part for effect in withdrawal.effects} == {"contributions", "experiments", "ledger", "meetings"}
         counts = kept(me)
         assert (counts["profile.outbox"], counts["state.kept"]) == (0, 0)
         assert me._home.egress.send_pending().results == ()

@@ -377,6 +377,7 @@ def test_a_disk_that_refuses_to_clear_stops_the_withdrawal(machine: Machine, mon
         assert [(effect.part, effect.done) for effect in withdrawal.effects] == [
             ("decisions", False),
             ("experiments", False),
+            ("meetings", True),
         ]
         assert "pending until the next opening" in str(withdrawal)
         assert not me.consent.granted(EXPLANATION_LOG)

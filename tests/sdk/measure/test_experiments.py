@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 import homespun as hs
-from homespun.consent.parts import EXPERIMENTS
-from homespun.errors import CollectionError, MisuseError
+from homespun.consent.parts import EXPERIMENTS, MEETINGS
+from homespun.errors import CollectionError, MisuseError, ProfileStorageError
+from homespun.profile.vaults import Vaults
 from homespun.protocol.experiment import Holdout, Layer, Ratio, Variant, statistic_of, variant_of
 from homespun.protocol.experiment.definition import DAY
 from homespun.protocol.policy import policy_identity
 from homespun.protocol.statistics.encoding import encode_variants
 from homespun.updating import seed_of
 from tests.sdk.measure.support import (
+    BEGAN,
     MEASURES,
     NAMES,
     QUESTION,
@@ -357,6 +359,130 @@ def test_erasing_an_item_leaves_it_among_what_was_listed(me: hs.Personalizer, ma
     values = me._home.kept(EXPERIMENTS).values()
     assert all(items[0].encode() + b'"' not in value for value in values)
     assert me.experiments.running()[0].met is None
+
+
+def granted_anew(me: hs.Personalizer, _: str) -> None:
+    me.consent.withdraw(MEASUREMENT)
+    me.consent.grant(MEASUREMENT, notice=hs.Notice("Again?"))
+
+
+def joined_anew(me: hs.Personalizer, _: str) -> None:
+    me.experiments.leave()
+    me.experiments.join()
+
+
+ENDINGS: dict[str, Callable[[hs.Personalizer, str], object]] = {
+    "an item is erased": lambda me, item: me.erase(item=item),
+    "consent is granted anew": granted_anew,
+    "left and joined": joined_anew,
+    "the log is of another version": lambda me, _: broken(me),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_newcomer_is_one_in_two_windows(machine: Machine, ending: str) -> None:
+    with person(machine, FRESH) as me:
+        item = listed(me)[0]
+        me.record(item)
+        ENDINGS[ending](me, item)
+        machine.clock.advance(2 * DAY)
+        me.recommend(5)
+        assert counted(me)["impressions"] == 5
+        later = measuring(FRESH, events_from=BEGAN + 2 * DAY, events_until=BEGAN + 4 * DAY)
+        assert not me.experiments.vector_of(later).any()
+        first = measuring(FRESH, events_from=BEGAN, events_until=BEGAN + 2 * DAY)
+        assert me.experiments.vector_of(first).reshape(2, -1)[:, 0].tolist() != [0, 0]
+
+
+def test_a_day_of_meeting_tells_what_was_done_or_by_which_variant(me: hs.Personalizer) -> None:
+    everything(me)
+    assert me._home.kept(MEETINGS) == {
+        FRESH.digest: b'{"day":%d,"ends":%d}' % (BEGAN // DAY, FRESH.ends),
+    }
+
+
+def test_a_day_of_meeting_outlives_its_experiment(machine: Machine) -> None:
+    later = everybody_fresh(name="later", starts=FRESH.ends, ends=FRESH.ends + 7 * DAY)
+    with person(machine, FRESH) as me:
+        me.recommend(3)
+        machine.clock.advance(15 * DAY)
+        me.experiments.use([later])
+        me.recommend(3)
+        assert set(me._home.kept(MEETINGS)) == {later.digest}
+
+
+def test_a_day_of_meeting_that_cannot_be_read_makes_a_newcomer(machine: Machine) -> None:
+    with person(machine, FRESH) as me:
+        me._home.keep(MEETINGS, FRESH.digest, b"of a later version")
+        me.recommend(3)
+        assert not me.experiments.vector_of(measuring(FRESH, events_from=BEGAN)).any()
+
+
+# What goes wrong
+
+
+def broken(me: hs.Personalizer) -> None:
+    """Have the counts be of a version that is not known here."""
+    me.recommend(1)
+    name = f"outcomes {FRESH.digest}"
+    log = json.loads(me._home.kept(EXPERIMENTS)[name])
+    me._home.keep(EXPERIMENTS, name, json.dumps(log | {"schema": 2}).encode())
+
+
+def test_counts_that_cannot_be_read_break_lists_and_events(me: hs.Personalizer) -> None:
+    broken(me)
+    assert me.experiments.running()[0].met is None
+    assert not me.experiments.vector_of(measuring(FRESH)).any()
+    assert me.record("item-1")
+    assert not me.experiments.session(100)
+    assert len(me.events()) == 1
+    assert len(me.recommend(5)) == 5
+    assert counted(me)["impressions"] == 5
+
+
+@pytest.mark.parametrize("failing", ["kept", "rekeep"])
+def test_a_disk_that_refuses_a_count_takes_list_and_event_along(
+    me: hs.Personalizer, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    me.recommend(5)
+    before = counted(me)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ProfileStorageError("the disk is full")
+
+    assert me.experiments.problem == ""
+    with monkeypatch.context() as patched:
+        patched.setattr(me._home, failing, refuse)
+        assert len(me.recommend(5)) == 5
+        assert me.record("item-1", "buy")
+        assert me.record_many([hs.Event("item-2", "buy")]) == 1
+    assert me.experiments.problem == "ProfileStorageError: the disk is full"
+    assert [event.item for event in me.events()] == ["item-1", "item-2"]
+    assert counted(me) == before
+
+
+def test_lists_and_events_cost_transactions_that_count_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    opened = Vaults.writing_state
+
+    def watched(self: Vaults, *args: Any) -> Any:
+        written.append("state")
+        return opened(self, *args)
+
+    monkeypatch.setattr(Vaults, "writing_state", watched)
+    with person(machine) as me:
+        for definitions, expected in (([], 0), ([FRESH], 2)):
+            me.experiments.use(definitions)
+            written.clear()
+            me.record("item-1")
+            assert written == []
+            me.recommend(5)
+            written.clear()
+            me.recommend(5)
+            me.record("item-1")
+            assert len(written) == expected
 
 
 def test_erasing_something_undoes_leaving(me: hs.Personalizer) -> None:

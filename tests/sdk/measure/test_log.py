@@ -17,6 +17,7 @@ from homespun.protocol.statistics.encoding import encode_variants
 from tests.sdk.measure.support import BEGAN, MEASURES, NAMES, QUESTION, everybody_fresh, measuring
 
 FRESH = everybody_fresh()
+TODAY = BEGAN // DAY
 BOUGHT = (Mean(name="ctr", measure="bought"), Mean(name="hides-per-person", measure="bought"))
 CAPS = {measure.name: measure.cap for measure in MEASURES}
 items = st.sampled_from([f"item-{number}" for number in range(8)])
@@ -38,7 +39,7 @@ def lived(life: list[tuple[int, tuple[object, ...]]], experiment: Experiment = F
     for second, (what, first, more) in life:
         now = float(BEGAN + second)
         if what == "list":
-            log = counting.met(log, "fresh", now)
+            log = counting.met(log, "fresh", now, TODAY)
             different = min(int(str(more)), 15)
             assert isinstance(first, list)
             counting.list_made(log, experiment, first, {"tags": Variety(different, 15)}, now)
@@ -100,21 +101,21 @@ def test_somebody_is_a_newcomer_twice(life: list[tuple[int, tuple[object, ...]]]
 
 
 def test_who_met_two_variants_counts_for_one() -> None:
-    log = counting.met(None, "control", BEGAN)
+    log = counting.met(None, "control", BEGAN, TODAY)
     counting.list_made(log, FRESH, ["item-1"], {"tags": Variety(0, 0)}, BEGAN)
     assert counting.tally(log, FRESH, None, None)[0] == 0
-    log = counting.met(log, "fresh", BEGAN + 1)
+    log = counting.met(log, "fresh", BEGAN + 1, TODAY)
     assert counting.tally(log, FRESH, None, None) == (None, [])
-    log = counting.met(log, "control", BEGAN + 2)
+    log = counting.met(log, "control", BEGAN + 2, TODAY)
     assert counting.tally(log, FRESH, None, None) == (None, [])
 
 
 def test_a_variant_that_the_definition_does_not_have_counts() -> None:
-    assert counting.tally(counting.met(None, "another", BEGAN), FRESH, None, None) == (None, [])
+    assert counting.tally(counting.met(None, "another", BEGAN, TODAY), FRESH, None, None) == (None, [])
 
 
 def test_what_is_kept_grows_for_ever() -> None:
-    log = counting.met(None, "fresh", BEGAN)
+    log = counting.met(None, "fresh", BEGAN, TODAY)
     for number in range(MOST_ITEMS + 50):
         item = f"item-{number}"
         counting.list_made(log, FRESH, [item], {"tags": Variety(1 << 40, 1 << 40)}, BEGAN)
@@ -127,13 +128,13 @@ def test_what_is_kept_grows_for_ever() -> None:
 
 @pytest.mark.parametrize("time", [BEGAN - 1, FRESH.ends, FRESH.ends + DAY])
 def test_an_event_of_another_time_counts(time: float) -> None:
-    log = counting.met(None, "fresh", BEGAN)
+    log = counting.met(None, "fresh", BEGAN, TODAY)
     counting.happened(log, FRESH, [Event("item-1", "buy", time)], BEGAN + 5)
     assert log.days == {}
 
 
 def test_an_event_without_a_time_counts_on_another_day() -> None:
-    log = counting.met(None, "fresh", BEGAN)
+    log = counting.met(None, "fresh", BEGAN, TODAY)
     counting.happened(log, FRESH, [Event("item-1", "buy")], BEGAN + DAY + 5)
     assert log.days == {str(BEGAN // DAY + 1): {"bought": 1}}
 
@@ -144,7 +145,7 @@ def test_a_question_of_the_definition_is_not_asked() -> None:
 
 
 def test_one_event_counts_twice_in_one_batch() -> None:
-    log = counting.met(None, "fresh", BEGAN)
+    log = counting.met(None, "fresh", BEGAN, TODAY)
     events = [Event("item-1", "buy", BEGAN + 1, None, None, "the same")] * 2
     two = msgspec.structs.replace(FRESH, measures=(msgspec.structs.replace(MEASURES[3], cap=9),), metrics=BOUGHT)
     counting.happened(log, two, events, BEGAN + 2)

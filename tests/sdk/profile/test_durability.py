@@ -123,7 +123,6 @@ ACTS: dict[str, Callable[[ProfileStore], object]] = {
     "attribute": lambda store: store.set_attribute("language", "nb"),
     "attribute removed": lambda store: store.set_attribute("language", None),
     "kept": lambda store: store.keep_if(lambda _: True, "cache", "a", b"b"),
-    "kept anew": lambda store: store.rekeep_if(lambda _: True, "cache", "a", lambda _: b"b"),
     "erasure": lambda store: store.forget(Selection(items=frozenset({"first"}))),
     "rectification": lambda store: store.rectify(Event("first"), Event("corrected")),
     "clearing": lambda store: store.clear(["exposure"], ["cache"]),
@@ -141,6 +140,18 @@ def test_what_always_survives_a_power_cut_is_not_synced(layer: Layer, folder: Pa
         record(store, Event("last"), durability="power")
         assert layer.unsynced == {}
         ACTS[act](store)
+        assert layer.unsynced == {}
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_a_count_waits_for_the_disk_where_events_do_not(layer: Layer, folder: Path, durability: Durability) -> None:
+    with created(folder, settings=replace(QUICK, durability=durability)) as store:
+        layer.unsynced.clear()
+        assert store.rekeep_if(lambda _: True, "cache", "a", lambda _: b"b")
+        assert bool(layer.unsynced_of("state")) is (durability == "process")
+        assert layer.unsynced_of("profile") == set()
+        # What is said next survives a power cut, and the count with it.
+        store.extend_controls(lambda _: (entry((), "hide_item", "a", value=True, now=NOW),))
         assert layer.unsynced == {}
 
 

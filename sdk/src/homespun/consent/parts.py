@@ -139,6 +139,16 @@ EXPERIMENTS: Final = Part(
     cleared=True,
     words="the state of experiments",
 )
+MEETINGS: Final = Part(
+    name="meetings",
+    purposes=EXPERIMENTS.purposes,
+    blocked_by=EXPERIMENTS.blocked_by,
+    tables=("state.kept",),
+    compartment="meetings",
+    section="meetings",
+    stays="The days stay until the experiments have ended, so that nobody is a newcomer twice.",
+    words="on which day a variant of an experiment was first met",
+)
 CONTRIBUTIONS: Final = Part(
     name="contributions",
     purposes=frozenset({_STORAGE, Purpose.CONTRIBUTION}),
@@ -186,6 +196,7 @@ PARTS: Final = (
     LEARNING,
     CACHE,
     EXPERIMENTS,
+    MEETINGS,
     CONTRIBUTIONS,
     LEDGER,
     ROLLOUT,

@@ -41,8 +41,9 @@ class Definitions:
         published = self._published()
         with self._lock:
             if published is not None and frozenset(published) != self._named:
-                self._named = frozenset(published)
                 self._use(_read(published.values()))
+                # Only now: what could not be forgotten is tried again.
+                self._named = frozenset(published)
             if self._known is None:
                 kept = self._home.kept(EXPERIMENTS)
                 self._known = _ordered(_read(raw for name, raw in kept.items() if name.startswith(DEFINITION)))

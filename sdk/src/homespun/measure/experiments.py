@@ -1,15 +1,17 @@
 """``Personalizer.experiments``: which experiments run here, and what is counted of them."""
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from homespun.consent.parts import EXPERIMENTS
-from homespun.errors import CollectionError, DamagedProfileError, MisuseError
+from homespun.errors import ClosedError, CollectionError, MisuseError, ProfileError
 from homespun.home import Home
 from homespun.measure import log as counting
 from homespun.measure.definitions import Definitions
+from homespun.measure.first_days import FirstDays
 from homespun.measure.log import Log
 from homespun.measure.meeting import Meeting, Running
 from homespun.measure.variety import variety_of
@@ -47,6 +49,16 @@ class Experiments:
         self._home = home
         self._seed = seed
         self._definitions = Definitions(home, published)
+        self._first_days = FirstDays(home)
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """What was last wrong where a list or an event could not be counted; empty if nothing was.
+
+        The list was made and the event was recorded all the same.
+        """
+        return self._problem
 
     def use(self, experiments: Iterable[Experiment]) -> None:
         """Run these experiments, and forget all others with what was counted of them.
@@ -149,35 +161,53 @@ class Experiments:
             is_usable: Whether a list of the surface could be made by every variant of an experiment; where one of them
                 cannot be used here, none of them is, so that who is counted does not depend on the variant.
         """
-        if not self._definitions.all() or not self._home.permits(EXPERIMENTS):
-            return None
-        for found in self._assigned(self._kept()):
+        for found in self._meetings():
             wanted = found.variant.bundle
             if surface in found.experiment.surfaces and wanted in (None, bundle.id) and is_usable(found.experiment):
                 return found
         return None
 
+    def _meetings(self) -> list[Meeting]:
+        with self._trying():
+            if self._definitions.all() and self._home.permits(EXPERIMENTS):
+                return self._assigned(self._kept())
+        return []
+
     def list_made(self, meeting: Meeting, items: Sequence[str], bundle: Bundle) -> None:
-        """Count that a list was really made by a variant, from which moment on the person met it."""
+        """Count that a list was really made by a variant, from which moment on the person met it.
+
+        The list stands, whatever becomes of the count: see ``problem``.
+        """
+        with self._trying():
+            self._count_list(meeting, items, bundle)
+
+    def _count_list(self, meeting: Meeting, items: Sequence[str], bundle: Bundle) -> None:
         now, experiment = self._home.now(), meeting.experiment
+        known = _read(self._kept().get(_name(experiment)))
+        if known is None:
+            self._definitions.keep(experiment)
+        day = self._first_days.of(experiment, now) if known is None else known.day
         fields = {each.outcome.field for each in experiment.measures if isinstance(each.outcome, Diversity)}
         varieties = {field: variety_of(bundle, items, field) for field in fields}
 
         def change(raw: bytes | None) -> bytes:
-            log = counting.met(_read(raw), meeting.variant.name, now)
+            log = counting.met(_read(raw), meeting.variant.name, now, day)
             counting.list_made(log, experiment, list(items), varieties, now)
             return msgspec.json.encode(log)
 
-        if self._home.rekeep(EXPERIMENTS, _name(experiment), change):
-            self._definitions.keep(experiment)
+        self._home.rekeep(EXPERIMENTS, _name(experiment), change)
 
     def happened(self, events: Sequence[Event]) -> None:
-        """Count events, as far as an experiment counts their kinds."""
+        """Count events, as far as an experiment counts their kinds.
+
+        The events stand, whatever becomes of the count: see ``problem``.
+        """
 
         def count(log: Log, experiment: Experiment) -> None:
             counting.happened(log, experiment, events, self._home.now())
 
-        self._count(count, self._open({event.kind for event in events}))
+        with self._trying():
+            self._count(count, self._open({event.kind for event in events}))
 
     def vector_of(self, task: Task) -> Integers:
         """Return what this installation adds to a task that measures an experiment.
@@ -204,6 +234,14 @@ class Experiments:
         log = _read(self._kept().get(_name(experiment)))
         variant, values = counting.tally(log, experiment, task.events_from, task.events_until)
         return encode_variants(task.statistic, variant, values)
+
+    @contextlib.contextmanager
+    def _trying(self) -> Iterator[None]:
+        """Count beside what the application asked for, which does not fail because of it."""
+        try:
+            yield
+        except (ProfileError, ClosedError) as error:
+            self._problem = f"{type(error).__name__}: {error}"
 
     def _kept(self) -> dict[str, bytes]:
         return self._home.kept(EXPERIMENTS)
@@ -248,6 +286,9 @@ class Experiments:
 
     def _change(self, experiment: Experiment, count: Callable[[Log, Experiment], None]) -> bool:
         """Change what was counted of an experiment, if its person met a variant and nothing forbids it."""
+        # Who met none is not worth a transaction.
+        if _read(self._kept().get(_name(experiment))) is None:
+            return False
         found = False
 
         def change(raw: bytes | None) -> bytes | None:
@@ -255,7 +296,7 @@ class Experiments:
             log = _read(raw)
             found = log is not None
             if log is None:
-                return None
+                return raw
             count(log, experiment)
             return msgspec.json.encode(log)
 
@@ -267,10 +308,11 @@ def _name(experiment: Experiment) -> str:
 
 
 def _read(raw: bytes | None) -> Log | None:
+    """Return a log; one that cannot be read, for instance of another version, counts as none."""
     try:
         return None if raw is None else msgspec.json.decode(raw, type=Log)
-    except msgspec.MsgspecError as error:
-        raise DamagedProfileError("what was counted of an experiment cannot be read.") from error
+    except msgspec.MsgspecError:
+        return None
 
 
 def _kinds(experiment: Experiment) -> set[str]:

@@ -4,6 +4,7 @@ Pure: functions of a log, the definition and the time. A log is read, changed an
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -37,7 +38,8 @@ class Log(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         variant: Name of the variant that the person met first.
-        first: When, seconds since 1970.
+        first: When, seconds since 1970; what was before does not count.
+        day: The day on which they first met one at all, in days since 1970. Counts of then may have been erased.
         days: By day since 1970 and measure, what was counted.
         items: Items of the latest lists, oldest first.
         ids: Ids of the latest events that counted, oldest first.
@@ -48,18 +50,26 @@ class Log(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     variant: str
     first: int
+    day: int
     days: dict[str, dict[str, int]] = {}
     items: list[str] = []
     ids: list[str] = []
     answered: bool = False
     mixed: bool = False
-    schema: int = 1
+    schema: Literal[1] = 1
 
 
-def met(log: Log | None, variant: str, now: float) -> Log:
-    """Return the log after a list was made by a variant."""
+def met(log: Log | None, variant: str, now: float, day: int) -> Log:
+    """Return the log after a list was made by a variant.
+
+    Args:
+        log: What was counted; None: nothing, or what was is gone.
+        variant: The variant's name.
+        now: Seconds since 1970.
+        day: Day of the first list of all by a variant, in days since 1970.
+    """
     if log is None:
-        return Log(variant=variant, first=int(now))
+        return Log(variant=variant, first=int(now), day=day)
     log.mixed = log.mixed or log.variant != variant
     return log
 
@@ -178,7 +188,7 @@ def tally(
 
 def _is_in(log: Log, experiment: Experiment, since: int | None, until: int | None) -> bool:
     if experiment.windows == "newcomers":
-        return _within(log.first, since, until)
+        return _within(log.day * DAY, since, until)
     return _within(log.first, None, until)
 
 

@@ -295,6 +295,8 @@ class ProfileStore:
     ) -> bool:
         """Change a value in a compartment, read and written in one, if the view of this very moment allows it.
 
+        What it survives is what events do, see ``Settings.durability``.
+
         Args:
             allowed: Decides by the view.
             compartment: Whose.
@@ -304,7 +306,7 @@ class ProfileStore:
         Returns:
             Whether it was allowed. Raises as ``keep_if``.
         """
-        with self._databases() as vaults, vaults.writing_state() as state:
+        with self._databases() as vaults, vaults.writing_state(self._settings.durability) as state:
             permitted = allowed(self._viewed())
             if permitted:
                 found = read_kept(state, compartment).get(name)

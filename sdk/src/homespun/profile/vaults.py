@@ -228,14 +228,20 @@ class Vaults:
         self._made = []
 
     @contextmanager
-    def writing_state(self) -> Iterator[apsw.Connection]:
-        """Lock the state as the main database is locked, and commit it at the end."""
+    def writing_state(self, durability: Durability = "power") -> Iterator[apsw.Connection]:
+        """Lock the state as the main database is locked, and commit it at the end.
+
+        Args:
+            durability: What it must survive. With ``process`` nothing waits for the disk, and nobody who looks at the
+                main database alone is told: only for what decides about nothing.
+        """
         with self.writing_main() as main:
-            connection = self.connection(self.state)
+            connection = self._ready(self.state, durability)
             with transaction(connection):
                 yield connection
-            # Whoever looks at the main database alone sees that something changed.
-            set_setting(main, "state", (get_setting(main, "state") or 0) + 1)
+            if durability == "power":
+                # Whoever looks at the main database alone sees that something changed.
+                set_setting(main, "state", (get_setting(main, "state") or 0) + 1)
 
     @contextmanager
     def _epoch_locked(self) -> Iterator[None]:
