@@ -19,7 +19,6 @@ from homespun_server.api.observing import Observed, described
 from homespun_server.collection.attesting import Attestation, Everybody
 from homespun_server.collection.checking import Checker
 from homespun_server.collection.directory import open_secrets, read_pairing
-from homespun_server.collection.expiring import expire
 from homespun_server.collection.helper import Helper
 from homespun_server.collection.intake import Intake
 from homespun_server.collection.jobs import Jobs
@@ -30,7 +29,7 @@ from homespun_server.collection.places import Places, Step, no_step
 from homespun_server.collection.settings import DEVELOPMENT, PAIRING_FILE, AggregatorSettings
 from homespun_server.collection.summing import Sums
 from homespun_server.collection.waiting import WaitingReports
-from homespun_server.collection.working import LeaderWork, Workers
+from homespun_server.collection.working import Ending, LeaderWork, Turns, Workers
 from homespun_server.store import Tokens, open_store
 from homespun_server.store.moments import Now, utc_now
 
@@ -152,8 +151,8 @@ def create_helper(settings: AggregatorSettings, around: Around | None = None) ->
     log, metrics = _log(settings, around), AggregationMetrics(development=settings.development)
     secrets = open_secrets(settings)
     places = open_places(settings, around)
-    workers = Workers(lambda error: _tell(error, log), settings.aggregation.idle_seconds)
-    begin = _beginning(workers, [lambda: bool(expire(places, around.step))] if around.works else [])
+    workers, turns = _workers(settings, log, around)
+    begin = _beginning(workers, [Ending(places, turns(), around.step).expire] if around.works else [])
     common = _common(settings, places, secrets, (begin, workers.stop), metrics, log)
     helper = Helper(places, Sums(secrets), Checker("helper", secrets), around.step)
     return Observed(Service(common, HelperRoutes(common, helper, secrets.bearer, around.clock).routes()), metrics, log)
@@ -181,8 +180,8 @@ def leader_workers(
         metrics: Where is counted.
         around: What surrounds it.
     """
-    workers = Workers(lambda error: _tell(error, log), parts.settings.aggregation.idle_seconds)
-    work = LeaderWork(parts.leader, parts.places, metrics, log)
+    workers, turns = _workers(parts.settings, log, around)
+    work = LeaderWork(parts.leader, parts.places, metrics, log, turns)
 
     def look() -> bool:
         metrics.waiting(parts.waiting.look())
@@ -191,11 +190,20 @@ def leader_workers(
     steps = [look]
     if around.works:
         jobs = [work.aggregate] * parts.settings.aggregation.workers
-        steps += [*jobs, work.collect, lambda: bool(expire(parts.places, around.step))]
+        steps += [*jobs, work.collect, Ending(parts.places, turns(), around.step).expire]
         if parts.places.one_program:
             # Whoever took jobs before is not there any more.
             parts.jobs.release_all()
     return _beginning(workers, steps), workers.stop
+
+
+def _workers(settings: AggregatorSettings, log: Log, around: Around) -> tuple[Workers, Callable[[], Turns]]:
+    idle = settings.aggregation.idle_seconds
+
+    def tell(error: Exception) -> None:
+        _tell(error, log)
+
+    return Workers(tell, idle), lambda: Turns(tell, idle, around.clock)
 
 
 def _beginning(workers: Workers, steps: list[Callable[[], bool]]) -> Callable[[], None]:

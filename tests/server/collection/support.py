@@ -257,6 +257,7 @@ class Pair:
         found = leader.ask(known)
         if not isinstance(found, bytes | str):
             self.work(task)
+            leader.ask(known)
             leader.collect(known)
             found = leader.ask(known)
         return parse(found, Collection) if isinstance(found, bytes) else found

@@ -128,12 +128,13 @@ def test_a_job_that_overtakes_its_own_copy_finds_no_room(either: Pair, monkeypat
     pair = either
     task = pair.add(statistic=counts_of(people=6))
     pair.upload(task, range(4))
-    honest, overtaking = pair.peer.job, []
+    honest = pair.peer.job
+    overtaking: list[bytes | None] = []
 
     def job(known: Any, job: str, request: bytes) -> bytes:
         def step(name: str) -> None:
             if name == "job: decided" and not overtaking:
-                overtaking.append("")
+                overtaking.append(None)
                 overtaking[0] = honest(known, job, request)
 
         monkeypatch.setattr(pair.helper, "_step", step)

@@ -64,7 +64,8 @@ def test_reports_that_do_not_hold_make_up_the_minimum(pair: Pair) -> None:
     task = pair.add(minimum_batch=4)
     good = [report_of(task, number) for number in range(3)]
     pair.take(task, [*good, replace(report_of(task, 9), helper=good[0].helper)])
-    # Four wait, so it is begun; three hold, so it is not finished.
+    # Four wait, so that they are looked at; three hold, so that nothing is closed.
+    assert pair.parts.leader.ask(pair.known(task)) == Progress(0, 4, closing=False)
     assert pair.collect(task) == "below-minimum"
     assert pair.parts.places.batch(pair.known(task)).state == "open"
     pair.upload(task, [10])
@@ -87,8 +88,8 @@ def test_a_second_collection_draws_noise_anew(either: Pair) -> None:
 def test_noise_that_was_drawn_at_the_same_time_is_answered_too(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     task = pair.add()
     pair.upload(task, range(5))
-    pair.parts.leader.ask(pair.known(task))
     pair.work(task)
+    pair.parts.leader.ask(pair.known(task))
     known, leader = pair.known(task), pair.parts.leader
     batch = leader._ready(known)
     assert batch is not None
@@ -105,8 +106,8 @@ def test_an_aggregator_adds_no_noise_of_its_own(pair: Pair) -> None:
     task = pair.add(statistic=counts_of(items=120))
     pair.upload(task, range(5))
     known = pair.known(task)
-    pair.parts.leader.ask(known)
     pair.work(task)
+    pair.parts.leader.ask(known)
     with pair.parts.places.store.reading() as connection:
         mine = pair.parts.leader._sums.read_within(connection, known, pair.parts.places.batch(known))
     helper = pair.helper_known(task)
@@ -174,12 +175,13 @@ def test_a_helper_that_is_away_reveals_a_half(pair: Pair) -> None:
     task = pair.add()
     pair.upload(task, range(5))
     known = pair.known(task)
-    assert pair.parts.leader.ask(known) == Progress(0, 5)
+    assert pair.parts.leader.ask(known) == Progress(0, 5, closing=False)
     pair.work(task)
+    assert pair.parts.leader.ask(known) == Progress(5, 0, closing=True)
     pair.peer.away = True
     with pytest.raises(HelperAwayError):
         pair.parts.leader.collect(known)
-    assert pair.parts.leader.ask(known) == Progress(5, 0)
+    assert pair.parts.leader.ask(known) == Progress(5, 0, closing=True)
     pair.peer.away = False
     assert pair.collect(task).count == 5
 

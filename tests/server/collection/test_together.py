@@ -1,16 +1,24 @@
 """Several workers and processes at once count a report twice, or hinder each other for ever."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 
 from homespun.errors import MisuseError
 from homespun_server.aggregators import Around, LeaderParts, open_leader
 from homespun_server.cli.aggregator import refuse_several
+from homespun_server.collection import leader as leading
+from homespun_server.collection.jobs import unfinished
+from homespun_server.collection.leader import Progress
+from homespun_server.collection.messages import Collection
+from homespun_server.errors import DisagreementError
 from tests.server.collection.conftest import Settings
-from tests.server.collection.support import near_pair, opened, report_of, sum_of, tail_of, with_aggregation
+from tests.server.collection.support import Pair, near_pair, opened, report_of, sum_of, tail_of, with_aggregation
 
 WORKERS = 4
 REPORTS = 40
@@ -47,6 +55,50 @@ def test_several_workers_add_a_report_twice(settings: Settings) -> None:
         assert found.count == REPORTS
         assert np.abs(opened(task, found) - sum_of(task, range(REPORTS))).max() <= tail_of(task)
         pair.agree(task)
+
+
+def test_a_job_that_ends_while_a_collection_begins_is_in_neither_answer(
+    either: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = either
+    task = pair.add()
+    leader, known = pair.parts.leader, pair.known(task)
+    pair.upload(task, range(4))
+    pair.work(task)
+    pair.upload(task, range(4, 8))
+    assert leader.ask(known) == Progress(4, 4, closing=True)
+    others: list[threading.Thread] = []
+
+    def between(connection: Connection, number: int) -> int:
+        # Another worker ends the last job between the two questions, if it is let.
+        if not others:
+            others.append(threading.Thread(target=pair.work, args=(task,)))
+            others[0].start()
+            others[0].join(2)
+        return unfinished(connection, number)
+
+    monkeypatch.setattr(leading, "unfinished", between)
+    leader.collect(known)
+    others[0].join()
+    found = pair.collect(task)
+    assert isinstance(found, Collection)
+    assert found.count == 8
+
+
+def test_what_a_helper_says_of_another_set_ends_the_batch(either: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = either
+    task = pair.add()
+    leader, known = pair.parts.leader, pair.known(task)
+    pair.upload(task, range(4))
+    pair.work(task)
+    leader.ask(known)
+    now = leader._ready(known)
+    assert now is not None
+    monkeypatch.setattr(leader, "_ready", lambda _: replace(now, count=3, checksum=bytes(32)))
+    with pytest.raises(DisagreementError):
+        leader.collect(known)
+    monkeypatch.undo()
+    assert pair.collect(task).count == 4
 
 
 def test_several_processes_share_a_file(on_sqlite: Settings) -> None:

@@ -10,7 +10,8 @@ HTTP, of the leader (errors are problem documents with a machine-readable ``type
 
     POST /tasks/{task}/reports      application/homespun-report, exactly one length a task -> 201, empty
     POST /tasks/{task}/collection   Authorization: Bearer TOKEN (homespun-server leader token), empty body
-        202  it is being worked on: ask again after Retry-After seconds; {"state", "count", "pending"}
+        202  it is being worked on: ask again after Retry-After seconds; {"state", "count", "pending"}. ``closing``: no
+             report is taken any more; ``open``: it is looked whether enough of those that wait hold
         200  application/homespun-collection: ``messages.Collection`` as MessagePack, ``messages.parse_collection``
         409  below-minimum: nothing was closed or revealed, more reports may come; ask again later
         409  mismatch: leader and helper hold different sets of reports, so nothing can be revealed

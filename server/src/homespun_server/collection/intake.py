@@ -18,8 +18,8 @@ from homespun_server.collection.sealing import ENC_BYTES
 from homespun_server.store.schema import collection_payloads as payloads
 from homespun_server.store.schema import collection_reports as reports
 
-Reject = Literal["unknown-task", "outside-window", "malformed", "full", "closed", "expired"]
-"""Why a report is not taken."""
+Reject = Literal["unknown-task", "outside-window", "malformed", "crowded", "full", "closing", "closed", "expired"]
+"""Why a report is not taken. ``crowded`` and ``closing`` may pass."""
 
 ARRIVAL_SECONDS = 60
 """When a waiting report arrived is kept as coarsely as this, and only while it waits."""
@@ -77,7 +77,7 @@ class Intake:
                 change_batch(connection, known.number, received=batch.received + len(new))
         self._step("intake: committed")
         kept |= {report.report_id for report in new}
-        why: Reject = "full" if batch.state == "open" else "closed"
+        why = _why_not(known, batch)
         return [None if report.report_id in kept else why for report in taken]
 
     def _insert(self, connection: Connection, known: Known, new: Sequence[Report]) -> None:
@@ -129,6 +129,13 @@ def _content(report: Report) -> bytes:
 def _there(connection: Connection, known: Known, ids: Iterable[bytes]) -> set[bytes]:
     query = select(reports.c.id).where(reports.c.task == known.number, reports.c.id.in_(list(ids)))
     return {bytes(each) for each in connection.scalars(query)}
+
+
+def _why_not(known: Known, batch: Batch) -> Reject:
+    if batch.state != "open":
+        return "closing" if batch.state == "closing" else "closed"
+    # What waits may not hold, and makes room then.
+    return "full" if batch.count >= known.task.statistic.max_people else "crowded"
 
 
 def _room(known: Known, batch: Batch) -> int:

@@ -160,6 +160,8 @@ class Jobs:
             self._sums.add_within(connection, job.known, batch, taken, added)
             self._step("job: added")
             _destroy(connection, job, taken)
+            # What did not hold makes room for another report.
+            change_batch(connection, job.known.number, received=batch.received - (len(ids) - len(taken)))
             self._step("job: finishing")
         self._step("job: finished")
         return True

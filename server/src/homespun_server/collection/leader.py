@@ -35,10 +35,12 @@ class Progress:
     Attributes:
         count: Reports in the sum.
         pending: Reports that wait, or are in a job.
+        closing: Whether no more are taken; otherwise it is not yet known whether there are enough.
     """
 
     count: int
     pending: int
+    closing: bool
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class Leader:
     def ask(self, known: Known) -> bytes | Progress | Refusal:
         """Return what the collector gets, how far it is, or why it gets nothing; the task is closed if it can be.
 
+        It can be when enough reports were added: what only waits may be anything, and must not close a task.
+
         Raises:
             StoreError: If the store cannot be used.
         """
@@ -121,8 +125,10 @@ class Leader:
             pending = unfinished(connection, known.number)
             if batch.count + pending < known.task.minimum_batch:
                 return "below-minimum"
-            change_batch(connection, known.number, state="closing")
-        return Progress(batch.count, pending)
+            closing = batch.count >= known.task.minimum_batch
+            if closing and batch.state == "open":
+                change_batch(connection, known.number, state="closing")
+        return Progress(batch.count, pending, closing)
 
     def collect(self, known: Known) -> bool:
         """Make the collection of a task that is closing and has no more jobs; return whether it was made.
@@ -141,7 +147,7 @@ class Leader:
             helper = self._peer.share(known, ShareRequest(count=batch.count, checksum=batch.checksum))
             _check_share(known, helper)
         except DisagreementError as error:
-            self._change(known, state="failed", why=str(error))
+            self._fail(known, batch, str(error))
             raise
         self._step("collection: answered")
         return self._reveal(known, batch, helper)
@@ -175,15 +181,14 @@ class Leader:
             yield each.leader
 
     def _ready(self, known: Known) -> Batch | None:
-        """Return a batch of which everything is added; one that turns out too small is opened again."""
-        with self._places.store.reading() as connection:
-            batch = batch_within(connection, known.number)
-            if batch.state != "closing" or unfinished(connection, known.number):
-                return None
-        if batch.count < known.task.minimum_batch:
-            self._change(known, state="open")
+        """Return a batch of which everything is added."""
+        if self._places.batch(known).state != "closing":
             return None
-        return batch
+        # Held: otherwise a job that ends between the two questions would be in neither answer.
+        with self._places.writing() as connection:
+            batch = batch_within(connection, known.number, hold=True)
+            pending = unfinished(connection, known.number)
+        return batch if batch.state == "closing" and not pending else None
 
     def _reveal(self, known: Known, batch: Batch, helper: bytes) -> bool:
         with self._places.store.reading() as connection:
@@ -208,10 +213,11 @@ class Leader:
         self._step("collection: stored")
         return True
 
-    def _change(self, known: Known, **values: object) -> None:
+    def _fail(self, known: Known, asked: Batch, why: str) -> None:
+        """Keep that the helper has other reports than those that it was asked for, if these still are the batch's."""
         with self._places.writing() as connection:
-            if batch_within(connection, known.number, hold=True).state == "closing":
-                change_batch(connection, known.number, **values)
+            if batch_within(connection, known.number, hold=True) == asked:
+                change_batch(connection, known.number, state="failed", why=why)
 
 
 def _request(parts: list[Part], prepared: Prepared) -> JobRequest:

@@ -83,7 +83,7 @@ class Batch:
     Attributes:
         state: Of a leader: ``open``, ``closing`` while a collection is made, ``collected``, ``failed`` if leader and
             helper disagreed, ``expired``. A helper's is never ``closing``.
-        received: Ids of reports that are kept.
+        received: Reports in the sum, and those that wait or are in a job; 0 at a helper.
         count: Reports in the sum.
         checksum: Of their ids.
         why: What somebody should know of it; None: nothing.

@@ -13,7 +13,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True):
         task: The task, 64 hexadecimal digits.
         name: Its name.
         state: See ``Batch``.
-        received: Ids of reports that are kept.
+        received: Reports in the sum, and those that wait or are in a job; a helper has no such number.
         count: Reports in the sum.
         minimum_batch: With fewer nothing is revealed.
         waiting: Reports without a job; a helper has none.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 import msgspec
 from anyio import to_thread
@@ -23,7 +24,9 @@ _STATUSES: dict[str, int] = {
     "unknown-task": 404,
     "outside-window": 409,
     "malformed": 400,
+    "crowded": 503,
     "full": 409,
+    "closing": 503,
     "closed": 409,
     "expired": 410,
     "mismatch": 409,
@@ -35,7 +38,9 @@ _DETAILS: dict[str, str] = {
     "outside-window": "the task is not open now, or the report is not of its time.",
     "malformed": "this is no report of this task.",
     "full": "the task has all the reports that it can add up.",
-    "closed": "the task is closed: it is being collected, or was.",
+    "crowded": "as many reports wait as the task can add up; come back later.",
+    "closing": "the task is being collected; come back later.",
+    "closed": "the task is closed: it was collected, or has failed.",
     "expired": "the task has expired.",
     "mismatch": "leader and helper do not hold the same reports, so nothing can be revealed.",
     "below-minimum": "there are fewer reports than the task's minimum; nothing was closed or revealed.",
@@ -134,7 +139,7 @@ class LeaderRoutes:
             return
         found = await to_thread.run_sync(self._leader.ask, known)
         if isinstance(found, Progress):
-            said = {"state": "closing", "count": found.count, "pending": found.pending}
+            said = {"state": "closing" if found.closing else "open", "count": found.count, "pending": found.pending}
             wait = [(b"retry-after", b"%d" % max(1, round(self._common.settings.aggregation.idle_seconds)))]
             await exchange.answer(202, msgspec.json.encode(said), JSON, wait)
         elif isinstance(found, bytes):
@@ -147,7 +152,8 @@ class LeaderRoutes:
 
     async def _reject(self, exchange: Exchange, why: Reject) -> None:
         self._common.metrics.rejected(why)
-        await exchange.refuse(_STATUSES[why], why, _DETAILS[why])
+        wait = RETRY_SECONDS if _STATUSES[why] == HTTPStatus.SERVICE_UNAVAILABLE else None
+        await exchange.refuse(_STATUSES[why], why, _DETAILS[why], wait)
 
     async def _later(self, exchange: Exchange, status: int, word: str, detail: str, wait: int = RETRY_SECONDS) -> None:
         self._common.metrics.rejected(word)
