@@ -78,6 +78,20 @@ def test_an_experiment_that_the_channel_withdrew_goes_on(fleet: Fleet) -> None:
         assert me.experiments.running() == []
 
 
+def test_an_experiment_that_the_channel_withdrew_goes_on_with_the_next_start(fleet: Fleet) -> None:
+    fleet.ask(experiments=(encode_experiment(HALVES),))
+    device = fleet.device()
+    with hooked(device.allowed(*BOTH, MEASUREMENT)) as me:
+        me.contributions.sync()
+        me.recommend(3)
+        assert me.experiments.running()[0].met is not None
+        fleet.ask()
+        me.contributions.sync(force=True)
+    with hooked(device.open()) as again:
+        assert again.experiments.running() == []
+        assert again.explain(again.recommend(3)[0]).experiment == ""
+
+
 @pytest.mark.parametrize("purposes", [(*BOTH, CONTRIBUTION), (*BOTH, MEASUREMENT)], ids=["no count", "no report"])
 def test_who_allows_one_of_counting_and_sending_reports(fleet: Fleet, purposes: tuple[hs.Purpose, ...]) -> None:
     task = asked(statistic_of(HALVES), purpose="measurement", experiment=HALVES.digest)

@@ -653,6 +653,7 @@ class Personalizer:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
         self.updates.close()
         self.contributions.close()
+        self.experiments.settle()
         self.policy.forget()
         self._home.close()
 

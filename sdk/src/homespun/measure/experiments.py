@@ -173,6 +173,14 @@ class Experiments:
                 return self._assigned(self._kept())
         return []
 
+    def settle(self) -> None:
+        """Forget for good what the channel was found not to name any more; the next start then does not go on with it.
+
+        What cannot be forgotten now is with the next look for tasks.
+        """
+        with self._trying():
+            self._definitions.all()
+
     def list_made(self, meeting: Meeting, items: Sequence[str], bundle: Bundle) -> None:
         """Count that a list was really made by a variant, from which moment on the person met it.
 
