@@ -30,7 +30,7 @@ from homespun.protocol.statistics.declaration import (
 )
 from homespun_server.aggregators import open_places
 from homespun_server.api.serving import listen
-from homespun_server.collection.directory import Making, make_aggregator, public_key, read_pairing
+from homespun_server.collection.directory import Making, described, make_aggregator, pair_with, public_key, read_pairing
 from homespun_server.collection.intake import Intake
 from homespun_server.collection.messages import Role
 from homespun_server.collection.sealing import seal
@@ -130,6 +130,7 @@ def make_folders(folder: Path, statistic: Statistic) -> Folders:
         ),
     )
     settings = {role: replace(read_aggregator(folder / role, role, {}), passphrase=PASSPHRASE) for role in ROLES}
+    pair_with(settings["leader"], described(settings["helper"]))
     for role in ROLES:
         path = folder / role / "aggregator.toml"
         text = path.read_text(encoding="utf-8").replace("[service]\n", f"[service]\n{UNLIMITED}")

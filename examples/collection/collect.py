@@ -67,6 +67,7 @@ def parties(folder: Path) -> None:
         url = f"http://127.0.0.1:{free_port()}"
         told = command(folder, role, "init", role, "--name", f"The {role}", "--url", url, *more)
         (folder / f"{role}.json").write_text(told[: told.index("}") + 1], encoding="utf-8")
+    command(folder, "leader", "pair", "helper.json", "--in", "leader")
     token = found(r"(hsp_\S+)", command(folder, "leader", "token", "--in", "leader"))
     (folder / "leader-token").write_text(token, encoding="ascii")
 

@@ -98,7 +98,7 @@ def open_leader(settings: AggregatorSettings, around: Around | None = None) -> L
     """Put a leader together; its store is the caller's to close.
 
     Raises:
-        SettingsError: If nobody gave the passphrase.
+        SettingsError: If nobody gave the passphrase, or a leader is not paired yet.
         SigningKeyError: If the passphrase does not open its key.
         StoreError: If the store cannot be opened.
     """
@@ -106,7 +106,7 @@ def open_leader(settings: AggregatorSettings, around: Around | None = None) -> L
     secrets = open_secrets(settings)
     places, sums = open_places(settings, around), Sums(secrets)
     jobs = Jobs(places, sums, settings.aggregation, around.step)
-    peer = around.peer or HttpPeer(secrets.bearer, settings.aggregation.helper_seconds)
+    peer = around.peer or _paired_peer(secrets, settings)
     leader = Leader(places, sums, jobs, Checker("leader", secrets), peer, around.step)
     return LeaderParts(
         settings=settings, secrets=secrets, places=places, jobs=jobs, leader=leader, waiting=WaitingReports(places)
@@ -117,7 +117,7 @@ def create_leader(settings: AggregatorSettings, around: Around | None = None) ->
     """Return a leader's service, an ASGI application; it closes what it opened when it is shut down.
 
     Raises:
-        SettingsError: If nobody gave the passphrase.
+        SettingsError: If nobody gave the passphrase, or a leader is not paired yet.
         SigningKeyError: If the passphrase does not open its key.
         StoreError: If the store cannot be opened.
     """
@@ -143,7 +143,7 @@ def create_helper(settings: AggregatorSettings, around: Around | None = None) ->
     """Return a helper's service, an ASGI application; it closes what it opened when it is shut down.
 
     Raises:
-        SettingsError: If nobody gave the passphrase.
+        SettingsError: If nobody gave the passphrase, or a leader is not paired yet.
         SigningKeyError: If the passphrase does not open its key.
         StoreError: If the store cannot be opened.
     """
@@ -195,6 +195,12 @@ def leader_workers(
             # Whoever took jobs before is not there any more.
             parts.jobs.release_all()
     return _beginning(workers, steps), workers.stop
+
+
+def _paired_peer(secrets: Secrets, settings: AggregatorSettings) -> HttpPeer:
+    bearer = secrets.bearer
+    url = secrets.helper.url if secrets.helper else ""
+    return HttpPeer(url, bearer, settings.aggregation.helper_seconds)
 
 
 def _workers(settings: AggregatorSettings, log: Log, around: Around) -> tuple[Workers, Callable[[], Turns]]:

@@ -26,7 +26,14 @@ from homespun.protocol.statistics.declaration import ItemCounts, LikeRule, Stati
 from homespun_server.aggregators import Around, LeaderParts, create_helper, create_leader, open_leader, open_places
 from homespun_server.api.logs import open_log
 from homespun_server.collection.checking import Checker
-from homespun_server.collection.directory import Making, make_aggregator, open_secrets, read_pairing
+from homespun_server.collection.directory import (
+    Making,
+    described,
+    make_aggregator,
+    open_secrets,
+    pair_with,
+    read_pairing,
+)
 from homespun_server.collection.helper import Helper
 from homespun_server.collection.intake import Intake
 from homespun_server.collection.keys import Secrets
@@ -126,7 +133,9 @@ def make_pair(
         folder / "helper", Making(role="helper", name="other", url=urls["helper"], pairing=pairing, **common)
     )
     roles: tuple[Role, ...] = ("leader", "helper")
-    return {role: settings_of(folder, role) for role in roles}
+    pair = {role: settings_of(folder, role) for role in roles}
+    pair_with(pair["leader"], described(pair["helper"]))
+    return pair
 
 
 def settings_of(folder: Path, role: Role) -> AggregatorSettings:

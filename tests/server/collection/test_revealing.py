@@ -13,12 +13,13 @@ from sqlalchemy import func, select
 from homespun.protocol.collection.constants import MODULUS
 from homespun.protocol.collection.task import Aggregator, Task, encode_task
 from homespun_server.collection.accepting import check_task, read_task
-from homespun_server.collection.directory import open_secrets
+from homespun_server.collection.directory import open_secrets, read_pairing
 from homespun_server.collection.expiring import expire
 from homespun_server.collection.leader import Progress
 from homespun_server.collection.messages import Collection, ShareRequest, aggregate_info, parse, parse_collection
 from homespun_server.collection.peer import HelperAwayError
 from homespun_server.collection.sealing import SUITE
+from homespun_server.collection.settings import PAIRING_FILE
 from homespun_server.errors import AggregationError
 from homespun_server.store.schema import (
     collection_jobs,
@@ -267,12 +268,13 @@ def test_an_operator_takes_part_in_anything(
     on_sqlite: Settings, tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
     settings = with_aggregation(on_sqlite["leader"], minimum_batch=3)
+    pairing = read_pairing(settings.folder / PAIRING_FILE)
     task = task_of(keys_of(on_sqlite), **changes)
     path = tmp_path / "task.json"
     path.write_bytes(encode_task(task))
     key = open_secrets(settings).public
     with pytest.raises(AggregationError, match=why):
-        check_task(read_task(path), settings, key, SECONDS)
+        check_task(read_task(path), settings, key, pairing, SECONDS)
     path.write_bytes(encode_task(task) + b" ")
     with pytest.raises(AggregationError):
         read_task(path)

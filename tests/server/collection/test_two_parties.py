@@ -30,11 +30,14 @@ def made(folder: Path) -> dict[Role, str]:
     command("leader", "init", ".", "--name", "one", "--url", urls["leader"], home=folder / "leader")
     pairing = folder / "pairing.json"
     pairing.write_bytes((folder / "leader" / "pairing.json").read_bytes())
-    command(
+    told = command(
         *("helper", "init", ".", "--name", "other", "--url", urls["helper"], "--pairing", str(pairing)),
         home=folder / "helper",
     )
     pairing.unlink()
+    description = folder / "helper.json"
+    description.write_text(told[: told.index("}") + 1])
+    command("leader", "pair", str(description), "--in", ".", home=folder / "leader")
     return urls
 
 

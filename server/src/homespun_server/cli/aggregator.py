@@ -16,11 +16,11 @@ from homespun_server.api.serving import listen, serve
 from homespun_server.cli.serve import add_serving_options
 from homespun_server.cli.signing import add_directory_option, passphrase_of
 from homespun_server.collection.accepting import check_task, read_task
-from homespun_server.collection.directory import Making, make_aggregator, public_key
+from homespun_server.collection.directory import Making, described, make_aggregator, public_key, read_pairing
 from homespun_server.collection.keys import PairingFile
 from homespun_server.collection.messages import Role
 from homespun_server.collection.places import Places
-from homespun_server.collection.settings import DEVELOPMENT, AggregatorSettings, read_aggregator
+from homespun_server.collection.settings import DEVELOPMENT, PAIRING_FILE, AggregatorSettings, read_aggregator
 from homespun_server.collection.status import TaskStatus, status_of
 from homespun_server.settings import given_passphrase
 
@@ -48,8 +48,7 @@ def make(options: argparse.Namespace, role: Role, pairing: PairingFile | None, c
 
 def describe(settings: AggregatorSettings, console: Console) -> None:
     """Print what a task says of an aggregator."""
-    said = {"name": settings.name, "url": settings.url, "key": public_key(settings)}
-    text = msgspec.json.format(msgspec.json.encode(said), indent=2).decode()
+    text = msgspec.json.format(msgspec.json.encode(described(settings)), indent=2).decode()
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     warn(settings, console)
 
@@ -130,7 +129,8 @@ def _add(settings: AggregatorSettings, path: Path, console: Console) -> None:
     task = read_task(path)
     places = open_places(settings)
     with places.store:
-        check_task(task, settings, public_key(settings), places.seconds())
+        pairing = read_pairing(settings.folder / PAIRING_FILE)
+        check_task(task, settings, public_key(settings), pairing, places.seconds())
         known = places.add(task)
     told = (
         f"{task.name}: {known.hex}\n{task.text}\nFrom {task.minimum_batch} reports on, with ε = {task.epsilon} and "

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from homespun_server.aggregators import Around, create_leader, open_leader, work_as_leader
 from homespun_server.cli.aggregator import add_common, add_init, make, part, refuse_several, warn
 from homespun_server.cli.directory import command_actor
+from homespun_server.collection.directory import pair_with, read_description
 from homespun_server.collection.settings import PAIRING_FILE, read_aggregator
 from homespun_server.store import Tokens, open_store
 
@@ -19,12 +21,21 @@ TOKEN_DAYS = 365
 _NEXT = """
 Whoever makes tasks gets the description above. The helper's operator gets {pairing}, on a way that
 nobody else sees, and makes the helper with it:
-  homespun-server helper init DIR --name NAME --url URL --pairing FILE"""
+  homespun-server helper init DIR --name NAME --url URL --pairing FILE
+What that prints comes back to you; with it, this leader knows its helper and talks to no other:
+  homespun-server leader pair HELPER.json --in {folder}"""
 
 
 def _init(options: argparse.Namespace, console: Console) -> None:
     settings = make(options, "leader", None, console)
-    told = _NEXT.format(pairing=settings.folder / PAIRING_FILE)
+    told = _NEXT.format(pairing=settings.folder / PAIRING_FILE, folder=settings.folder)
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _pair(options: argparse.Namespace, console: Console) -> None:
+    helper = read_description(options.helper)
+    pair_with(read_aggregator(options.directory, "leader"), helper)
+    told = f"Paired with {helper.name} at {helper.url}. Compare the key with its operator:\n{helper.key}"
     console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -70,5 +81,8 @@ def configure(command: argparse.ArgumentParser) -> None:
         "--development", action="store_true", help="one party runs both, which protects nobody from that party"
     )
     add_common(parts, "leader", create_leader)
+    part(parts, "pair", _pair, "keep which helper it is paired with").add_argument(
+        "helper", type=Path, metavar="HELPER", help="a file with what helper init printed"
+    )
     part(parts, "token", _token, "make a token for the collector and show it once")
     part(parts, "work", _work, "work on jobs in a further process (PostgreSQL)")

@@ -35,6 +35,7 @@ Commands::
 
     homespun-server leader init DIR --name NAME --url URL [--development]
     homespun-server helper init DIR --name NAME --url URL --pairing FILE
+    homespun-server leader pair HELPER.json --in DIR        which helper it talks to, as helper init printed it
     homespun-server leader|helper show   --in DIR           the public description: {"name", "url", "key"}
     homespun-server leader|helper add    TASK.json --in DIR
     homespun-server leader token         --in DIR           a token for the collector, shown once

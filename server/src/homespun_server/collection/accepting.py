@@ -8,6 +8,8 @@ from pathlib import Path
 
 from homespun.errors import CollectionError
 from homespun.protocol.collection.task import MAX_TASK_BYTES, Task, parse_task
+from homespun_server.collection.keys import PairingFile
+from homespun_server.collection.messages import Role
 from homespun_server.collection.settings import AggregatorSettings
 from homespun_server.errors import AggregationError
 
@@ -27,13 +29,14 @@ def read_task(path: Path) -> Task:
         raise AggregationError(f"{path}: {error}") from error
 
 
-def check_task(task: Task, settings: AggregatorSettings, key: str, now: int) -> None:
+def check_task(task: Task, settings: AggregatorSettings, key: str, pairing: PairingFile, now: int) -> None:
     """Check a task against an aggregator's own rules.
 
     Args:
         task: The task.
         settings: The aggregator's.
         key: Its public key, in hexadecimal.
+        pairing: Whom it is paired with.
         now: Seconds since 1970.
 
     Raises:
@@ -49,6 +52,7 @@ def check_task(task: Task, settings: AggregatorSettings, key: str, now: int) -> 
             f"{settings.url} with {key[:12]}. Whoever makes the task takes both from homespun-server {settings.role} "
             "show."
         )
+    _check_other(task, settings, pairing)
     if task.development != settings.development:
         raise AggregationError(
             f"{task.name} says development = {task.development}, and this {settings.role} says "
@@ -58,4 +62,21 @@ def check_task(task: Task, settings: AggregatorSettings, key: str, now: int) -> 
         raise AggregationError(
             f"{task.name} would reveal batches of {task.minimum_batch}; this {settings.role} takes part from {floor} "
             "on (minimum_batch in its settings)."
+        )
+
+
+def _check_other(task: Task, settings: AggregatorSettings, pairing: PairingFile) -> None:
+    """Refuse a task with another peer than the paired one, to whom nothing of this pair is to be shown."""
+    other: Role = "helper" if settings.role == "leader" else "leader"
+    named = task.helper if other == "helper" else task.leader
+    paired = pairing.helper if other == "helper" else pairing.leader
+    if paired is None:
+        raise AggregationError(
+            "this leader is paired with no helper yet. Tell it which one first: homespun-server leader pair "
+            "HELPER.json."
+        )
+    if (named.url, named.key) != (paired.url, paired.key):
+        raise AggregationError(
+            f"{task.name} names {named.url} with the key {named.key[:12]} as its {other}, and this {settings.role} is "
+            f"paired with {paired.url} with {paired.key[:12]}. Whoever makes the task takes both from one pair."
         )

@@ -9,6 +9,9 @@ from typing import TypeVar
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from homespun.errors import MisuseError
+from homespun.protocol.collection.task import Aggregator
+from homespun.protocol.destination import origin
 from homespun_server.collection.keys import (
     MAX_FILE_BYTES,
     AggregatorKeyFile,
@@ -72,9 +75,9 @@ def make_aggregator(folder: Path, making: Making, entropy: Entropy = os.urandom)
         OutputError: The folder holds something, or cannot be made.
         StoreError: The store cannot be made.
     """
-    pairing = making.pairing or PairingFile(secret=entropy(KEY_BYTES), development=making.development)
-    text = aggregator_text(making.role, making.name, making.url, development=pairing.development)
     private = X25519PrivateKey.generate()
+    pairing = _paired(making, private.public_key().public_bytes_raw().hex(), entropy)
+    text = aggregator_text(making.role, making.name, making.url, development=pairing.development)
     key = seal_key(
         private,
         role=making.role,
@@ -96,7 +99,61 @@ def make_aggregator(folder: Path, making: Making, entropy: Entropy = os.urandom)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error}. Choose another folder.") from error
     open_store(read_aggregator(folder, making.role).store, large=True).close()
-    return Secrets(private, pairing.secret)
+    return Secrets(private, pairing.secret, pairing.helper)
+
+
+def described(settings: AggregatorSettings) -> Aggregator:
+    """Return what everybody may know of an aggregator, and a task says of it; nothing is opened.
+
+    Raises:
+        SigningKeyError: The key file is not there, or damaged.
+    """
+    return Aggregator(name=settings.name, url=settings.url, key=public_key(settings))
+
+
+def read_description(path: Path) -> Aggregator:
+    """Return what ``init`` and ``show`` print of an aggregator.
+
+    Raises:
+        MisuseError: It is not there, or is something else.
+    """
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(MAX_FILE_BYTES + 1), type=Aggregator)
+    except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise MisuseError(
+            f"{path} is no description of an aggregator ({error}). Give what helper init printed, in a file."
+        ) from error
+
+
+def pair_with(settings: AggregatorSettings, helper: Aggregator) -> None:
+    """Keep which helper a leader is paired with; nothing happens if it is that one already.
+
+    Args:
+        settings: The leader's.
+        helper: As the helper's operator describes it.
+
+    Raises:
+        MisuseError: It is paired with another one, or the description is the leader's own.
+        SigningKeyError: The pairing is not there, or damaged.
+        OutputError: It cannot be written.
+    """
+    path = settings.folder / PAIRING_FILE
+    pairing = read_pairing(path)
+    if pairing.helper is not None and pairing.helper != helper:
+        raise MisuseError(
+            f"this leader is paired with {pairing.helper.url}, key {pairing.helper.key[:12]}. Another helper needs "
+            "another pair: make both directories anew."
+        )
+    if helper.key == public_key(settings) or helper.url == settings.url:
+        raise MisuseError("a leader cannot be its own helper. Give what helper init printed.")
+    new = path.with_suffix(".new")
+    try:
+        new.unlink(missing_ok=True)
+        _write_private(new, _encoded(msgspec.structs.replace(pairing, helper=helper)))
+        new.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}. It is as it was.") from error
 
 
 def public_key(settings: AggregatorSettings) -> str:
@@ -124,7 +181,7 @@ def open_secrets(settings: AggregatorSettings) -> Secrets:
             "it is not. Pair anew with an aggregator of another party, or say development = true."
         )
     key = _read(settings.folder / KEY_FILE, AggregatorKeyFile)
-    return Secrets(open_key(key, settings.passphrase.encode()), pairing.secret)
+    return Secrets(open_key(key, settings.passphrase.encode()), pairing.secret, pairing.helper)
 
 
 def read_pairing(path: Path) -> PairingFile:
@@ -134,6 +191,22 @@ def read_pairing(path: Path) -> PairingFile:
         SigningKeyError: It is not there, or damaged.
     """
     return _read(path, PairingFile)
+
+
+def _paired(making: Making, key: str, entropy: Entropy) -> PairingFile:
+    """Return what both have in common, with the new aggregator in it.
+
+    Raises:
+        MisuseError: The address is no origin, or the pairing has a helper already.
+    """
+    made = Aggregator(name=making.name, url=origin(making.url), key=key)
+    if making.pairing is None:
+        return PairingFile(secret=entropy(KEY_BYTES), development=making.development, leader=made)
+    if making.pairing.helper is not None:
+        raise MisuseError(
+            f"this pairing has a helper already, {making.pairing.helper.url}. A new helper needs a new leader too."
+        )
+    return msgspec.structs.replace(making.pairing, helper=made)
 
 
 def _read(path: Path, kind: type[FileT]) -> FileT:

@@ -2,8 +2,8 @@
 
 The private key lies sealed under a passphrase (``homespun_server.passphrase``). The pairing secret is made by the
 leader and handed to the helper's operator on a way that the collector and the devices do not see. From it come the
-token that the leader shows to the helper, and for each task the key of the checks: whoever knows that key before a
-report was made could make one that passes.
+token that the leader shows to this helper and no other, and for each task the key of the checks: whoever knows that
+key before a report was made could make one that passes.
 
 Everything derived is HKDF-SHA-256 (RFC 5869) with a label of its own.
 """
@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Meta
 
 from homespun.errors import MisuseError
-from homespun_server.errors import SigningKeyError
+from homespun.protocol.collection.task import Aggregator
+from homespun_server.errors import SettingsError, SigningKeyError
 from homespun_server.passphrase import (
     KEY_BYTES,
     MIN_PASSPHRASE_BYTES,
@@ -63,11 +64,15 @@ class PairingFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         schema: Version of the file.
         secret: 32 bytes.
         development: Whether one party runs both.
+        leader: The leader, as everybody may know it.
+        helper: The helper; None: the leader was not told yet which it is.
     """
 
     schema: Literal[1] = 1
     secret: Annotated[bytes, Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
     development: bool
+    leader: Aggregator
+    helper: Aggregator | None = None
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,12 @@ class Secrets:
     Attributes:
         private: Opens the shares that are sealed to it.
         pairing: 32 bytes that leader and helper have in common.
+        helper: The helper that the leader is paired with, or this is; None: it talks to nobody.
     """
 
     private: X25519PrivateKey = field(repr=False)
     pairing: bytes = field(repr=False)
+    helper: Aggregator | None = None
 
     @property
     def public(self) -> str:
@@ -89,8 +96,18 @@ class Secrets:
 
     @property
     def bearer(self) -> str:
-        """The token that the leader shows to the helper."""
-        return _derived(self.pairing, b"homespun aggregator token 1").hex()
+        """The token that the leader shows to the helper, of whom it is part.
+
+        Raises:
+            SettingsError: The leader was not told yet which helper it is paired with.
+        """
+        if self.helper is None:
+            raise SettingsError(
+                "this leader is paired with no helper yet, so it has nobody to work with. Tell it which: "
+                "homespun-server leader pair HELPER.json, with what helper init printed."
+            )
+        whose = f"{self.helper.url}\n{self.helper.key}".encode()
+        return _derived(self.pairing, b"homespun aggregator token 2\n" + whose).hex()
 
     def verification_key(self, task: bytes) -> bytes:
         """Return the 32 bytes from which the checks of a task's reports are drawn."""

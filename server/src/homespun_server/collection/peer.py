@@ -1,7 +1,7 @@
 """How a leader talks to its helper: over HTTP, with the token that both derive from their pairing.
 
-Nothing but the helper's origin is ever asked, redirects are not followed, and answers are bounded. A connection a
-thread is kept open.
+Nothing but the paired helper's origin is ever asked, redirects are not followed, and answers are bounded. A
+connection a thread is kept open.
 """
 
 import http.client
@@ -53,15 +53,17 @@ class Peer(Protocol):
 
 
 class HttpPeer:
-    """A helper at the address that its tasks name."""
+    """The helper that the leader is paired with, whatever address a task names."""
 
-    def __init__(self, bearer: str, seconds: float) -> None:
-        """Talk to helpers.
+    def __init__(self, url: str, bearer: str, seconds: float) -> None:
+        """Talk to a helper.
 
         Args:
-            bearer: The token that is shown to them.
+            url: Its origin.
+            bearer: The token that is shown to it.
             seconds: So long an answer may take.
         """
+        self._url = url
         self._bearer = bearer
         self._seconds = seconds
         self._tls = ssl.create_default_context()
@@ -78,7 +80,7 @@ class HttpPeer:
         return self._ask("POST", known, "aggregate-share", msgspec.msgpack.encode(request), exact)
 
     def _ask(self, method: str, known: Known, what: str, body: bytes, largest: int) -> bytes:
-        url = known.task.helper.url
+        url = self._url
         try:
             status, answer = self._exchange(url, method, f"/tasks/{known.hex}/{what}", body, largest)
         except (OSError, http.client.HTTPException) as error:

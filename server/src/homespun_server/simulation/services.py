@@ -15,7 +15,7 @@ from pathlib import Path
 from homespun.protocol.collection.task import Aggregator, Task
 from homespun_server.aggregators import open_places
 from homespun_server.api.serving import listen
-from homespun_server.collection.directory import Making, make_aggregator, public_key, read_pairing
+from homespun_server.collection.directory import Making, described, make_aggregator, pair_with, read_pairing
 from homespun_server.collection.messages import Role
 from homespun_server.collection.settings import PAIRING_FILE, AggregatorSettings, read_aggregator
 from homespun_server.errors import AggregationError
@@ -50,9 +50,7 @@ class Services:
 
     def aggregators(self) -> tuple[Aggregator, Aggregator]:
         """Return both as tasks name them."""
-        leader, helper = (
-            Aggregator(name=each.name, url=each.url, key=public_key(each)) for each in self.settings.values()
-        )
+        leader, helper = map(described, self.settings.values())
         return leader, helper
 
     def take_part(self, task: Task) -> None:
@@ -114,6 +112,7 @@ def services(folder: Path) -> Iterator[Services]:
     """
     passphrase = secrets.token_hex(32)
     settings = {role: _made(folder / role, role, passphrase, folder) for role in _ROLES}
+    pair_with(settings["leader"], described(settings["helper"]))
     with open_store(settings["leader"].store, create=False) as store:
         token, _ = Tokens(store).create("operator", days=1, note="simulated", actor=Actor("simulate", COMMAND))
     found = Services(settings, token, _passphrase=passphrase)
