@@ -14,6 +14,7 @@ from homespun_server.experiments.question import question_of
 from homespun_server.experiments.result import Comparison, Estimate, ExperimentReport
 from homespun_server.experiments.trials import World
 from homespun_server.experiments.verdict import Verdict
+from homespun_server.experiments.words import text_of
 from tests.server.experiments.support import BETTER, UNEQUAL, experiment, released, steps
 from tests.server.support import exact
 
@@ -88,6 +89,29 @@ def test_as_many_people_as_would_be_enough_are_not() -> None:
     many = report(World(), people=round(1.2 * enough), windows=1, epsilon=4.0, seed=2)
     assert many.verdicts == {"fresh": Verdict.NO_DIFFERENCE}
     assert "no difference in click-rate was shown" in many.texts["fresh"]
+
+
+def test_no_difference_is_said_of_what_the_interval_does_not_exclude() -> None:
+    """For some people who are enough, and some who are not: whatever is said of the effect, the interval bears out."""
+    said = set()
+    for people, seed in ((3000, 2), (9000, 2), (30_000, 2), (30_000, 3)):
+        found = report(World(), people=people, windows=1, epsilon=4.0, seed=seed)
+        one, text = primary(found), found.texts["fresh"]
+        low, high, effect = number(one.difference.low), number(one.difference.high), number(one.effect)
+        assert "would probably have been" not in text
+        assert (f"excludes one of {one.metric.effect:.1%}" in text) is (-effect < low <= 0 <= high < effect)
+        said.add(one.verdict)
+    assert said == {Verdict.NO_DIFFERENCE, Verdict.NOT_ENOUGH}
+
+
+def test_more_people_are_asked_for_than_there_are_where_as_many_are_enough() -> None:
+    found = report(World(), people=9000, windows=1, epsilon=4.0, seed=2)
+    one = primary(found)
+    crowded = msgspec.structs.replace(one, verdict=Verdict.NOT_ENOUGH, enough=8000)
+    rest = tuple(each for each in found.comparisons if each is not one)
+    text = text_of(msgspec.structs.replace(found, comparisons=(crowded, *rest)), "fresh")
+    assert "would be enough" not in text
+    assert "holds 0 as well as a difference of" in text
 
 
 def test_variants_of_wrong_sizes_are_compared() -> None:

@@ -2,9 +2,10 @@
 
 An experiment is *broken* if its variants have not the shares of people that they should have; nothing else is then
 said. A variant is *better* or *worse* if the whole interval of its difference lies on one side of 0. Otherwise it
-depends on what the interval could have shown: if it is narrow enough for the least effect that matters, *no
-difference was shown*; if it is wider than that, or the noise allows no interval, there is *not enough data*, which is
-no finding about the variant at all.
+depends on what the interval excludes: if it excludes the least effect that matters, up and down, *no difference was
+shown*; if it holds that effect beside 0, or the noise allows no interval, there is *not enough data*, which is no
+finding about the variant at all. Narrow alone is not enough: an interval that ends beyond the effect does not say
+that there is none.
 
 A guardrail is *held* if the interval leaves room for no more harm than is tolerated, and *worse* if it is wholly harm
 and leaves room for more; anything else is not enough data.
@@ -47,7 +48,7 @@ def judge(low: float, high: float, effect: float, good: Good) -> Verdict:
         return Verdict.NOT_ENOUGH
     if low > 0 or high < 0:
         return Verdict.BETTER if (low > 0) == (good == "more") else Verdict.WORSE
-    return Verdict.NO_DIFFERENCE if (high - low) / 2 <= effect else Verdict.NOT_ENOUGH
+    return Verdict.NO_DIFFERENCE if -effect < low and high < effect else Verdict.NOT_ENOUGH
 
 
 def judge_guardrail(low: float, high: float, tolerated: float, good: Good) -> Verdict:

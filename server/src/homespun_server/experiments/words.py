@@ -65,11 +65,12 @@ def _primary(report: ExperimentReport, found: Comparison) -> str:
             return f"{who}: {name} is {found.verdict}, {_spread(found)}."
         case Verdict.NO_DIFFERENCE:
             return (
-                f"{who}: no difference in {name} was shown ({_spread(found)}), and one of {_percent(found)} would "
-                "probably have been."
+                f"{who}: no difference in {name} was shown. The interval of {_signed(found.difference)} holds 0, and "
+                f"excludes one of {_percent(found)} ({found.effect or 0:.3g}) up and down."
             )
         case _:
-            return f"{who}: not enough data{_for_this_epsilon(report, found)} to tell about {name}. {_needed(found)}"
+            this = _for_this_epsilon(report, found)
+            return f"{who}: not enough data{this} to tell about {name}. {_needed(report, found)}"
 
 
 def _for_this_epsilon(report: ExperimentReport, found: Comparison) -> str:
@@ -80,13 +81,18 @@ def _for_this_epsilon(report: ExperimentReport, found: Comparison) -> str:
     return f" for this ε ({', '.join(f'{each:g}' for each in stated)})"
 
 
-def _needed(found: Comparison) -> str:
+def _needed(report: ExperimentReport, found: Comparison) -> str:
     if found.effect is None or found.enough is None:
         return (
             "The noise hides how many people there are, or what the control has, so nobody can say how many would "
             "be enough: plan with a larger ε or many more people."
         )
     share = "" if found.noise_share is None else f" {found.noise_share:.0%} of the uncertainty is noise."
+    if found.enough <= sum(each.people.value or 0 for each in report.counted):
+        return (
+            f"The interval holds 0 as well as a difference of {_percent(found)}, though there are as many people as "
+            f"mostly show such a difference. More of them narrow it.{share}"
+        )
     return f"For a difference of {_percent(found)} about {found.enough:,} exposed people would be enough.{share}"
 
 
