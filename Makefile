@@ -14,8 +14,10 @@ PEERS_RUN := $(PEERS_VENV)/$(BIN)/python
 PROJECTS := sdk/pyproject.toml server/pyproject.toml
 SOURCES := sdk/src server/src tests examples benchmarks tools
 
-# A worker a core; one that has nothing left to do takes over tests of the others.
+# A worker a core; one that has nothing left to do takes over tests of the others. So that workers do not contend for
+# cores, the linear algebra of each uses one thread.
 PARALLEL := --numprocesses auto --dist worksteal
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
@@ -67,19 +69,19 @@ demo: setup ## Train, publish and use a model on public data, start to end
 
 .PHONY: test
 test: setup ## Run the tests with a tenth of the crash and fuzz runs
-	$(RUN) -m pytest $(PARALLEL)
+	$(ONE_THREAD) $(RUN) -m pytest $(PARALLEL)
 
 .PHONY: coverage
 coverage: setup ## Run the same tests and tell which lines none of them reaches (half as long again)
-	$(RUN) -m pytest $(PARALLEL) --cov --cov-report=term
+	$(ONE_THREAD) $(RUN) -m pytest $(PARALLEL) --cov --cov-report=term
 
 .PHONY: soak
 soak: setup ## Run the tests with all crash and fuzz runs
-	$(RUN) -m pytest $(PARALLEL) --soak --timeout=0
+	$(ONE_THREAD) $(RUN) -m pytest $(PARALLEL) --soak --timeout=0
 
 .PHONY: fuzz
 fuzz: setup ## Run all fuzz runs alone: bundles, manifests, policies, catalogues, channels, answers of a repository
-	$(RUN) -m pytest $(PARALLEL) tests/fuzz --soak --timeout=0
+	$(ONE_THREAD) $(RUN) -m pytest $(PARALLEL) tests/fuzz --soak --timeout=0
 
 .PHONY: lint
 lint: setup ## Check style, types, layers, locks and documentation
