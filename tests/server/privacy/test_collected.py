@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from homespun.errors import MisuseError
+from homespun.protocol.collection.constants import NORM_PROOF_DELTA
 from homespun.protocol.statistics.declaration import Statistic
 from homespun_server import keep, kept
 from homespun_server.errors import BudgetError, BudgetExceededError, PrivacyParameterError
@@ -15,7 +16,7 @@ from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy, MemoryLog
 from homespun_server.privacy.ledger.report import budget_report
 from homespun_server.privacy.release import Release, collected, release, sigma_of_both, task_spend
 from homespun_server.privacy.spend import COLLECTED
-from homespun_server.privacy.zcdp import gaussian_rho
+from homespun_server.privacy.zcdp import gaussian_rho, stated_epsilon
 from homespun_server.statistics.cohort import mark_of
 from tests.server.support import counted, user_sum
 
@@ -29,10 +30,10 @@ VALUES = np.array([5, -600, 70], np.int64)
 class Fleet:
     """A fleet's ledger: what another process sees is the log alone."""
 
-    def __init__(self, epsilon: float | None = None) -> None:
+    def __init__(self, epsilon: float | None = None, delta: float = 1e-6) -> None:
         self._log = MemoryLog()
         self.ledger = self.reopened()
-        self.ledger.open(BudgetPolicy(epsilon=epsilon))
+        self.ledger.open(BudgetPolicy(epsilon=epsilon, delta=delta))
 
     def reopened(self) -> BudgetLedger:
         return BudgetLedger(self._log, "fleet", clock=lambda: NOW)
@@ -100,6 +101,20 @@ def test_leader_and_helper_draw_noise_a_second_time() -> None:
     collect(fleet.ledger)
     with pytest.raises(BudgetError, match="with other numbers"):
         collect(fleet.reopened(), VALUES + 1)
+
+
+def test_the_statement_of_a_budget_has_no_room_for_reports_that_were_drawn_anew() -> None:
+    fleet = Fleet(delta=2.5 * NORM_PROOF_DELTA)
+    for number, task in enumerate((TASK, OTHER), 1):
+        collect(fleet.ledger, task=task)
+        state, report = fleet.ledger.state(), budget_report(fleet.ledger.state())
+        rest = stated_epsilon(state.lifetime_spent, (2.5 - number) * NORM_PROOF_DELTA)
+        without = stated_epsilon(state.lifetime_spent, 2.5 * NORM_PROOF_DELTA)
+        for loss in (report.spent, report.lifetime, report.periods[-1].spent, report.periods[-1].lifetime):
+            assert without < rest <= loss.epsilon <= rest * 1.001
+        assert f"ε = {report.lifetime.epsilon:.4g}" in report.statement
+    collect(fleet.ledger, task="ef" * 32)
+    assert "ε = inf" in budget_report(fleet.ledger.state()).statement
 
 
 def test_a_task_is_collected_past_the_ceiling() -> None:

@@ -6,6 +6,7 @@ The noise is computed here once, from ε and δ, with the formulas that devices 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from math import inf
 from typing import Literal
 
 import msgspec
@@ -78,7 +79,8 @@ class Cost:
     Attributes:
         installations: How many.
         rho: ρ of zCDP: the contributions of k installations have k times the norm, so that it grows with k².
-        epsilon: ε at the task's δ.
+        epsilon: ε at the task's δ, less what the check of the norm may take of it for each installation; infinite where
+            that takes all of it.
     """
 
     installations: int
@@ -128,8 +130,14 @@ def make_task(request: TaskRequest) -> Task:
 
 def costs(task: Task, installations: tuple[int, ...] = INSTALLATIONS) -> tuple[Cost, ...]:
     """Return what a task costs a person by how many of their installations report."""
-    rho, delta = float(task.rho), float(Decimal(task.delta)) - NORM_PROOF_DELTA
-    return tuple(Cost(k, rho * k * k, loss(rho, delta, devices=k).epsilon) for k in installations)
+    rho = float(task.rho)
+    return tuple(Cost(k, rho * k * k, _epsilon(rho, float(Decimal(task.delta)), k)) for k in installations)
+
+
+def _epsilon(rho: float, delta: float, installations: int) -> float:
+    # Each of them may draw its report anew.
+    rest = delta - installations * NORM_PROOF_DELTA
+    return loss(rho, rest, devices=installations).epsilon if rest > 0 else inf
 
 
 def decimal_of(text: str) -> Decimal:

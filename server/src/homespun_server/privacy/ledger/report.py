@@ -8,7 +8,7 @@ import msgspec
 
 from homespun_server.privacy.ledger.policy import DAY, BudgetPolicy, Span
 from homespun_server.privacy.ledger.rules import moment, rounded, unit_of
-from homespun_server.privacy.ledger.state import BudgetState, Held, RecordedSpend
+from homespun_server.privacy.ledger.state import TASK_PURPOSE, BudgetState, Held, RecordedSpend
 from homespun_server.privacy.spend import cost
 from homespun_server.statistics.cohort import HASHES, HELD_OUT, Membership, Path
 
@@ -138,7 +138,8 @@ def budget_so_far(state: BudgetState) -> BudgetSoFar:
 def budget_report(state: BudgetState) -> BudgetReport:
     """Return what is shown of a state."""
     left = state.left()
-    spent, lifetime = _loss(state, state.spent), _loss(state, state.lifetime_spent)
+    spent = _loss(state, state.spent, _tasks(state.current))
+    lifetime = _loss(state, state.lifetime_spent, _tasks(state.spends))
     remaining = None if left is None else _loss(state, left, up=False)
     unit = unit_of(each.spend for each in state.spends)
     return BudgetReport(
@@ -199,13 +200,13 @@ def _rest(state: BudgetState, left: Loss) -> str:
 
 def _period_row(state: BudgetState, index: int) -> PeriodRow:
     span, spends = state.periods[index], state.spends_of(index)
-    ever = [each.spend for each in state.spends if each.period <= index]
+    ever = [each for each in state.spends if each.period <= index]
     return PeriodRow(
         label=_label(state.policy, span),
         start=moment(span.start),
         end=None if span.end is None else moment(span.end),
-        spent=_loss(state, cost(each.spend for each in spends)),
-        lifetime=_loss(state, cost(ever)),
+        spent=_loss(state, cost(each.spend for each in spends), _tasks(spends)),
+        lifetime=_loss(state, cost(each.spend for each in ever), _tasks(ever)),
         spends=tuple(map(_spend_row, spends)),
     )
 
@@ -228,7 +229,7 @@ def _spend_row(recorded: RecordedSpend) -> SpendRow:
 
 
 def _reservation(state: BudgetState, held: Held) -> ReservationRow:
-    loss = _loss(state, cost(held.amounts))
+    loss = _loss(state, cost(held.amounts), int(held.purpose.startswith(TASK_PURPOSE)))
     return ReservationRow(held.number, held.purpose, moment(held.time), moment(held.expires), loss)
 
 
@@ -262,8 +263,13 @@ def _label(policy: BudgetPolicy, span: Span) -> str:
     return f"{start:%Y-%m-%d} – {datetime.fromtimestamp(span.end - DAY, UTC):%Y-%m-%d}"
 
 
-def _loss(state: BudgetState, rho: Fraction, *, up: bool = True) -> Loss:
-    epsilon = state.epsilon(rho)
+def _tasks(spends: Iterable[RecordedSpend]) -> int:
+    """Return how many of the spends are collected tasks."""
+    return sum(each.task is not None for each in spends)
+
+
+def _loss(state: BudgetState, rho: Fraction, tasks: int = 0, *, up: bool = True) -> Loss:
+    epsilon = state.epsilon(rho, tasks)
     ceilings = [each for each in (state.policy.epsilon, state.policy.lifetime) if each is not None and epsilon <= each]
     # Rounding up must not pass a ceiling that was kept.
     return Loss(rounded(float(rho), up=up), min([rounded(epsilon, up=up), *ceilings]))

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from typing import Literal, Self
 
+from homespun.protocol.collection.constants import NORM_PROOF_DELTA
 from homespun_server.privacy.ledger.policy import BudgetPolicy, Span
 from homespun_server.privacy.spend import COLLECTED, Amount, Spend, cost, total
 from homespun_server.privacy.zcdp import stated_epsilon
@@ -177,9 +179,19 @@ class BudgetState:
         both = ((self.policy.ceiling, False), (self.policy.lifetime_ceiling, True))
         return tuple((ceiling, ever) for ceiling, ever in both if ceiling is not None)
 
-    def epsilon(self, rho: Fraction) -> float:
-        """Return the ε to state for ρ, at the policy's δ; within a ceiling never more than its ε."""
+    def epsilon(self, rho: Fraction, tasks: int = 0) -> float:
+        """Return the ε to state for ρ, at the policy's δ; within a ceiling never more than its ε.
+
+        Args:
+            rho: zCDP.
+            tasks: How many collected tasks it is the cost of. In each of them a device draws its report anew with a
+                probability of ``NORM_PROOF_DELTA``, which is part of δ and not of what ceilings count, so that a
+                ceiling that was just kept may be stated as passed by a hair. Infinite where they take all of δ.
+        """
         policy = self.policy
+        if tasks:
+            delta = policy.delta - tasks * NORM_PROOF_DELTA
+            return stated_epsilon(rho, delta) if delta > 0 else inf
         pairs = ((policy.epsilon, policy.ceiling), (policy.lifetime, policy.lifetime_ceiling))
         within = [
             epsilon for epsilon, ceiling in pairs if epsilon is not None and ceiling is not None and rho <= ceiling
