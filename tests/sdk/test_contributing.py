@@ -16,9 +16,10 @@ import homespun as hs
 from homespun.contribute.views import ContributionOutcome
 from homespun.errors import ClosedError, MisuseError, TransportError
 from homespun.protocol.collection.task import Task
+from homespun.protocol.epsilon import epsilon_text
 from homespun.protocol.statistics.declaration import universe_of
 from homespun.protocol.statistics.standard import item_counts
-from tests.sdk.asking import DAY, NOW, Device, Fleet, asked
+from tests.sdk.asking import DAY, ITEMS, NOW, Device, Fleet, asked
 from tests.sdk.people import CONTRIBUTION, EVERY, MEASUREMENT, NOTICE, STORAGE, exported
 from tests.sdk.profile.support import QUICK
 from tests.sdk.protocol.collection.support import narrow
@@ -161,6 +162,119 @@ def test_it_is_asked_at_every_call(fleet: Fleet, device: Device) -> None:
         assert len(fleet.http.requests) > before
 
 
+@pytest.mark.parametrize("why", ["withdrawn", "closed", "taken off", "too expensive", "fails"])
+def test_the_network_is_asked_at_every_call_for_what_cannot_be_made(fleet: Fleet, device: Device, why: str) -> None:
+    made = asked(delay_seconds=3600, closes=int(NOW) + (7200 if why == "closed" else 5 * DAY))
+    fleet.ask(made, items=("other",) if why == "fails" else ITEMS)
+    with device.allowed() as me:
+        me.contributions.sync()
+        match why:
+            case "withdrawn":
+                me.consent.withdraw(CONTRIBUTION)
+            case "taken off":
+                fleet.ask()
+            case "too expensive":
+                me._home.egress._rules = dataclasses.replace(me._home.egress._rules, ceiling=1)
+        fleet.clock.advance(3 * 3600)
+        me.contributions.sync()
+        before = len(fleet.http.requests)
+        for _ in range(20):
+            fleet.clock.advance(300)
+            assert me.contributions.sync().queued == ()
+        assert len(fleet.http.requests) == before
+
+
+def test_reports_of_a_device_that_was_off_come_in_one_burst(fleet: Fleet, device: Device) -> None:
+    tasks = [asked(name=f"week-{number}", delay_seconds=2 * DAY) for number in range(5)]
+    fleet.ask(*tasks)
+    with device.allowed() as me:
+        me.contributions.sync()
+    fleet.clock.advance(3 * DAY)
+    at = []
+    with device.open() as me:
+        assert len(me.contributions.sync().queued) == 1
+        # Long after, all the same: each comes alone, and before its task closes.
+        while fleet.clock() < tasks[0].closes:
+            before = len(fleet.leader.arrived)
+            fleet.clock.advance(1800)
+            me.contributions.sync()
+            assert len(fleet.leader.arrived) - before <= 1
+            at += [fleet.clock()] * (len(fleet.leader.arrived) - before)
+    assert len(fleet.leader.arrived) == 5
+    # Four evenly drawn pauses of up to two days do not all end within the first two hours.
+    assert max(at) - NOW - 3 * DAY > 7200
+
+
+def test_reports_that_wait_leave_in_one_burst(fleet: Fleet, device: Device) -> None:
+    tasks = [asked(name=f"week-{number}") for number in range(4)]
+    fleet.ask(*tasks)
+    fleet.leader.refuses = LATER
+    with device.allowed() as me:
+        for _ in tasks:
+            me.contributions.sync()
+        assert len(me.ledger.pending()) == 4
+        fleet.leader.refuses = None
+        fleet.clock.advance(3600)
+        for number in range(4):
+            me.contributions.sync()
+            assert len(fleet.leader.arrived) == number + 1
+
+
+@pytest.mark.parametrize("connection", ["metered", "offline", "strange"])
+def test_reports_go_over_a_connection_that_bundles_may_not(
+    fleet: Fleet, counts: Task, device: Device, connection: str
+) -> None:
+    now: list[Any] = [connection]
+    with device.allowed() as me:
+        updater = me.contributions._updater
+        assert updater is not None
+        updater._updates = dataclasses.replace(updater._updates, connection=lambda: now[0])
+        outcome = me.contributions.sync()
+        assert (outcome.queued, outcome.sent, fleet.leader.arrived) == ((), None, [])
+        assert not [request for request in fleet.http.requests if request.path.endswith("universe.txt")]
+        now[0] = "unmetered"
+        assert me.contributions.sync().queued == (counts.name,)
+    assert len(fleet.leader.arrived) == 1
+
+
+class Rests:
+    """Knows of rests, as the transport does until the program ends."""
+
+    def __init__(self) -> None:
+        self.until: dict[str, float] = {}
+
+    def rests(self) -> dict[str, float]:
+        return dict(self.until)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_restart_forgets_that_a_destination_asked_for_rest(fleet: Fleet, counts: Task, device: Device) -> None:
+    sends = Rests()
+    tries: list[float] = []
+
+    def busy() -> None:
+        tries.append(fleet.clock())
+        sends.until[counts.leader.url] = fleet.clock() + 6 * 3600
+        raise TransportError("asked to be left alone")
+
+    fleet.leader.before = busy
+    with device.allowed() as me:
+        me.contributions._sends = sends
+        me.contributions.sync()
+    fleet.leader.before = lambda: tries.append(fleet.clock())
+    for _ in range(5):
+        fleet.clock.advance(3600)
+        with device.open() as me:
+            me.contributions.sync()
+    assert tries == [NOW]
+    fleet.clock.advance(3601)
+    with device.open() as me:
+        me.contributions.sync()
+    assert len(tries) == 2
+
+
 def test_what_is_kept_is_asked_for_again(fleet: Fleet, counts: Task, device: Device) -> None:
     with device.allowed() as me:
         me.contributions.sync()
@@ -206,6 +320,19 @@ def test_a_refusal_for_good_is_answered_with_more_attempts(fleet: Fleet, counts:
         assert me.ledger.entries()[-1].epsilon_left == "7"
         assert me.contributions.tasks()[0].state == "done"
     assert fleet.leader.reports(counts) == []
+
+
+def test_a_report_is_sent_to_a_task_that_is_closed(fleet: Fleet, counts: Task, device: Device) -> None:
+    fleet.leader.refuses = TransportError("HTTP 404, unknown-task")
+    with device.allowed() as me:
+        me.contributions.sync()
+        assert len(me.ledger.pending()) == 1
+        fleet.leader.refuses = None
+        fleet.clock.advance(counts.closes - NOW)
+        me.contributions.sync()
+        assert me.ledger.pending() == ()
+        assert "its task is closed" in [entry.note for entry in me.ledger.entries() if entry.state == "cancelled"]
+    assert fleet.leader.arrived == []
 
 
 def test_a_report_waits_longer_than_its_task_lives(fleet: Fleet, counts: Task, device: Device) -> None:
@@ -344,12 +471,53 @@ def test_a_backup_with_the_secret_reports_under_another_name(fleet: Fleet, count
     assert len(given(device).read_text().splitlines()) == 2
 
 
+def test_a_backup_of_what_waits_gives_back_what_was_sent_since(fleet: Fleet, counts: Task, device: Device) -> None:
+    for how in ("expired", "withdrawn"):
+        device = fleet.device(how)
+        fleet.ask(counts, items=tuple(fleet.bundle.items[:4]))
+        fleet.leader.refuses = LATER
+        with device.allowed() as me:
+            me.contributions.sync()
+            assert len(me.ledger.pending()) == 1
+        shutil.copytree(device.folder / "profile", device.folder / "backup")
+        fleet.leader.refuses = None
+        fleet.clock.advance(3600)
+        with device.open() as me:
+            me.contributions.sync()
+        shutil.rmtree(device.folder / "profile")
+        shutil.move(device.folder / "backup", device.folder / "profile")
+        fleet.clock.advance(0 if how == "withdrawn" else counts.expires - fleet.clock())
+        with device.open() as me:
+            if how == "withdrawn":
+                said = " ".join(effect.text for effect in me.consent.withdraw(CONTRIBUTION).effects)
+                assert "may have been sent" in said
+                assert "dropped before anything of it left" not in said
+            else:
+                me.contributions.sync()
+            assert me.ledger.pending() == ()
+            assert "dropped before" not in me.ledger.summary()
+            assert epsilon_text(me._home.egress.epsilon_left()) == "7"
+            me.ledger.verify()
+        fleet.clock.advance(NOW - fleet.clock())
+    assert len(fleet.leader.reports(counts)) == 2
+
+
+def test_what_never_left_is_charged_for_ever(fleet: Fleet, counts: Task, device: Device) -> None:
+    fleet.leader.refuses = LATER
+    with device.allowed() as me:
+        me.contributions.sync()
+        me.consent.withdraw(CONTRIBUTION)
+        assert me.ledger.entries()[-1].epsilon_left == "8"
+        assert epsilon_text(me._home.egress.epsilon_left()) == "8"
+
+
 def test_ids_of_different_tasks_or_devices_can_be_linked(fleet: Fleet) -> None:
     tasks = [asked(name=f"week-{number}") for number in range(3)]
     fleet.ask(*tasks)
     for name in ("one", "other"):
         with fleet.device(name).allowed() as me:
-            me.contributions.sync()
+            for _ in tasks:
+                me.contributions.sync()
     ids = [report.report_id for made in tasks for report in fleet.leader.reports(made)]
     assert len(set(ids)) == 6
 
@@ -373,14 +541,15 @@ def test_a_source_that_fails_raises_into_the_application(fleet: Fleet, device: D
     fleet.ask(asked(purpose="measurement", experiment="d" * 64), asked(), experiments=())
 
     def fails(_: Task) -> Any:
-        raise MisuseError("nothing was measured")
+        raise ZeroDivisionError("nothing was measured")
 
     with device.allowed() as me:
         me.contributions.vector_of = fails
         outcome = me.contributions.sync()
         assert outcome.problem is not None
         assert "nothing was measured" in outcome.problem
-        assert len(outcome.queued) == 1
+        assert outcome.queued == ()
+        assert len(me.contributions.sync().queued) == 1
         # What was not made costs nothing.
         assert me.ledger.entries()[-1].epsilon_left == "7"
 
@@ -430,6 +599,31 @@ def test_nothing_is_reported_in_the_background(fleet: Fleet, counts: Task, devic
         me.contributions.stop()
     assert told[0].queued == (counts.name,)
     assert len(told) == len(fleet.leader.reports(counts)) == 1
+
+
+def test_starting_again_keeps_the_one_that_was_stopped_at_work(
+    fleet: Fleet, counts: Task, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is still sending when its time to end is over, and the next one has begun."""
+    monkeypatch.setattr("homespun.contributing._PATIENCE_SECONDS", 0.01)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        inside.set()
+        assert go_on.wait(30)
+
+    fleet.leader.before = slow
+    with device.allowed() as me:
+        me.contributions.start()
+        assert inside.wait(30)
+        background = me.contributions._background
+        assert background is not None
+        me.contributions.stop()
+        me.contributions.start()
+        go_on.set()
+        background[0].join(30)
+        assert not background[0].is_alive()
+    assert len(fleet.leader.reports(counts)) == 1
 
 
 @pytest.mark.parametrize(

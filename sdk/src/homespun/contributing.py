@@ -3,6 +3,7 @@
 The order of one run, and what a crash leaves after each part:
 
 1. The channel's index and tasks are fetched, verified as they are signed now; nothing is taken from an earlier run.
+   What is wrong with one of them keeps nothing from the others, nor from sending what waits.
 2. For a task to take part in, the time of its report is drawn once, by chance, and kept in the profile.
 3. When it is due, what is about to be given is written down beside the profile, durably. A crash from here on counts
    its ε, whatever becomes of the report.
@@ -10,12 +11,17 @@ The order of one run, and what a crash leaves after each part:
    same report id, so that it is counted once; a crash later finds it in the ledger.
 5. What waits is sent by the one way out, which writes down first.
 
+At most one report is made in a run, and at most one is sent: several at once, of one address, would tell that they are
+of one device. Where more are due, the others draw another pause. Over a connection that bundles are not taken over, no
+report is made or sent.
+
 No step asks what the person did: a device that allows the purpose reports, with zeros where there is nothing to say.
 """
 
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from homespun.contribute.outcome import SendOutcome
@@ -26,11 +32,12 @@ from homespun.home import Home
 
 if TYPE_CHECKING:
     from homespun.contribute.vectors import VectorOf
+    from homespun.protocol.collection.task import Task
     from homespun.sync import Updater
     from homespun.sync.collecting import Collection
     from homespun.taking_part import TakingPart
 
-_ATTEMPTS = 10
+_ATTEMPTS = 1
 
 _GLANCE_SECONDS = 300.0
 """How often it is looked, on this device alone, whether a report is due or it is time to ask."""
@@ -41,8 +48,8 @@ _PATIENCE_SECONDS = 3.0
 class Sends(Protocol):
     """A transport that knows which destinations asked to be left alone."""
 
-    def resting(self) -> frozenset[str]:
-        """Return them."""
+    def rests(self) -> dict[str, float]:
+        """Return them, and until when, seconds since 1970."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -90,9 +97,9 @@ class Contributing:
         self._step = step
         self._running = threading.Lock()
         self._starting = threading.Lock()
-        self._stopping = threading.Event()
-        self._background: threading.Thread | None = None
+        self._background: tuple[threading.Thread, threading.Event] | None = None
         self._looked: float | None = None
+        self._known: tuple[Task, ...] = ()
         self._tasks: tuple[TaskView, ...] = ()
         self._experiments: dict[str, bytes] | None = None
 
@@ -152,26 +159,31 @@ class Contributing:
         with self._starting:
             self._home.check_open()
             if self._background is None:
-                self._stopping.clear()
-                self._background = threading.Thread(target=self._work, args=(observer,), daemon=True)
-                self._background.start()
+                # One of its own: a thread that is still at work must not be woken up by another start.
+                stopping = threading.Event()
+                running = threading.Thread(target=self._work, args=(stopping, observer), daemon=True)
+                self._background = running, stopping
+                running.start()
 
     def stop(self) -> None:
         """Stop contributing in the background; what is under way is waited for a few seconds, not longer."""
         with self._starting:
-            running, self._background = self._background, None
-        self._stopping.set()
-        if running is not None and running is not threading.current_thread():
+            background, self._background = self._background, None
+        if background is None:
+            return
+        running, stopping = background
+        stopping.set()
+        if running is not threading.current_thread():
             running.join(_PATIENCE_SECONDS)
 
-    def _work(self, observer: "Callable[[ContributionOutcome], object] | None") -> None:
-        while not self._stopping.is_set():
+    def _work(self, stopping: threading.Event, observer: "Callable[[ContributionOutcome], object] | None") -> None:
+        while not stopping.is_set():
             # Closing meanwhile ends it; nothing raises into the application.
             with contextlib.suppress(Exception):
                 outcome = self.sync()
                 if observer is not None:
                     observer(outcome)
-            self._stopping.wait(_GLANCE_SECONDS)
+            stopping.wait(_GLANCE_SECONDS)
 
     def close(self) -> None:
         """Stop, and let go of connections; closing twice does nothing."""
@@ -181,26 +193,37 @@ class Contributing:
 
     def _run(self, *, force: bool) -> ContributionOutcome:
         # Encoding and sealing are for those who contribute.
-        from homespun.sync.collecting import Collection  # noqa: PLC0415
         from homespun.taking_part import TakingPart  # noqa: PLC0415
 
         if self._home.is_private:
             return ContributionOutcome(problem="A private session leaves no trace, so nothing is asked or sent.")
         part = TakingPart(self._home, self._settings or Contributions(), self.vector_of, self._step)
-        part.end_expired()
-        if not force and not self._is_time(part):
-            return ContributionOutcome(tasks=self._tasks, sent=self._send())
-        found = self._given().collection(part.is_due, permitted=not self._home.is_private)
+        files = self._given().takes_files()
+        try:
+            outcome = self._look(part, files=files, force=force)
+        except Exception as error:  # noqa: BLE001 - what waits is sent, whatever is wrong with what is asked
+            outcome = ContributionOutcome(problem=str(error) or type(error).__name__)
+        sent = self._send(part) if files else None
+        self._tasks = tuple(map(part.view, self._known))
+        return replace(outcome, tasks=self._tasks, sent=sent)
+
+    def _look(self, part: "TakingPart", *, files: bool, force: bool) -> ContributionOutcome:
+        """Look for tasks if it is time to, and make a report that is due."""
+        from homespun.sync.collecting import Collection  # noqa: PLC0415 - as above
+
+        part.end_old()
+        if not force and not self._is_time(part, files=files):
+            return ContributionOutcome()
+        found = self._given().collection(part.due_of if files else _none, permitted=not self._home.is_private)
         if not isinstance(found, Collection):
-            return ContributionOutcome(tasks=self._tasks, sent=self._send(), problem=str(found))
+            return ContributionOutcome(problem=str(found))
         self._looked = self._home.now()
         self._experiments = found.experiments
-        queued, problems = _report(part, found)
-        sent = self._send()
-        self._tasks = tuple(map(part.view, found.tasks))
-        return ContributionOutcome(
-            tasks=self._tasks, queued=queued, sent=sent, refused=found.refused, problem=" ".join(problems) or None
-        )
+        self._known = found.tasks
+        queued, problems, failed = _report(part, found)
+        if files:
+            part.put_off(found.tasks, found.spoiled | failed, self._interval)
+        return ContributionOutcome(queued=queued, refused=found.refused, problem=" ".join(problems) or None)
 
     def _given(self) -> "Updater":
         if self._updater is None or self._settings is None:
@@ -210,23 +233,37 @@ class Contributing:
             )
         return self._updater
 
-    def _is_time(self, part: "TakingPart") -> bool:
+    def _is_time(self, part: "TakingPart", *, files: bool) -> bool:
         now, looked = self._home.now(), self._looked
         if looked is None or not 0 <= now - looked < self._interval:
             return True
-        return part.has_due()
+        return files and part.has_due()
 
-    def _send(self) -> SendOutcome:
-        return self._home.egress.send_pending(_ATTEMPTS, resting=self._sends.resting() if self._sends else ())
+    def _send(self, part: "TakingPart") -> SendOutcome:
+        sent = self._home.egress.send_pending(_ATTEMPTS, resting=lambda: part.resting(self._rests()))
+        # Without a place for it, it holds for as long as this program runs.
+        with contextlib.suppress(HomespunError):
+            part.keep_rests(self._rests())
+        return sent
+
+    def _rests(self) -> dict[str, float]:
+        return {} if self._sends is None else self._sends.rests()
 
 
-def _report(part: "TakingPart", found: "Collection") -> tuple[tuple[str, ...], list[str]]:
-    queued, problems = [], []
+def _none(_: "tuple[Task, ...]") -> "tuple[Task, ...]":
+    """Return no task."""
+    return ()
+
+
+def _report(part: "TakingPart", found: "Collection") -> tuple[tuple[str, ...], list[str], frozenset[bytes]]:
+    """Make the report that is due; return the names of what was made, what went wrong, and the ids where it did."""
+    queued, problems, failed = [], [], set()
     for task in found.tasks:
         if task.id in found.items:
             try:
                 part.make(task, found.items[task.id])
                 queued.append(task.name)
-            except HomespunError as error:
-                problems.append(f"{task.name}: {error}")
-    return tuple(queued), problems
+            except Exception as error:  # noqa: BLE001 - one task must not keep a device from the others
+                problems.append(f"{task.name}: {str(error) or type(error).__name__}")
+                failed.add(task.id)
+    return tuple(queued), problems, frozenset(failed)

@@ -3,7 +3,7 @@
 The order, and what a crash leaves after each part, is told in ``homespun.contributing``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -23,7 +23,9 @@ from homespun.protocol.egress import Progress, progress_of
 from homespun.protocol.epsilon import epsilon_text
 
 _SECRET = "secret"  # noqa: S105 - the name that it is kept under
+_RESTS = "rests"
 _DRAWS = 1 << 64
+_MOST_REST_SECONDS = 86_400.0
 _LONGEST_NAME = 40
 _DIGITS = 16
 
@@ -33,11 +35,15 @@ class _Planned(msgspec.Struct, frozen=True):
 
     Attributes:
         due: When, seconds since 1970.
+        closes: When its task closes.
         expires: When its task expires.
+        purpose: The purpose that its task needs.
     """
 
     due: float
+    closes: int
     expires: int
+    purpose: str
 
 
 class TakingPart:
@@ -70,9 +76,37 @@ class TakingPart:
         )
         return obstacle(task, self._settings, standing)
 
-    def is_due(self, task: Task) -> bool:
-        """Return whether a report to a task is to be made now; on first asking, when it will be is drawn."""
-        return not self._obstacle(task) and self._due(task) <= self._home.now()
+    def due_of(self, tasks: Sequence[Task]) -> tuple[Task, ...]:
+        """Return the tasks whose report is to be made now, the one that was due first foremost.
+
+        When the report of a task will be made is drawn on first asking.
+        """
+        now = self._home.now()
+        return tuple(sorted((each for each in tasks if self._is_due(each, now)), key=self._due))
+
+    def _is_due(self, task: Task, now: float) -> bool:
+        return not self._obstacle(task) and self._due(task) <= now
+
+    def put_off(self, tasks: Sequence[Task], failed: Collection[bytes], seconds: float) -> None:
+        """Give every report that is due, and was not made in this run, another time.
+
+        What could be made draws another pause, so that several are not made one after the other. What cannot be made
+        now waits for ``seconds``, so that nobody is asked for it at every glance.
+
+        Args:
+            tasks: The tasks as they are signed now.
+            failed: Ids of those whose report could not be made in this run.
+            seconds: Seconds between two looks for tasks.
+        """
+        now = self._home.now()
+        known = {task.id.hex(): task for task in tasks}
+        for name, planned in self._planned().items():
+            if planned.due <= now and not self._is_done(name):
+                task = known.get(name)
+                is_ready = task is not None and task.id not in failed and not self._obstacle(task)
+                due = self._drawn(task, now) if task is not None and is_ready else now + seconds
+                last = max(now, planned.closes - 1)
+                self._keep(name, msgspec.json.encode(msgspec.structs.replace(planned, due=min(due, last))))
 
     def _is_done(self, task: str) -> bool:
         """Return whether this installation was part of a task: in this profile, or in one that was here before it."""
@@ -94,26 +128,56 @@ class TakingPart:
         return view_of(task, "refused", why=why) if why else view_of(task, "taken", due=self._due(task))
 
     def has_due(self) -> bool:
-        """Return whether a report is due that was not made."""
+        """Return whether a report is due that was not made, and may be now."""
         now = self._home.now()
-        return any(each.due <= now and not self._is_done(task) for task, each in self._planned().items())
+        return any(
+            each.due <= now < each.closes and self._home.allows(each.purpose) and not self._is_done(task)
+            for task, each in self._planned().items()
+        )
 
     def _due(self, task: Task) -> float:
         """Return when a task's report is due, drawn on first use: evenly over its delay, and before it closes."""
         name = task.id.hex()
         planned = self._planned().get(name)
         if planned is None:
-            now = self._home.now()
-            span = max(0.0, min(float(task.delay_seconds), task.closes - 1 - now))
-            draw = int.from_bytes(self._home.entropy(8), "big") / _DRAWS
-            planned = _Planned(now + draw * span, task.expires)
+            drawn = self._drawn(task, self._home.now())
+            planned = _Planned(drawn, task.closes, task.expires, task.purpose)
             self._keep(name, msgspec.json.encode(planned))
             self._step("report: planned")
         return planned.due
 
+    def _drawn(self, task: Task, now: float) -> float:
+        span = max(0.0, min(float(task.delay_seconds), task.closes - 1 - now))
+        return now + span * int.from_bytes(self._home.entropy(8), "big") / _DRAWS
+
     def _planned(self) -> dict[str, _Planned]:
         kept = self._home.kept(TASKS)
-        return {name: msgspec.json.decode(raw, type=_Planned) for name, raw in kept.items() if name != _SECRET}
+        others = (_SECRET, _RESTS)
+        return {name: msgspec.json.decode(raw, type=_Planned) for name, raw in kept.items() if name not in others}
+
+    def resting(self, rests: Mapping[str, float]) -> frozenset[str]:
+        """Return the destinations that asked to be left alone, and still are.
+
+        Args:
+            rests: Until when which destination is, as the transport heard it, seconds since 1970.
+        """
+        return frozenset(_lasting({**self._kept_rests(), **rests}, self._home.now()))
+
+    def keep_rests(self, rests: Mapping[str, float]) -> None:
+        """Keep which destinations asked to be left alone, so that a restart does not forget it.
+
+        Raises:
+            NotPermittedError: There is no profile that could keep it.
+            ProfileError: It could not be written down.
+        """
+        before, now = self._kept_rests(), self._home.now()
+        lasting = _lasting({**before, **rests}, now)
+        if lasting != before:
+            self._keep(_RESTS, msgspec.json.encode(lasting))
+
+    def _kept_rests(self) -> dict[str, float]:
+        raw = self._home.kept(TASKS).get(_RESTS)
+        return {} if raw is None else msgspec.json.decode(raw, type=dict[str, float])
 
     def _secret(self) -> bytes:
         """Return the installation's secret, drawn on first use and never sent."""
@@ -128,14 +192,22 @@ class TakingPart:
         if not self._home.keep(TASKS, name, value):
             raise NotPermittedError("there is no profile that could keep when a report is due, so none is made.")
 
-    def end_expired(self) -> None:
-        """Drop what waits for tasks that have expired, and forget when it was due."""
+    def end_old(self) -> None:
+        """Drop what waits for tasks that are closed, and forget when a report was due that is not to be made."""
         now = self._home.now()
         for task, planned in self._planned().items():
-            if planned.expires <= now:
-                waiting = [number for number, each in self._progress().items() if _is_of(each.queued.what, task)]
-                self._home.egress.cancel_waiting(waiting, note="its task has expired")
-                self._keep(task, None)
+            if planned.closes <= now:
+                note = "its task has expired" if planned.expires <= now else "its task is closed"
+                self._drop(task, note)
+            if planned.expires <= now or not self._home.allows(planned.purpose):
+                # Where nothing may be kept, it goes with the rest.
+                self._home.keep(TASKS, task, None)
+
+    def _drop(self, task: str, note: str) -> None:
+        found = self._progress().items()
+        waiting = [number for number, each in found if each.waiting and _is_of(each.queued.what, task)]
+        if waiting:
+            self._home.egress.cancel_waiting(waiting, note=note)
 
     def _progress(self) -> dict[int, Progress]:
         return progress_of(self._home.egress_entries())
@@ -197,6 +269,11 @@ class TakingPart:
 def _what(name: str, task: str) -> str:
     """Return a report's name in the ledger: its task's name, and the start of its id."""
     return f"report/{name[:_LONGEST_NAME]}/{task[:_DIGITS]}"
+
+
+def _lasting(rests: Mapping[str, float], now: float) -> dict[str, float]:
+    # A clock that was set back must not keep something waiting for years.
+    return {each: until for each, until in rests.items() if now < until <= now + _MOST_REST_SECONDS}
 
 
 def _is_of(what: str, task: str) -> bool:

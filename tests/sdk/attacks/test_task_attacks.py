@@ -13,7 +13,7 @@ import pytest
 
 import homespun as hs
 from homespun.contribute.outcome import SendOutcome
-from homespun.errors import MisuseError
+from homespun.errors import MisuseError, TransportError
 from homespun.profile.given import FileGiven
 from homespun.protocol.canonical import canonical
 from homespun.protocol.collection.task import (
@@ -32,7 +32,7 @@ from homespun.protocol.statistics.declaration import Universe, universe_of
 from homespun.protocol.statistics.standard import item_counts, metric_sums
 from homespun.protocol.zcdp import epsilon_of
 from homespun.testing.repository import CHANNEL
-from tests.sdk.asking import DAY, ITEMS, NOW, Fleet, asked
+from tests.sdk.asking import DAY, ITEMS, NOW, Fleet, asked, party
 from tests.sdk.people import CONTRIBUTION, MEASUREMENT, PERSONALIZATION, STORAGE
 from tests.sdk.profile.support import QUICK
 from tests.sdk.protocol.collection.support import narrow, sigma_of
@@ -101,8 +101,7 @@ def test_somebody_on_the_way_changes_what_is_asked(
             fleet.repository.files[path] = change(raw)
     with fleet.device().allowed() as me:
         outcome = me.contributions.sync()
-        assert outcome.problem is not None
-        assert outcome.problem.startswith("Rejected")
+        assert "Rejected" in f"{outcome.problem} {outcome.refused}"
     assert fleet.leader.arrived == []
 
 
@@ -145,10 +144,32 @@ def test_the_index_leads_to_something_else(fleet: Fleet, what: str) -> None:
     contents[index_path(CHANNEL)] = encode_index(CollectionIndex(tasks=(ref,)))
     signed_as(fleet, contents)
     with fleet.device().allowed() as me:
-        outcome = me.contributions.sync()
-        assert outcome.problem is not None
-        assert "Rejected" in outcome.problem
+        (why,) = me.contributions.sync().refused
+        assert "Rejected" in why
     assert fleet.leader.arrived == []
+
+
+def test_items_of_one_task_keep_a_device_from_the_others(fleet: Fleet) -> None:
+    good, spoiled = asked(name="good"), asked(narrow(item_counts(universe_of(("x", "y")))), name="spoiled")
+    fleet.repository.ask(encode_task(spoiled), encode_task(good), universes=[ITEMS], experiments=())
+    with fleet.device().allowed() as me:
+        outcome = me.contributions.sync()
+        assert outcome.queued == ("good",)
+        assert "spoiled: Rejected" in outcome.refused[0]
+    assert len(fleet.leader.reports(good)) == 1
+
+
+def test_what_waits_is_held_up_by_a_channel_that_is_spoiled(fleet: Fleet) -> None:
+    made = asked()
+    fleet.ask(made)
+    fleet.leader.refuses = TransportError("no connection", may_have_left=False)
+    with fleet.device().allowed() as me:
+        me.contributions.sync()
+        signed_as(fleet, {index_path(CHANNEL): b"{}x"})
+        fleet.leader.refuses = None
+        fleet.clock.advance(3600)
+        assert me.contributions.sync(force=True).problem is not None
+    assert len(fleet.leader.reports(made)) == 1
 
 
 def test_one_task_that_cannot_be_read_keeps_a_device_from_the_others(fleet: Fleet) -> None:
@@ -175,9 +196,8 @@ def test_a_universe_names_nobody_knows_how_many_items(fleet: Fleet) -> None:
         },
     )
     with fleet.device().allowed() as me:
-        problem = me.contributions.sync().problem
-        assert problem is not None
-        assert "different ones" in problem
+        (why,) = me.contributions.sync().refused
+        assert "different ones" in why
 
 
 # When
@@ -231,6 +251,16 @@ def test_one_place_reads_every_report(fleet: Fleet) -> None:
         assert "development" in str(me.contributions.tasks()[0])
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://localhost", "http://[::1]:9"])
+def test_the_devices_own_machine_is_a_party(fleet: Fleet, url: str) -> None:
+    for role in ("leader", "helper"):
+        named: dict[str, Any] = {role: msgspec.structs.replace(party(role), url=url), "name": role}
+        assert "this very machine" in refused(fleet, asked(**named))
+    with fleet.device("other", own=hs.Contributions(allow_development=True)).allowed() as me:
+        me.contributions.sync()
+        assert me.contributions.tasks()[0].state == "done"
+
+
 def test_a_task_costs_more_than_one_may(fleet: Fleet) -> None:
     statistic = asked().statistic
     made = asked(epsilon="2.5", sigma=sigma_of(statistic, 2.5))
@@ -273,8 +303,7 @@ def test_many_tasks_cost_more_than_a_lifetime(fleet: Fleet) -> None:
     tasks = [asked(name=f"week-{number}") for number in range(4)]
     fleet.ask(*tasks)
     with fleet.device(settings=settings).allowed() as me:
-        outcome = me.contributions.sync()
-        assert len(outcome.queued) == 2
+        assert sum(len(me.contributions.sync().queued) for _ in range(4)) == 2
         states = [view.state for view in me.contributions.tasks()]
         assert states == ["done", "done", "refused", "refused"]
         assert "0.5 is left" in me.contributions.tasks()[2].why

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from homespun.contribute import Egress, EgressLimits, Ledger
+from homespun.contribute.beside import Elsewhere, NothingElsewhere
 from homespun.errors import TransportError
 from homespun.protocol.egress import EgressEntry, verify_chain
 from homespun.testing import FakeClock
@@ -79,6 +80,8 @@ class Rig:
     clock: FakeClock = field(default_factory=FakeClock)
     consents: dict[str, int] = field(default_factory=lambda: {PURPOSE: 3})
 
+    elsewhere: Elsewhere = field(default_factory=NothingElsewhere)
+
     def __post_init__(self) -> None:
         self.egress = self.another()
 
@@ -91,6 +94,7 @@ class Rig:
             clock=self.clock,
             ceiling=self.ceiling,
             limits=self.limits,
+            elsewhere=self.elsewhere,
         )
 
     @property

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from homespun.contribute import EgressLimits
-from homespun.errors import MisuseError, ProfileBusyError, TransportError
-from tests.sdk.contribute.rig import DESTINATION, Killed, Rig, no_connection, raising
+from homespun.contribute.beside import NothingElsewhere
+from homespun.errors import MisuseError, ProfileBusyError, ProfileStorageError, TransportError
+from tests.sdk.contribute.rig import DESTINATION, PURPOSE, Killed, Rig, no_connection, raising
 
 
 def test_nothing_to_send_makes_entries_or_writes_to_the_disk() -> None:
@@ -336,3 +337,53 @@ def test_another_process_was_faster_and_it_is_sent_twice(*, idempotent: bool) ->
     assert rig.egress.send_pending().count("kept") == 1
     assert rig.states() == ["queued", "sending", "failed"]
     assert len(rig.wire.delivered) == 1
+
+
+class Beside(NothingElsewhere):
+    """Keeps marks; fails where a test says so."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.marks: list[bool] = []
+
+    def has_left(self, what: str) -> bool:
+        return bool(self.marks) and self.marks[-1]
+
+    def mark(self, what: str, *, left: bool) -> bool:
+        if self.fails:
+            raise ProfileStorageError("the disk is full")
+        before = self.has_left("")
+        self.marks.append(left)
+        return before
+
+
+def test_something_leaves_before_it_is_marked_beside_the_ledger() -> None:
+    beside = Beside(fails=True)
+    rig = Rig(elsewhere=beside)
+    rig.queue()
+    assert "the disk is full" in rig.egress.send_pending().results[0].detail
+    assert rig.wire.delivered == []
+    assert rig.states() == ["queued", "sending", "unsent"]
+    beside.fails = False
+    rig.clock.advance(3600)
+    rig.wire.before = lambda: beside.marks.append(beside.marks[-1])
+    assert rig.egress.send_pending().count("sent") == 1
+    assert beside.marks == [True, True]
+
+
+def test_a_mark_of_an_earlier_attempt_is_taken_back_by_one_that_sent_nothing() -> None:
+    beside = Beside()
+    rig = Rig(elsewhere=beside)
+    rig.wire.before = raising(no_connection())
+    rig.queue()
+    rig.egress.send_pending()
+    assert beside.marks == [True, False]
+    beside.marks.append(True)
+    rig.clock.advance(3600)
+    rig.egress.send_pending()
+    assert beside.has_left("")
+    effects = rig.egress.cancel([PURPOSE])
+    assert effects.dropped == ()
+    assert effects.epsilon_returned == "0"
+    assert rig.states()[-2:] == ["sending", "cancelled"]
+    assert rig.log.entries[-1].epsilon_spent == "1"

@@ -115,21 +115,27 @@ def test_two_reports_come_over_one_connection(server: Server, transport: Urllib3
 
 
 @pytest.mark.parametrize(
-    ("status", "is_final"),
-    [(400, True), (404, True), (409, True), (410, True), (413, True), (408, False), (500, False), (502, False)],
+    ("status", "word", "is_final"),
+    [
+        *((status, "strange", True) for status in (400, 413, 422)),
+        *((status, "strange", False) for status in (401, 403, 404, 407, 408, 409, 410, 451, 500, 502)),
+        *((409, word, True) for word in ("malformed", "expired", "full")),
+        *((status, word, False) for status in (400, 404, 409) for word in ("outside-window", "closed", "unknown-task")),
+        (502, "malformed", False),
+    ],
 )
-def test_a_refusal_is_taken_for_another(
-    server: Server, transport: Urllib3Transport, status: int, *, is_final: bool
+def test_a_refusal_for_now_ends_a_report_or_one_for_good_does_not(
+    server: Server, transport: Urllib3Transport, status: int, word: str, *, is_final: bool
 ) -> None:
     server.status = status
-    server.body = b'{"type":"urn:homespun:problem:outside-window","detail":"<b>\x1b[31m"}'
+    server.body = b'{"type":"urn:homespun:problem:%s","detail":"<b>\x1b[31m"}' % word.encode()
     with pytest.raises(TransportError) as raised:
         transport.send(server.origin, UPLOAD)
     assert raised.value.is_final is is_final
     assert raised.value.may_have_left
     assert "\x1b" not in str(raised.value)
-    if is_final:
-        assert "outside-window" in str(raised.value)
+    if status != 408:
+        assert word in str(raised.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -152,9 +158,9 @@ def test_a_destination_that_asks_for_rest_gets_none_or_for_ever(
         transport.send(server.origin, UPLOAD)
     assert not raised.value.is_final
     clock.advance(seconds - 0.5)
-    assert transport.resting() == {server.origin}
+    assert set(transport.rests()) == {server.origin}
     clock.advance(1)
-    assert transport.resting() == frozenset()
+    assert transport.rests() == {}
 
 
 def test_a_clock_that_was_set_back_keeps_a_destination_resting(
@@ -164,7 +170,7 @@ def test_a_clock_that_was_set_back_keeps_a_destination_resting(
     with pytest.raises(TransportError):
         transport.send(server.origin, UPLOAD)
     clock.advance(-1_000_000)
-    assert transport.resting() == frozenset()
+    assert transport.rests() == {}
 
 
 def test_a_server_holds_a_device_with_headers_that_never_end(server: Server, clock: FakeClock) -> None:

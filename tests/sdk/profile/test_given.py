@@ -34,6 +34,19 @@ def test_what_was_given_is_forgotten_or_counted_twice(kept: FileGiven, tmp_path:
     assert (tmp_path / "new" / "profile.given").stat().st_mode & 0o077 == 0
 
 
+def test_what_left_is_marked_on_another_line_or_forgotten(kept: FileGiven, tmp_path: Path) -> None:
+    assert not kept.mark("a" * 32, "report/0", left=True)
+    assert list(tmp_path.iterdir()) == []
+    for each in (line(0), line(1), line(0, "b" * 32)):
+        kept.add(each)
+    assert not kept.mark("a" * 32, "report/0", left=True)
+    assert kept.mark("a" * 32, "report/0", left=True)
+    kept.add(line(0))
+    assert [each.left for each in FileGiven.beside(tmp_path / "new" / "profile").read()] == [True, False, False]
+    assert kept.mark("a" * 32, "report/0", left=False)
+    assert kept.read() == (line(0), line(1), line(0, "b" * 32))
+
+
 def test_two_who_give_at_once_lose_a_line(kept: FileGiven) -> None:
     threads = [threading.Thread(target=kept.add, args=(line(number),)) for number in range(8)]
     for thread in threads:
@@ -76,4 +89,4 @@ def test_one_who_hangs_keeps_everybody_waiting(tmp_path: Path) -> None:
 
 def test_a_line_tells_of_more_than_the_cost() -> None:
     fields = set(msgspec.to_builtins(line()))
-    assert fields == {"schema", "profile", "what", "task", "epsilon", "expires", "check"}
+    assert fields == {"schema", "profile", "what", "task", "epsilon", "expires", "check", "left"}

@@ -13,6 +13,7 @@ from decimal import Decimal
 from homespun.contribute.settings import Contributions
 from homespun.contribute.vectors import is_of_events
 from homespun.protocol.collection.task import Task
+from homespun.protocol.destination import is_this_machine
 from homespun.protocol.epsilon import epsilon_steps, epsilon_text
 
 
@@ -58,6 +59,8 @@ def _of_time(task: Task, now: float) -> str:
 def _of_kind(task: Task, settings: Contributions, standing: Standing) -> str:
     if task.development and not settings.allow_development:
         return "its leader and helper run in one place, which is for development only"
+    if any(map(is_this_machine, (task.leader.url, task.helper.url))) and not settings.allow_development:
+        return "its leader or helper is this very machine, which is for development only"
     if task.minimum_batch < settings.least_batch:
         return (
             f"it reveals sums of {task.minimum_batch} installations, and this one is part of {settings.least_batch} up"

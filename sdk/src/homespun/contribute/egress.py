@@ -5,7 +5,8 @@ Rules:
 - Nothing else may hold a transport. Every payload that is sent was queued here, under a consent and within the
   lifetime's ε.
 - No byte leaves without an entry that was durable before: ``sending`` is written first, then the payload goes,
-  then the answer is written. Whatever happens in between, the ledger says that it may have left.
+  then the answer is written. Whatever happens in between, the ledger says that it may have left. So does what is
+  kept beside the ledger, which a restored backup does not take back.
 - The consent is asked for when something is queued, in the transaction that begins its sending, and once more
   right before the bytes go.
 - Sending never raises into the application; it returns an outcome.
@@ -13,22 +14,25 @@ Rules:
 Several processes may share one log: whoever writes ``sending`` first is the one who sends.
 """
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from homespun.contribute.beside import Elsewhere, NothingElsewhere
 from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, EgressLog, Entries, Transport, write
 from homespun.contribute.offer import checked_offer, checked_purposes
 from homespun.contribute.outcome import CancelEffects, Result, SendOutcome, SendResult
-from homespun.contribute.rules import Elsewhere, Rules, nothing_elsewhere
-from homespun.errors import MisuseError, TransportError
+from homespun.contribute.rules import Rules
+from homespun.errors import HomespunError, MisuseError, TransportError
 from homespun.protocol.egress import EgressEntry, Progress, State, progress_of
 from homespun.protocol.epsilon import epsilon_steps, epsilon_text, steps_of
 
 _DEFAULT_LIMITS = EgressLimits()
+_NOTHING = NothingElsewhere()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Egress:
         clock: Callable[[], float],
         ceiling: Decimal | int,
         limits: EgressLimits = _DEFAULT_LIMITS,
-        elsewhere: Elsewhere = nothing_elsewhere,
+        elsewhere: Elsewhere = _NOTHING,
     ) -> None:
         """Take charge of a transport.
 
@@ -61,7 +65,7 @@ class Egress:
             clock: Returns seconds since 1970-01-01 UTC.
             ceiling: The most that everything this device ever sends may cost, as ε.
             limits: Limits of size, number and attempts.
-            elsewhere: What was taken of the ceiling beside the log; asked inside the log's transactions, too.
+            elsewhere: What is kept beside the log; asked inside the log's transactions, too.
 
         Raises:
             MisuseError: If ``ceiling`` is no ε.
@@ -69,6 +73,7 @@ class Egress:
         self._log = log
         self._transport = transport
         self._clock = clock
+        self._elsewhere = elsewhere
         self._rules = Rules(allowed, epsilon_steps(ceiling), limits, elsewhere)
         self._sending = threading.Lock()
 
@@ -126,14 +131,15 @@ class Egress:
         """
         return self._rules.left(self._log.egress_entries(), besides)
 
-    def send_pending(self, limit: int = 10, *, resting: Collection[str] = ()) -> SendOutcome:
+    def send_pending(self, limit: int = 10, *, resting: Callable[[], Collection[str]] = tuple) -> SendOutcome:
         """Send what waits and is due, in the order of queueing.
 
         Never raises for what happens while sending: the outcome tells it.
 
         Args:
             limit: Most attempts to make.
-            resting: Destinations that asked to be left alone for now; what is for them waits.
+            resting: Returns the destinations that asked to be left alone for now; what is for them waits. Asked before
+                each attempt.
 
         Raises:
             MisuseError: If ``limit`` is no whole number from 1.
@@ -143,7 +149,7 @@ class Egress:
         results: list[SendResult] = []
         with self._sending:
             try:
-                self._send_due(limit, frozenset(resting), results)
+                self._send_due(limit, resting, results)
             except Exception as error:  # noqa: BLE001 - a background task does not raise into its host
                 return SendOutcome(tuple(results), str(error) or type(error).__name__)
         return SendOutcome(tuple(results))
@@ -183,12 +189,12 @@ class Egress:
     def _write(self, choose: Callable[[Entries], EgressChange]) -> Entries:
         return write(self._log, choose)
 
-    def _send_due(self, limit: int, resting: frozenset[str], results: list[SendResult]) -> None:
+    def _send_due(self, limit: int, resting: Callable[[], Collection[str]], results: list[SendResult]) -> None:
         if self._rules.interrupted(self._log.egress_entries(), self._clock()).entries:
             self._write(lambda entries: self._rules.interrupted(entries, self._clock()))
         attempts = 0
         for sequence, progress in progress_of(self._log.egress_entries()).items():
-            if progress.waiting and attempts < limit and progress.queued.destination not in resting:
+            if progress.waiting and attempts < limit and progress.queued.destination not in resting():
                 attempts += self._send_one(sequence, progress.queued, results)
 
     def _send_one(self, sequence: int, queued: EgressEntry, results: list[SendResult]) -> bool:
@@ -220,7 +226,16 @@ class Egress:
             return _Answer(("unsent",), f"it could not be asked whether this is allowed: {error}")
         if not permitted:
             return _Answer(("unsent", "cancelled"), "the consent that it was queued under no longer holds")
-        return self._deliver(begun.destination, payload)
+        try:
+            before = self._elsewhere.mark(begun.what, left=True)
+        except HomespunError as error:
+            return _Answer(("unsent",), f"it could not be written down that it leaves: {error}")
+        answer = self._deliver(begun.destination, payload)
+        if "unsent" in answer.states and not before:
+            # Where this cannot be taken back, it goes on counting as given.
+            with contextlib.suppress(HomespunError):
+                self._elsewhere.mark(begun.what, left=False)
+        return answer
 
     def _deliver(self, destination: str, payload: bytes) -> _Answer:
         try:
@@ -251,11 +266,12 @@ def _effects(
     found: dict[int, Progress], is_meant: Callable[[EgressEntry], bool], added: tuple[EgressEntry, ...]
 ) -> CancelEffects:
     began_with = {entry: found[entry.of or 0] for entry in added}
-    dropped = tuple(entry for entry in added if not began_with[entry].may_have_left)
+    ended = [entry for entry in added if entry.state == "cancelled"]
+    dropped = tuple(entry for entry in ended if not began_with[entry].may_have_left)
     gone = [each for each in found.values() if is_meant(each.queued) and each.may_have_left]
     return CancelEffects(
         dropped=dropped,
-        stopped=tuple(entry for entry in added if entry not in dropped),
+        stopped=tuple(entry for entry in ended if entry not in dropped),
         beyond_recall=tuple(each.last for each in gone),
         epsilon_returned=epsilon_text(sum(steps_of(began_with[entry].queued.epsilon_spent) for entry in dropped)),
     )

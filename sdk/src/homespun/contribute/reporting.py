@@ -71,7 +71,10 @@ def make_report(task: Task, vector: Vector, *, secret: bytes, now: float, entrop
 
     def sealed(role: Role, aggregator: Aggregator, share: bytes) -> bytes:
         info = seal_info(role, task.id, identity, time, shares.public)
-        return _suite().encrypt(share, _key(aggregator), info)
+        try:
+            return _suite().encrypt(share, _key(aggregator), info)
+        except ValueError as error:
+            raise CollectionError(f"nothing can be sealed to the key of {aggregator.name}.") from error
 
     return encode_report(
         Report(

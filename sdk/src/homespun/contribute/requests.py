@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
+from homespun.contribute.beside import Elsewhere, NothingElsewhere
 from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, EgressLog, Entries, write
-from homespun.contribute.rules import Elsewhere, Rules, nothing_elsewhere, plain
+from homespun.contribute.rules import Rules, plain
 from homespun.protocol.destination import origin
 from homespun.protocol.egress import EgressBook
 
@@ -27,6 +28,7 @@ NO_CONSENT = 0
 Ending = Literal["sent", "failed", "unsent"]
 
 _LIMITS = EgressLimits()
+_NOTHING = NothingElsewhere()
 _MOST = 80
 _UNUSUAL = re.compile(r"[^a-z0-9_.:/-]")
 
@@ -69,7 +71,7 @@ class RequestLedger:
         clock: Callable[[], float],
         ceiling: int,
         permitted: Callable[[], None],
-        elsewhere: Elsewhere = nothing_elsewhere,
+        elsewhere: Elsewhere = _NOTHING,
     ) -> None:
         """Use a log.
 
@@ -78,7 +80,7 @@ class RequestLedger:
             clock: Returns seconds since 1970-01-01 UTC.
             ceiling: ε of the whole lifetime in steps of 10⁻¹², which entries repeat.
             permitted: Raises NotPermittedError while no request may be made; called inside the log's transaction.
-            elsewhere: What was taken of the ceiling beside the log, which entries take off what is left.
+            elsewhere: What is kept beside the log; what was taken there, entries take off what is left.
         """
         self._log = log
         self._clock = clock

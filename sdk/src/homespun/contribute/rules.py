@@ -6,6 +6,7 @@ Rules:
   queued under; if that no longer decides, it is cancelled, even where a newer one would allow the same.
 - Contributions of all purposes draw on one lifetime ε. It is taken when a contribution is queued, and given back
   only if it is cancelled before anything of it can have left.
+- What left by what is written down beside the ledger has left, also where the ledger does not know it.
 - What may have left is tried again only if the destination counts repetitions once (``idempotent``).
 - A payload is destroyed as soon as no further attempt will be made.
 
@@ -15,6 +16,7 @@ Pure but for ``permitted``, which asks whoever keeps the consents.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from homespun.contribute.beside import Elsewhere, NothingElsewhere
 from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressChange, Entries
 from homespun.contribute.offer import Offer
@@ -23,15 +25,9 @@ from homespun.protocol.egress import EgressBook, EgressEntry, Progress, State, p
 from homespun.protocol.epsilon import epsilon_text, steps_of
 
 _LONGEST_NOTE = 200
+_NOTHING = NothingElsewhere()
 
-Elsewhere = Callable[[Collection[str]], int]
-"""From the names of what a ledger tells of to the ε, in steps of 10⁻¹², that this installation took and that the ledger
-does not tell of: a profile that was erased, or a backup that was restored, took it. May raise ProfileError."""
-
-
-def nothing_elsewhere(_: Collection[str]) -> int:
-    """Return 0: the ledger tells of everything."""
-    return 0
+_LEFT_BEFORE = "it may have left already, by what is written down outside the profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +38,18 @@ class Rules:
         permitted: From a purpose's name to the sequence of the consent record that allows it now, or None.
         ceiling: ε of the whole lifetime, in steps of 10⁻¹².
         limits: Limits of size, number and attempts.
-        elsewhere: What was taken of the ceiling beside the ledger.
+        elsewhere: What is kept beside the ledger.
     """
 
     permitted: Callable[[str], int | None]
     ceiling: int
     limits: EgressLimits
-    elsewhere: Elsewhere = nothing_elsewhere
+    elsewhere: Elsewhere = _NOTHING
 
     def left(self, entries: Entries, besides: Collection[str] = ()) -> int:
         """Return the ε that nothing has taken, in steps of 10⁻¹²; whatever keeps that from being told is raised."""
         spent = steps_spent(progress_of(entries))
-        return max(0, self.ceiling - self.elsewhere([*_told(entries), *besides]) - spent)
+        return max(0, self.ceiling - self.elsewhere.taken(_told(entries, besides)) - spent)
 
     def queueing(self, entries: Entries, offer: Offer, now: float, *, once: bool = False) -> EgressChange:
         """Return the change by which ``offer`` waits to be sent.
@@ -70,7 +66,7 @@ class Rules:
                 "be sent. Ask for consent first; a refusal is an answer."
             )
         # Strict: whoever cannot tell what was taken takes nothing more.
-        room = self.ceiling - self.elsewhere({*_told(entries), offer.what})
+        room = self.ceiling - self.elsewhere.taken(_told(entries, [offer.what]))
         book = EgressBook(entries, ceiling=max(0, room), time=now)
         self._check_room(book, offer)
         if once and any(each.queued.what == offer.what and each.counts for each in book.found.values()):
@@ -95,7 +91,7 @@ class Rules:
         progress = found[sequence]
         if self._resting(progress, now):
             return "the next attempt is not due yet"
-        taken = self.elsewhere([each.queued.what for each in found.values()])
+        taken = self.elsewhere.taken(_charged(found))
         if steps_spent(found) + taken > self.ceiling and steps_of(progress.queued.epsilon_spent):
             return "the lifetime's ε was lowered below what is already taken"
         return ""
@@ -115,7 +111,7 @@ class Rules:
             return EgressChange()
         why = self._why_never(progress, intact=intact)
         if why:
-            return _ended(book, [sequence], "cancelled", why)
+            return self._ended(book, [sequence], "cancelled", why)
         if self.obstacle(book.found, sequence, now):
             return EgressChange()
         book.follow(sequence, "sending")
@@ -128,7 +124,7 @@ class Rules:
         book = self.book(entries, now)
         for state in states:
             if book.found[sequence].may_become(state):
-                book.follow(sequence, state, plain(note))
+                self._end(book, sequence, state, note)
         return EgressChange(entries=book.added, drop=() if _open(book.found[sequence]) else (sequence,))
 
     def cancelling(
@@ -137,7 +133,7 @@ class Rules:
         """Return the change by which nothing more is sent of what is meant, by its first entry."""
         book = self.book(entries, now)
         ends = [number for number, each in book.found.items() if is_meant(each.queued) and _open(each)]
-        return _ended(book, ends, "cancelled", note)
+        return self._ended(book, ends, "cancelled", note)
 
     def interrupted(self, entries: Entries, now: float) -> EgressChange:
         """Return the change by which attempts of which nobody will hear count as failed."""
@@ -147,16 +143,28 @@ class Rules:
             for number, each in book.found.items()
             if _open(each) and not each.waiting and not self._resting(each, now)
         ]
-        return _ended(book, ends, "failed", "sending was interrupted")
+        return self._ended(book, ends, "failed", "sending was interrupted")
 
     def book(self, entries: Entries, now: float) -> EgressBook:
         """Return a ledger to be added to."""
         try:
-            taken = self.elsewhere(_told(entries))
+            taken = self.elsewhere.taken(_told(entries))
         except ProfileError:
             # What is told of it must not keep anything from being ended.
             taken = self.ceiling
         return EgressBook(entries, ceiling=max(0, self.ceiling - taken), time=now)
+
+    def _ended(self, book: EgressBook, sequences: list[int], state: State, note: str) -> EgressChange:
+        for sequence in sequences:
+            self._end(book, sequence, state, note)
+        return EgressChange(entries=book.added, drop=tuple(sequences))
+
+    def _end(self, book: EgressBook, sequence: int, state: State, note: str) -> None:
+        progress = book.found[sequence]
+        if state == "cancelled" and not progress.may_have_left and self.elsewhere.has_left(progress.queued.what):
+            # A restored ledger does not know that it was sent: it says so now, and charges for it.
+            book.follow(sequence, "sending", _LEFT_BEFORE)
+        book.follow(sequence, state, plain(note))
 
     def _check_room(self, book: EgressBook, offer: Offer) -> None:
         if sum(progress.waiting for progress in book.found.values()) >= self.limits.pending:
@@ -186,14 +194,17 @@ class Rules:
         return 0 <= now - float(progress.tried) < self.limits.wait_after(progress.attempts)
 
 
-def _told(entries: Entries) -> list[str]:
-    return [entry.what for entry in entries if entry.of is None]
+def _told(entries: Entries, besides: Collection[str] = ()) -> dict[str, bool]:
+    return {**_charged(progress_of(entries)), **dict.fromkeys(besides, True)}
 
 
-def _ended(book: EgressBook, sequences: list[int], state: State, note: str) -> EgressChange:
-    for sequence in sequences:
-        book.follow(sequence, state, plain(note))
-    return EgressChange(entries=book.added, drop=tuple(sequences))
+def _charged(found: dict[int, Progress]) -> dict[str, bool]:
+    """Return the names of contributions, and whether the ledger charges for one of that name."""
+    charged: dict[str, bool] = {}
+    for each in found.values():
+        what = each.queued.what
+        charged[what] = charged.get(what, False) or each.last.epsilon_spent != "0"
+    return charged
 
 
 def _open(progress: Progress) -> bool:

@@ -4,8 +4,10 @@ Every upload has the same few headers on every device: no cookie, no identifier,
 environment. A connection is used for one report and closed, so that two reports cannot be told to be of one device by
 the connection that brought them; what the device's address tells is said in the threat model.
 
-Answers: 2xx is taken. 429 and 503 ask to be left alone for a while; nothing goes to that destination meanwhile. Any
-other 4xx is a refusal for good. Everything else is tried again later.
+Answers: 2xx is taken. 429 and 503 ask to be left alone for a while; nothing goes to that destination meanwhile. An
+answer is a refusal for good where it says that this report is none, or that the task takes no more: by the word of its
+problem, or by 400, 413 or 422 where it has no word that is known. Everything else is tried again until the task closes:
+a leader that does not know a task yet, or whoever answers in its place, must not end what cannot be repeated.
 """
 
 import re
@@ -32,7 +34,15 @@ HEADERS: Final = {
 
 _NEVER_LEFT: Final = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
 _TAKEN: Final = range(200, 300)
-_REFUSED: Final = range(400, 500)
+_REFUSED: Final = (400, 413, 422)
+_FINAL: Final = {
+    "malformed": True,
+    "expired": True,
+    "full": True,
+    "outside-window": False,
+    "closed": False,
+    "unknown-task": False,
+}
 _LATER: Final = (408, 425, 429, 503)
 _PROBLEM: Final = re.compile(rb'"type": *"(?:[a-z0-9:/.-]*[:/])?([a-z-]{1,40})"')
 _MOST_READ: Final = 1 << 12
@@ -74,11 +84,11 @@ class Urllib3Transport:
         self._resting: dict[str, float] = {}
         self._one = threading.Lock()
 
-    def resting(self) -> frozenset[str]:
-        """Return the destinations that asked to be left alone, and still are."""
+    def rests(self) -> dict[str, float]:
+        """Return the destinations that asked to be left alone, and still are, and until when, seconds since 1970."""
         now = self._clock()
         # A clock that was set back must not keep something waiting for years.
-        return frozenset(each for each, until in dict(self._resting).items() if now < until <= now + _MOST_REST_SECONDS)
+        return {each: until for each, until in dict(self._resting).items() if now < until <= now + _MOST_REST_SECONDS}
 
     def send(self, destination: str, payload: bytes) -> None:
         """Send an upload; see ``Transport``.
@@ -120,8 +130,10 @@ class Urllib3Transport:
         if status in _LATER:
             self._resting[destination] = self._clock() + _rest(response)
             raise TransportError(f"{destination} asked to be left alone for now (HTTP {status})")
-        is_final = status in _REFUSED
-        raise TransportError(f"{destination} refused it: HTTP {status}{_problem(response)}", is_final=is_final)
+        word = _problem(response)
+        is_final = 400 <= status < 500 and _FINAL.get(word, status in _REFUSED)  # noqa: PLR2004 - 4xx
+        said = f", {word}" if word else ""
+        raise TransportError(f"{destination} refused it: HTTP {status}{said}", is_final=is_final)
 
 
 def _rest(response: BaseHTTPResponse) -> float:
@@ -139,4 +151,4 @@ def _problem(response: BaseHTTPResponse) -> str:
     except (HTTPError, HTTPException, OSError, ValueError):
         return ""
     match = _PROBLEM.search(raw)
-    return f", {match[1].decode()}" if match else ""
+    return match[1].decode() if match else ""

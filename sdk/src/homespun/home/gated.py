@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from homespun.choosing import store_choice
@@ -16,6 +16,7 @@ from homespun.contribute.requests import RequestLedger
 from homespun.custody import Clock, Custody, Records
 from homespun.egress_log import HomeLog, NoTransport
 from homespun.errors import ClosedError, LedgerError, NotPermittedError, ProfileError
+from homespun.home.giving import GivenBeside
 from homespun.profile import FileGiven, Given, Place, ProfileStore, Tombstones, View
 from homespun.protocol.controls import ControlEntry, Steering, fold, joined
 from homespun.protocol.egress import EgressEntry, progress_of
@@ -103,20 +104,21 @@ class GatedHome:
         ceiling = place.settings.lifetime_epsilon
         self.log = HomeLog(self)
         self._given = _given_of(self.custody.place)
+        elsewhere = GivenBeside(self._given, lambda: self.profile)
         self.egress = Egress(
             self.log,
             transport or NoTransport(),
             allowed=self._allowing,
             clock=clock,
             ceiling=ceiling,
-            elsewhere=self._given_elsewhere,
+            elsewhere=elsewhere,
         )
         self.requests = RequestLedger(
             self.log,
             clock=clock,
             ceiling=epsilon_steps(ceiling),
             permitted=self._check_updates,
-            elsewhere=self._given_elsewhere,
+            elsewhere=elsewhere,
         )
         self.custody.look()
         try:
@@ -328,14 +330,6 @@ class GatedHome:
             ProfileError: It cannot be told.
         """
         return () if self._given is None else self._given.read()
-
-    def _given_elsewhere(self, told: Collection[str]) -> int:
-        """Return the ε that was given and that the ledger, which tells of ``told``, does not know."""
-        found = self.given()
-        if not found:
-            return 0
-        profile, known = self.profile, frozenset(told)
-        return sum(each.epsilon for each in found if each.profile != profile or each.what not in known)
 
     def _check_updates(self) -> None:
         if self.is_private:

@@ -8,7 +8,7 @@ It also makes a restored backup count what was given since, and keeps a new prof
 in a task once more that the erased one was part of. Non-goals: whoever can write to the file can take lines away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -38,6 +38,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
         epsilon: ε in steps of 10⁻¹².
         expires: When the task expires, seconds since 1970.
         check: Tells whether the installation still has the secret that it reported with.
+        left: Whether it may have left: set before its first byte goes, so that a ledger from a backup, in which it
+            waits, cannot give its ε back.
     """
 
     schema: Literal[1] = 1
@@ -47,6 +49,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     epsilon: Annotated[int, msgspec.Meta(ge=0, le=_MAX_STEPS)]
     expires: Annotated[int, msgspec.Meta(ge=0)]
     check: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
+    left: bool = False
 
 
 class FileGiven:
@@ -99,10 +102,35 @@ class FileGiven:
                 lines = self._lines()
                 if any((each.profile, each.task) == (given.profile, given.task) for each in lines):
                     return
-                data = b"".join(msgspec.json.encode(each) + b"\n" for each in (*lines, given))
-                if len(data) > MAX_SIZE:
-                    raise OSError(f"it would be longer than {MAX_SIZE} bytes")
-                write_atomically(self._path, data)
+                self._write((*lines, given))
+
+    def mark(self, profile: str, what: str, *, left: bool) -> bool:
+        """Write down whether a report may have left, durably when this returns; return what was written there before.
+
+        Args:
+            profile: Id of the profile that it is of.
+            what: Its name in that profile's ledger; one that is not written down stays so.
+            left: Whether it may have left.
+
+        Raises:
+            ProfileBusyError: Others kept adding for longer than ``wait_ms``.
+            ProfileStorageError: The disk refused, or the file is damaged or full.
+        """
+        with self._translated():
+            if not self.exists:
+                return False
+            with alone(self._path, self._wait_ms):
+                lines = self._lines()
+                meant = [each for each in lines if (each.profile, each.what) == (profile, what)]
+                if any(each.left != left for each in meant):
+                    self._write(msgspec.structs.replace(each, left=left) if each in meant else each for each in lines)
+                return any(each.left for each in meant)
+
+    def _write(self, lines: Iterable[Given]) -> None:
+        data = b"".join(msgspec.json.encode(each) + b"\n" for each in lines)
+        if len(data) > MAX_SIZE:
+            raise OSError(f"it would be longer than {MAX_SIZE} bytes")
+        write_atomically(self._path, data)
 
     def _lines(self) -> tuple[Given, ...]:
         try:

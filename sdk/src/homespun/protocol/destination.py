@@ -36,6 +36,26 @@ def origin(destination: str) -> str:
     return f"{scheme}://{host}{_port(destination, scheme, digits)}"
 
 
+def host_of(destination: str) -> str:
+    """Return an origin's host, without scheme and port.
+
+    Raises:
+        MisuseError: If it is no origin.
+    """
+    host = origin(destination).partition("://")[2]
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+def is_this_machine(destination: str) -> bool:
+    """Return whether an origin is of this very machine: ``localhost``, 127.0.0.0/8 or ::1.
+
+    Raises:
+        MisuseError: If it is no origin.
+    """
+    host = host_of(destination)
+    return (_address_6(destination, host[1:-1]) if host.startswith("[") else _host(destination, host))[1]
+
+
 def _host(destination: str, name: str) -> tuple[str, bool]:
     labels = name.split(".")
     if labels[-1].isdigit() or labels[-1].startswith("0x"):

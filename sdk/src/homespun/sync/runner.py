@@ -45,8 +45,7 @@ from homespun.sync.store import LOCK, Store
 from homespun.sync.taking import Taker, TakerContext, check_age
 
 if TYPE_CHECKING:
-    from homespun.protocol.collection.task import Task
-    from homespun.sync.collecting import Collection
+    from homespun.sync.collecting import Collection, Wanted
     from homespun.sync.repository import Repository
     from homespun.sync.urllib3_http import Urllib3Http
 
@@ -163,12 +162,12 @@ class Updater:
                 self._hang_up()
 
     def collection(
-        self, wanted: "Callable[[Task], bool]", *, permitted: bool = True
+        self, wanted: "Wanted", *, permitted: bool = True
     ) -> "Collection | Deferred | Rejected | Unreachable":
         """Get what the channel asks of its devices, as it is signed now. Never raises for what happens meanwhile.
 
         Args:
-            wanted: Whether a task's items are needed now.
+            wanted: Returns the tasks whose items are needed now, the most wanted first; one of them gets them.
             permitted: Whether the person permits requests now.
         """
         if not self._running.acquire(blocking=False):
@@ -183,6 +182,13 @@ class Updater:
             self._running.release()
             if self._closed.is_set():
                 self._hang_up()
+
+    def takes_files(self) -> bool:
+        """Return whether more than metadata may go over the connection of now; no where that cannot be told."""
+        with contextlib.suppress(Exception):
+            connection = self._updates.connection()
+            return connection == "unmetered" or (connection == "metered" and self._updates.metered)
+        return False
 
     def installed(self) -> Installed | None:
         """Return the bundle to use: the current one, or the one before if its files are damaged. All of it is read.
@@ -277,9 +283,7 @@ class Updater:
             self._begin(state)
             return self._attempt(adopt, due, force=force)
 
-    def _collect(
-        self, wanted: "Callable[[Task], bool]", *, permitted: bool
-    ) -> "Collection | Deferred | Rejected | Unreachable":
+    def _collect(self, wanted: "Wanted", *, permitted: bool) -> "Collection | Deferred | Rejected | Unreachable":
         if self._closed.is_set() or not permitted:
             return Deferred("it was closed" if self._closed.is_set() else "a private session leaves no trace")
         if self._updates.connection() == "offline":

@@ -8,15 +8,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homespun.errors import CollectionError, MisuseError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.collection.constants import LARGEST_SUM, MODULUS, NORM_PROOF_DELTA
+from homespun.protocol.collection.keys import is_of_small_order
 from homespun.protocol.collection.task import (
+    CHARGED_DELTA,
     MAX_INDEX_BYTES,
     MAX_TASK_BYTES,
+    Aggregator,
     CollectionIndex,
     Ref,
     Task,
@@ -98,7 +102,44 @@ def test_shares_of_another_width_are_declared() -> None:
         task(msgspec.structs.replace(counts(), width=64))
 
 
+@pytest.mark.parametrize("delta", ["0.0011", "0.5", "0.99999"])
+def test_a_promise_that_fails_often_is_one(delta: str) -> None:
+    with pytest.raises(MisuseError, match="fail too often"):
+        task(delta=delta)
+
+
+@settings(max_examples=20)  # a conversion takes 25 ms
+@given(st.sampled_from(["0.25", "1", "4.5"]), st.sampled_from(["0.00000001", "0.000001", "0.00001", "0.001"]))
+def test_a_report_is_charged_less_than_its_noise_costs(epsilon: str, delta: str) -> None:
+    made = task(epsilon=epsilon, delta=delta, sigma=sigma_of(counts(), float(epsilon), float(delta)))
+    price = made.price / 10**12
+    assert price >= float(epsilon)
+    assert delta_of(float(made.rho), price) <= CHARGED_DELTA - NORM_PROOF_DELTA
+    assert (price == float(epsilon)) is (float(delta) <= CHARGED_DELTA)
+
+
+def test_something_is_sealed_to_a_point_of_small_order() -> None:
+    """Each point that the library refuses to agree on a secret with, by both its spellings, and none that it takes."""
+    prime = 2**255 - 19
+    one = X25519PrivateKey.from_private_bytes(bytes(range(32)))
+    order_8 = 325606250916557431795983626356110631294008115727848805560023387167927233504
+    other_8 = 39382357235489614581723060781553021112529911719440698176882885853963445705823
+    for number in (0, 1, order_8, other_8, prime - 1, prime, prime + 1, 9, 2, prime + 9, prime - 2):
+        for raw in (number, number | 1 << 255):
+            key = raw.to_bytes(32, "little")
+            try:
+                one.exchange(X25519PublicKey.from_public_bytes(key))
+                is_refused = False
+            except ValueError:
+                is_refused = True
+            assert is_of_small_order(key.hex()) is is_refused
+
+
 # What contradicts itself
+
+
+def at(name: str, url: str) -> Aggregator:
+    return Aggregator(name=name, url=url, key="b" * 64)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +154,13 @@ def test_shares_of_another_width_are_declared() -> None:
         ({"collector": "a" * 64}, "keys of their own"),
         ({"helper": aggregator("helper", "a")}, "keys of their own"),
         ({"helper": msgspec.structs.replace(aggregator("leader", "b"))}, "same address"),
+        ({"helper": at("helper", "https://leader.example.org:8443")}, "same address"),
+        (
+            {"leader": at("one", "https://[2001:db8::1]"), "helper": at("other", "https://[2001:db8::1]:1")},
+            "same address",
+        ),
+        ({"helper": at("leader", "https://helper.example.org")}, "same name"),
+        ({"collector": "0" * 64}, "key of the collector is none"),
     ],
 )
 def test_a_task_contradicts_itself(fields: dict[str, Any], why: str) -> None:

@@ -11,8 +11,8 @@ Rules, checked wherever a task is made or read:
   device charges what the noise costs at a δ of its own, where that is more (``Task.price``).
 - The largest sum and the tails of both noises stay below half of the modulus, so that no sum wraps.
 - One task is one batch: it is collected once, and below ``minimum_batch`` not at all.
-- Leader, helper and collector have keys of their own, and leader and helper origins of their own, unless it is a task
-  for development.
+- Leader, helper and collector have keys of their own. Leader and helper have names and hosts of their own, too, unless
+  it is a task for development.
 
 Pure. Whether a device takes part is decided elsewhere (``homespun.contribute``).
 """
@@ -47,7 +47,8 @@ from homespun.protocol.collection.index import (
     task_path,
     universe_path,
 )
-from homespun.protocol.destination import origin
+from homespun.protocol.collection.keys import is_of_small_order
+from homespun.protocol.destination import host_of, is_this_machine, origin
 from homespun.protocol.epsilon import STEPS, epsilon_steps
 from homespun.protocol.statistics.declaration import Statistic
 from homespun.protocol.zcdp import delta_of, gaussian_rho, stated_epsilon
@@ -257,9 +258,23 @@ def _check_windows(task: Task) -> None:
 def _check_parties(task: Task) -> None:
     if len({task.leader.key, task.helper.key, task.collector}) < len(("leader", "helper", "collector")):
         raise MisuseError(f"{task.name}: leader, helper and collector need keys of their own.")
-    if task.leader.url == task.helper.url and not task.development:
+    for party, key in (("leader", task.leader.key), ("helper", task.helper.key), ("collector", task.collector)):
+        if is_of_small_order(key):
+            raise MisuseError(
+                f"{task.name}: the key of the {party} is none: everybody could open what is sealed to it."
+            )
+    if task.development:
+        return
+    one, other = host_of(task.leader.url), host_of(task.helper.url)
+    # Two ports of a device's own machine are told apart for tests; no device takes part in that (``contribute``).
+    if task.leader.url == task.helper.url or (one == other and not is_this_machine(task.leader.url)):
         raise MisuseError(
             f"{task.name}: leader and helper have the same address; only a task for development may say so."
+        )
+    if task.leader.name == task.helper.name:
+        raise MisuseError(
+            f"{task.name}: leader and helper have the same name, so that nobody can tell that they are two parties; "
+            "only a task for development may say so."
         )
 
 
