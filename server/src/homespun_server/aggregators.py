@@ -126,13 +126,11 @@ def create_leader(settings: AggregatorSettings, around: Around | None = None) ->
     parts = open_leader(settings, around)
     workers = leader_workers(parts, log, metrics, around)
     common = _common(parts.settings, parts.places, parts.secrets, workers, metrics, log)
-    gate = TokenGate(Tokens(parts.places.store, around.now), settings.service)
     routes = LeaderRoutes(
         common,
         Intake(parts.places, around.step),
         parts.leader,
         waiting=parts.waiting,
-        gate=gate,
         attestation=around.attestation,
         clock=around.clock,
     )
@@ -230,7 +228,16 @@ def _common(
         stop()
         places.store.close()
 
-    return Common(settings=settings, places=places, metrics=metrics, log=log, key=secrets.public, start=start, stop=end)
+    return Common(
+        settings=settings,
+        places=places,
+        metrics=metrics,
+        gate=TokenGate(Tokens(places.store, places.moment), settings.service),
+        log=log,
+        key=secrets.public,
+        start=start,
+        stop=end,
+    )
 
 
 def _log(settings: AggregatorSettings, around: Around) -> Log:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from homespun.protocol.collection.shares import ShareForm, ShareVerifier, split
 from homespun.protocol.collection.task import Task
 from homespun.protocol.statistics.declaration import Statistic
-from homespun_server.collection.messages import Collection, Role, aggregate_info, checksum_of
+from homespun_server.collection.messages import Collection, Role, aggregate_info, set_digest
 from homespun_server.collection.sealing import seal
 from homespun_server.privacy.mechanisms import add_discrete_gaussian
 from tests.sdk.protocol.collection.support import task
@@ -56,7 +56,7 @@ def sealed(of: Task, role: Role, share: NDArray[np.uint64], count: int) -> bytes
 
 
 def checksum(count: int) -> bytes:
-    return checksum_of(number.to_bytes(16, "big") for number in range(count))
+    return set_digest(number.to_bytes(16, "big") for number in range(count))
 
 
 def collection_of(of: Task, vectors: Sequence[Vector], sigma: int | None = None) -> Collection:

@@ -39,10 +39,10 @@ from homespun_server.collection.intake import Intake
 from homespun_server.collection.keys import Secrets
 from homespun_server.collection.messages import Collection, JobRequest, Role, ShareRequest, aggregate_info, parse
 from homespun_server.collection.peer import HelperAwayError
-from homespun_server.collection.places import Known, Places
+from homespun_server.collection.places import Known, Places, batch_within
 from homespun_server.collection.sealing import SUITE, seal
 from homespun_server.collection.settings import PAIRING_FILE, AggregatorSettings, read_aggregator
-from homespun_server.collection.summing import Sums
+from homespun_server.collection.summing import Sums, added_within
 from homespun_server.errors import DisagreementError
 from homespun_server.passphrase import KeyCosts
 from homespun_server.store import Actor, Tokens
@@ -180,6 +180,12 @@ def opened(task: Task, collection: Collection, collector: X25519PrivateKey = COL
         info = aggregate_info(role, task.id, collection.count, collection.checksum)
         total += np.frombuffer(SUITE.decrypt(each, collector, info), "<u4").astype(np.uint64)
     return centre(total % np.uint64(MODULUS))
+
+
+def added(places: Places, known: Known) -> ShareRequest:
+    """Return which reports an aggregator has added."""
+    with places.writing() as connection:
+        return added_within(connection, known, batch_within(connection, known.number))
 
 
 def tail_of(task: Task) -> int:

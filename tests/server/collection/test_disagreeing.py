@@ -23,6 +23,7 @@ from homespun_server.collection.messages import (
     ShareRequest,
     checksum_of,
     parse,
+    set_digest,
 )
 from homespun_server.collection.peer import HelperAwayError
 from homespun_server.collection.places import Known
@@ -35,6 +36,7 @@ from tests.server.collection.support import (
     DAY,
     SECONDS,
     Pair,
+    added,
     counts_of,
     near_pair,
     opened,
@@ -294,11 +296,48 @@ def test_sets_of_the_same_number_are_taken_for_the_same(pair: Pair) -> None:
     pair.upload(task, range(4))
     pair.work(task)
     known = pair.helper_known(task)
-    batch = pair.helper_places.batch(known)
-    other = ShareRequest(count=batch.count, checksum=checksum_of([b"another report's"], batch.checksum))
+    asked = added(pair.helper_places, known)
+    other = ShareRequest(count=asked.count, checksum=set_digest([b"another report's"]))
     assert pair.helper.share(known, other) == "mismatch"
-    assert pair.helper.share(known, ShareRequest(count=batch.count - 1, checksum=batch.checksum)) == "mismatch"
+    assert pair.helper.share(known, msgspec.structs.replace(asked, count=asked.count - 1)) == "mismatch"
     assert pair.helper_places.batch(known).answer is None
+
+
+def same_checksum() -> tuple[list[bytes], list[bytes]]:
+    """Return two sets of the same number whose checksums are the same: linear algebra over bits finds them."""
+    basis: dict[int, tuple[int, int]] = {}
+    ids = [number.to_bytes(16, "big") for number in range(400)]
+    for place, each in enumerate(ids):
+        # One bit more, so that what cancels is even in number.
+        word, who = int.from_bytes(checksum_of([each]), "big") << 1 | 1, 1 << place
+        while word and word.bit_length() in basis:
+            other, members = basis[word.bit_length()]
+            word, who = word ^ other, who ^ members
+        if not word:
+            found = [ids[at] for at in range(len(ids)) if who >> at & 1]
+            return found[::2], found[1::2]
+        basis[word.bit_length()] = (word, who)
+    raise AssertionError("there are more than 257 bits")
+
+
+def test_chosen_ids_make_two_sets_look_the_same() -> None:
+    one, other = same_checksum()
+    assert len(one) == len(other)
+    assert not set(one) & set(other)
+    assert checksum_of(one) == checksum_of(other)
+    assert set_digest(one) != set_digest(other)
+
+
+def test_sets_with_the_same_checksum_are_taken_for_the_same(either: Pair) -> None:
+    task = either.add()
+    either.upload(task, range(4))
+    either.work(task)
+    known = either.helper_known(task)
+    batch = either.helper_places.batch(known)
+    # What a leader would say that knows the checksum, and not the ids.
+    assert either.helper.share(known, ShareRequest(count=batch.count, checksum=batch.checksum)) == "mismatch"
+    exact = hashlib.sha256(b"".join(number.to_bytes(16, "big") for number in range(4))).digest()
+    assert isinstance(either.helper.share(known, ShareRequest(count=4, checksum=exact)), bytes)
 
 
 def test_an_older_sum_is_put_back(pair: Pair) -> None:

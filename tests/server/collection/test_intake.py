@@ -10,6 +10,7 @@ from sqlalchemy import select
 from homespun.protocol.collection.report import encode_report
 from homespun.protocol.collection.task import Task
 from homespun_server.aggregators import open_places
+from homespun_server.collection.messages import Role
 from homespun_server.errors import StoreError
 from homespun_server.store.schema import collection_payloads as payloads
 from homespun_server.store.schema import collection_reports as reports
@@ -57,7 +58,7 @@ def test_a_report_that_is_none_is_kept(on_sqlite: Settings) -> None:
         assert refused(leader.upload(other, raw)) == (404, "unknown-task")
         assert refused(leader.client.get(f"/tasks/{task.id.hex()}/reports")) == (405, "unknown-method")
         assert refused(leader.client.get("/tasks/none")) == (404, "unknown-address")
-        metrics = leader.client.get("/metrics").text
+        metrics = leader.client.get("/metrics", headers=leader.token()).text
     assert kept(on_sqlite) == 0
     assert 'homespun_reports_rejected_total{reason="malformed"} 4.0' in metrics
     assert 'homespun_reports_rejected_total{reason="unknown-task"} 1.0' in metrics
@@ -250,3 +251,21 @@ def test_what_everybody_may_see_tells_how_many_took_part(on_sqlite: Settings) ->
         seen = leader.client.get("/tasks").json()
     assert set(seen) == {"role", "name", "url", "key", "tasks"}
     assert [set(each) for each in seen["tasks"]] == [{"task", "name", "opens", "closes", "expires", "minimum_batch"}]
+
+
+@pytest.mark.parametrize("role", ["leader", "helper"])
+def test_metrics_tell_strangers_how_many_took_part_or_what_was_added(pair: Pair, role: Role) -> None:
+    task = pair.add()
+    pair.upload(task, range(4))
+    pair.work(task)
+    with running(pair.settings[role], clock=pair.clock, works=False) as aggregator:
+        if role == "leader":
+            assert aggregator.upload(task, encode_report(report_of(task, 9))).status_code == 201
+        open_to_all = aggregator.client.get("/metrics").text
+        told = aggregator.client.get("/metrics", headers=aggregator.token()).text
+        wrong = aggregator.client.get("/metrics", headers={"Authorization": "Bearer hsp_" + "a" * 43})
+    assert wrong.status_code == 401
+    assert "homespun_requests_total" in open_to_all
+    for secret in ("homespun_reports", "homespun_jobs", "waiting", "lag", "added", task.id.hex()):
+        assert secret not in open_to_all
+    assert "homespun_reports_total" in told

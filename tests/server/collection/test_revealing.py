@@ -32,6 +32,7 @@ from tests.server.collection.support import (
     COLLECTOR,
     SECONDS,
     Pair,
+    added,
     counts_of,
     keys_of,
     opened,
@@ -53,9 +54,8 @@ def test_a_batch_below_the_minimum_is_revealed(either: Pair) -> None:
     assert pair.collect(task) == "below-minimum"
     assert pair.parts.places.batch(pair.known(task)).state == "open"
     known = pair.helper_known(task)
-    batch = pair.helper_places.batch(known)
     # Nor does the helper reveal it, whatever the leader asks.
-    assert pair.helper.share(known, ShareRequest(count=batch.count, checksum=batch.checksum)) == "below-minimum"
+    assert pair.helper.share(known, added(pair.helper_places, known)) == "below-minimum"
     # Nothing was closed, so that more may come, and then it is enough.
     pair.upload(task, [3])
     assert pair.collect(task).count == 4
@@ -92,14 +92,14 @@ def test_noise_that_was_drawn_at_the_same_time_is_answered_too(pair: Pair, monke
     pair.work(task)
     pair.parts.leader.ask(pair.known(task))
     known, leader = pair.known(task), pair.parts.leader
-    batch = leader._ready(known)
-    assert batch is not None
-    share = pair.peer.share(known, ShareRequest(count=batch.count, checksum=batch.checksum))
+    ready = leader._ready(known)
+    assert ready is not None
+    share = pair.peer.share(known, ready[1])
     # Two processes have come so far; one of them is first.
-    assert leader._reveal(known, batch, share)
+    assert leader._reveal(known, *ready, share)
     first = leader.ask(known)
     monkeypatch.setattr(leader._sums, "read_within", lambda *_: np.zeros(task.statistic.size, np.uint64))
-    assert not leader._reveal(known, batch, share)
+    assert not leader._reveal(known, *ready, share)
     assert leader.ask(known) == first
 
 
@@ -152,8 +152,7 @@ def test_something_outlives_the_expiry(either: Pair) -> None:
     assert pair.collect(task) == "expired"
     pair.work(task)
     known = pair.helper_known(task)
-    batch = pair.helper_places.batch(known)
-    assert pair.helper.share(known, ShareRequest(count=batch.count, checksum=batch.checksum)) == "expired"
+    assert pair.helper.share(known, added(pair.helper_places, known)) == "expired"
     for places in (pair.parts.places, pair.helper_places):
         assert [each.id for each in expire(places)] == [task.id]
         assert expire(places) == ()
@@ -245,7 +244,7 @@ def test_a_leader_and_a_helper_of_one_program_work_by_themselves(pair: Pair) -> 
         token, path = leader.token(), f"/tasks/{task.id.hex()}/collection"
         answer = wait_for(lambda: done(leader.client.post(path, headers=token)))
         assert parse(answer.content, Collection).count == 5
-        metrics = leader.client.get("/metrics").text
+        metrics = leader.client.get("/metrics", headers=token).text
         assert 'homespun_reports_aggregated_total{outcome="added"} 5.0' in metrics
         assert "homespun_development 0.0" in metrics
 

@@ -79,7 +79,7 @@ def test_a_task_names_a_stranger_as_the_other(on_sqlite: Settings, role: Role) -
     other: Role = "helper" if role == "leader" else "leader"
     checked(on_sqlite[role], task_of(keys))
     named = Aggregator(name="stranger", url=URLS[other], key=public_of(X25519PrivateKey.generate()))
-    moved = Aggregator(name="other", url="http://127.0.0.1:9", key=keys[other])
+    moved = Aggregator(name="somebody", url="http://127.0.0.1:9", key=keys[other])
     for stranger in (named, moved):
         changes: dict[str, Any] = {other: stranger}
         with pytest.raises(AggregationError, match="paired with"):

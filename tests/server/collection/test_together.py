@@ -15,7 +15,7 @@ from homespun_server.cli.aggregator import refuse_several
 from homespun_server.collection import leader as leading
 from homespun_server.collection.jobs import unfinished
 from homespun_server.collection.leader import Progress
-from homespun_server.collection.messages import Collection
+from homespun_server.collection.messages import Collection, ShareRequest
 from homespun_server.errors import DisagreementError
 from tests.server.collection.conftest import Settings
 from tests.server.collection.support import Pair, near_pair, opened, report_of, sum_of, tail_of, with_aggregation
@@ -92,9 +92,10 @@ def test_what_a_helper_says_of_another_set_ends_the_batch(either: Pair, monkeypa
     pair.upload(task, range(4))
     pair.work(task)
     leader.ask(known)
-    now = leader._ready(known)
-    assert now is not None
-    monkeypatch.setattr(leader, "_ready", lambda _: replace(now, count=3, checksum=bytes(32)))
+    now = pair.parts.places.batch(known)
+    before = replace(now, count=3, checksum=bytes(32))
+    asked = ShareRequest(count=3, checksum=bytes(32))
+    monkeypatch.setattr(leader, "_ready", lambda _: (before, asked))
     with pytest.raises(DisagreementError):
         leader.collect(known)
     monkeypatch.undo()

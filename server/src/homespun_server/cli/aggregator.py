@@ -13,16 +13,24 @@ from rich.table import Table
 from homespun.errors import MisuseError
 from homespun_server.aggregators import open_places
 from homespun_server.api.serving import listen, serve
+from homespun_server.cli.directory import command_actor
 from homespun_server.cli.serve import add_serving_options
 from homespun_server.cli.signing import add_directory_option, passphrase_of
 from homespun_server.collection.accepting import check_task, read_task
 from homespun_server.collection.directory import Making, described, make_aggregator, public_key, read_pairing
+from homespun_server.collection.expiring import RETIRED, retire
 from homespun_server.collection.keys import PairingFile
 from homespun_server.collection.messages import Role
 from homespun_server.collection.places import Places
 from homespun_server.collection.settings import DEVELOPMENT, PAIRING_FILE, AggregatorSettings, read_aggregator
 from homespun_server.collection.status import TaskStatus, status_of
 from homespun_server.settings import given_passphrase
+from homespun_server.store import Tokens, open_store
+
+TOKEN_DAYS = 365
+"""So long a token is valid."""
+
+_TOKENS: dict[Role, str] = {"leader": "the collector, or for its metrics", "helper": "its metrics"}
 
 
 def make(options: argparse.Namespace, role: Role, pairing: PairingFile | None, console: Console) -> AggregatorSettings:
@@ -85,6 +93,12 @@ def add_common(
     def add(options: argparse.Namespace, console: Console) -> None:
         _add(settings_of(options), options.task, console)
 
+    def retired(options: argparse.Namespace, console: Console) -> None:
+        _retire(settings_of(options), options, console)
+
+    def token(options: argparse.Namespace, console: Console) -> None:
+        _token(settings_of(options), console)
+
     def status(options: argparse.Namespace, console: Console) -> None:
         _status(settings_of(options), console, as_json=options.json)
 
@@ -93,6 +107,10 @@ def add_common(
 
     part(parts, "show", show, "print its public description, which a task names")
     part(parts, "add", add, "take part in a task, after looking at it").add_argument("task", type=Path, metavar="TASK")
+    retiring = part(parts, "retire", retired, "destroy what is left of tasks, after a store was put back from a backup")
+    retiring.add_argument("task", nargs="?", metavar="TASK", help="how its id begins")
+    retiring.add_argument("--all", action="store_true", help="every task that was not collected")
+    part(parts, "token", token, "make a token for this service and show it once")
     part(parts, "status", status, "how far its tasks are").add_argument("--json", action="store_true", help="as JSON")
     add_serving_options(part(parts, "serve", serving, "serve over plain HTTP; put a proxy that ends TLS in front"))
 
@@ -138,6 +156,28 @@ def _add(settings: AggregatorSettings, path: Path, console: Console) -> None:
     )
     console.print(told, markup=False, highlight=False, soft_wrap=True)
     warn(settings, console)
+
+
+def _retire(settings: AggregatorSettings, options: argparse.Namespace, console: Console) -> None:
+    if bool(options.task) == options.all:
+        raise MisuseError("say which task: how its id begins, or --all.")
+    places = open_places(settings)
+    with places.store:
+        chosen = [known for known in places.all() if options.all or known.hex.startswith(options.task)]
+        if not options.all and len(chosen) != 1:
+            raise MisuseError(f"{len(chosen)} tasks begin with {options.task}; {settings.role} status lists them.")
+        for known in chosen:
+            done = retire(places, known)
+            told = f"{known.task.name}: {known.hex}\n{RETIRED if done else 'has ended already; it is as it was.'}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _token(settings: AggregatorSettings, console: Console) -> None:
+    note, actor = _TOKENS[settings.role], command_actor(f"{settings.role} token")
+    with open_store(settings.store, create=False) as store:
+        secret, token = Tokens(store).create("operator", days=TOKEN_DAYS, note=note, actor=actor)
+    told = f"A token for {note}, {token.id}, until {token.expires}. It is shown this once:\n\n    {secret}"
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _status(settings: AggregatorSettings, console: Console, *, as_json: bool) -> None:

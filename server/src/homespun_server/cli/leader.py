@@ -10,13 +10,8 @@ from rich.console import Console
 
 from homespun_server.aggregators import Around, create_leader, open_leader, work_as_leader
 from homespun_server.cli.aggregator import add_common, add_init, make, part, refuse_several, warn
-from homespun_server.cli.directory import command_actor
 from homespun_server.collection.directory import pair_with, read_description
 from homespun_server.collection.settings import PAIRING_FILE, read_aggregator
-from homespun_server.store import Tokens, open_store
-
-TOKEN_DAYS = 365
-"""So long the collector's token is valid."""
 
 _NEXT = """
 Whoever makes tasks gets the description above. The helper's operator gets {pairing}, on a way that
@@ -36,16 +31,6 @@ def _pair(options: argparse.Namespace, console: Console) -> None:
     helper = read_description(options.helper)
     pair_with(read_aggregator(options.directory, "leader"), helper)
     told = f"Paired with {helper.name} at {helper.url}. Compare the key with its operator:\n{helper.key}"
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
-
-
-def _token(options: argparse.Namespace, console: Console) -> None:
-    settings = read_aggregator(options.directory, "leader")
-    with open_store(settings.store, create=False) as store:
-        secret, token = Tokens(store).create(
-            "operator", days=TOKEN_DAYS, note="a collector", actor=command_actor("leader token")
-        )
-    told = f"The collector's token {token.id}, until {token.expires}. It is shown this once:\n\n    {secret}"
     console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -84,5 +69,4 @@ def configure(command: argparse.ArgumentParser) -> None:
     part(parts, "pair", _pair, "keep which helper it is paired with").add_argument(
         "helper", type=Path, metavar="HELPER", help="a file with what helper init printed"
     )
-    part(parts, "token", _token, "make a token for the collector and show it once")
     part(parts, "work", _work, "work on jobs in a further process (PostgreSQL)")

@@ -29,7 +29,7 @@ of the helper, for its leader alone (Authorization: Bearer, derived from the pai
 ``{task}`` is the task's SHA-256, 64 hexadecimal digits. The sealed aggregate shares in a collection are HPKE
 (X25519, HKDF-SHA-256, AES-128-GCM; enc, then ciphertext) to the task's collector key, with the info of
 ``messages.aggregate_info(role, task id, count, checksum)``; the plain text is the share as uint32, little-endian,
-one a number of the statistic, modulo the task's modulus. The checksum is the XOR of the SHA-256 of the reports' ids.
+one a number of the statistic, modulo the task's modulus. The checksum is the SHA-256 of the reports' ids, sorted.
 
 Commands::
 
@@ -39,6 +39,8 @@ Commands::
     homespun-server leader|helper show   --in DIR           the public description: {"name", "url", "key"}
     homespun-server leader|helper add    TASK.json --in DIR
     homespun-server leader token         --in DIR           a token for the collector, shown once
+    homespun-server helper token         --in DIR           a token for its metrics, shown once
+    homespun-server leader|helper retire TASK|--all --in DIR    destroy what is left, after a store was put back
     homespun-server leader|helper serve  --in DIR --host --port [--workers]
     homespun-server leader work          --in DIR           a further worker process (PostgreSQL)
     homespun-server leader|helper status --in DIR [--json]

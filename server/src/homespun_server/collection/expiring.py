@@ -1,8 +1,8 @@
 """What an aggregator destroys when a task ends without a sum: everything of it but what it was, and what was answered.
 
 What was answered is kept: it has its noise, and opens with the collector's key alone. A task ends so when it expires,
-and when the aggregator was paired anew since it was added: its reports may have been answered under the old key, and
-answers under two keys tell what is in a report.
+when its operator retires it, and when the aggregator was paired anew since it was added: its reports may have been
+answered under the old key, and answers under two keys tell what is in a report.
 """
 
 from sqlalchemy import Connection, delete, select, update
@@ -17,6 +17,8 @@ PAIRED_ANEW = (
     "leader and helper were paired anew since this task was added. Its reports were destroyed, because answers under "
     "two keys tell what is in a report; publish a new task."
 )
+
+RETIRED = "retired by the operator: its reports and its sum were destroyed, and nothing of it is ever revealed."
 
 
 def expire(places: Places, step: Step = no_step) -> tuple[Known, ...]:
@@ -37,6 +39,20 @@ def expire_one(places: Places, known: Known, step: Step = no_step) -> bool:
     if places.seconds() >= known.task.expires:
         return _end(places, known, "expired", None, step)
     return end_if_paired_anew(places, known, step)
+
+
+def retire(places: Places, known: Known, step: Step = no_step) -> bool:
+    """Destroy what is left of a task that was not collected, for good; return whether there was one.
+
+    Args:
+        places: The store.
+        known: The task.
+        step: Is told each step.
+
+    Raises:
+        StoreError: If the store cannot be written.
+    """
+    return places.batch(known).answer is None and _end(places, known, "expired", RETIRED, step)
 
 
 def end_if_paired_anew(places: Places, known: Known, step: Step = no_step) -> bool:

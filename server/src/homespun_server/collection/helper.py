@@ -30,7 +30,7 @@ from homespun_server.collection.places import (
     change_batch,
     no_step,
 )
-from homespun_server.collection.summing import Sums, forget_sum
+from homespun_server.collection.summing import Sums, added_within, forget_sum
 from homespun_server.store.schema import collection_jobs as jobs
 from homespun_server.store.schema import collection_reports as reports
 
@@ -94,15 +94,16 @@ class Helper:
         end_if_paired_anew(self._places, known, self._step)
         # Noise takes its time, and what a second one would draw is thrown away.
         with self._revealing:
-            batch = self._places.batch(known)
-            refused = self._refused(known, batch, request)
-            if refused is not None or batch.answer is not None:
-                return refused or batch.answer or "closed"
-            with self._places.store.reading() as connection:
+            with self._places.writing() as connection:
+                batch = batch_within(connection, known.number, hold=True)
+                added = added_within(connection, known, batch)
+                refused = self._refused(known, batch, added, request)
+                if refused is not None or batch.answer is not None:
+                    return refused or batch.answer or "closed"
                 total = self._sums.read_within(connection, known, batch)
-            sealed = noised_share("helper", known, batch, total)
+            sealed = noised_share("helper", known, added, total)
             self._step("share: noised")
-            return self._reveal(known, request, sealed)
+            return self._reveal(known, added, request, sealed)
 
     def _repeated(self, job: str, digest: bytes) -> bytes | Refusal | None:
         with self._places.store.reading() as connection:
@@ -156,19 +157,20 @@ class Helper:
             return "closed"
         return "full" if batch.count + more > known.task.statistic.max_people else None
 
-    def _refused(self, known: Known, batch: Batch, request: ShareRequest) -> Refusal | None:
+    def _refused(self, known: Known, batch: Batch, added: ShareRequest, request: ShareRequest) -> Refusal | None:
         if batch.state == "expired" or (batch.answer is None and self._places.seconds() >= known.task.expires):
             return "expired"
         if batch.state == "failed":
             return "mismatch"
-        if (batch.count, batch.checksum) != (request.count, request.checksum):
+        # A set only grows, so that one of the same number is the same.
+        if added != request or batch.count != added.count:
             return "mismatch"
         return "below-minimum" if batch.count < known.task.minimum_batch else None
 
-    def _reveal(self, known: Known, request: ShareRequest, sealed: bytes) -> bytes | Refusal:
+    def _reveal(self, known: Known, added: ShareRequest, request: ShareRequest, sealed: bytes) -> bytes | Refusal:
         with self._places.writing() as connection:
             batch = batch_within(connection, known.number, hold=True)
-            refused = self._refused(known, batch, request)
+            refused = self._refused(known, batch, added, request)
             if refused is not None or batch.answer is not None:
                 return refused or batch.answer or "closed"
             change_batch(connection, known.number, state="collected", answer=sealed)

@@ -133,7 +133,7 @@ def _there(connection: Connection, known: Known, ids: Iterable[bytes]) -> set[by
 
 def _why_not(known: Known, batch: Batch) -> Reject:
     if batch.state != "open":
-        return "closing" if batch.state == "closing" else "closed"
+        return batch.state if batch.state in ("closing", "expired") else "closed"
     # What waits may not hold, and makes room then.
     return "full" if batch.count >= known.task.statistic.max_people else "crowded"
 

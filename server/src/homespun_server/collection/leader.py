@@ -21,7 +21,7 @@ from homespun_server.collection.noising import noised_share
 from homespun_server.collection.peer import Peer
 from homespun_server.collection.places import Batch, Known, Places, Step, batch_within, change_batch, no_step
 from homespun_server.collection.sealing import OVERHEAD
-from homespun_server.collection.summing import Sums, forget_sum
+from homespun_server.collection.summing import Sums, added_within, forget_sum
 from homespun_server.errors import AggregationError, DisagreementError
 
 Refusal = Literal["below-minimum", "mismatch", "expired"]
@@ -139,18 +139,19 @@ class Leader:
             StoreError: If the store cannot be used.
         """
         end_if_paired_anew(self._places, known, self._step)
-        batch = self._ready(known)
-        if batch is None:
+        ready = self._ready(known)
+        if ready is None:
             return False
+        batch, asked = ready
         self._step("collection: asking")
         try:
-            helper = self._peer.share(known, ShareRequest(count=batch.count, checksum=batch.checksum))
+            helper = self._peer.share(known, asked)
             _check_share(known, helper)
         except DisagreementError as error:
             self._fail(known, batch, str(error))
             raise
         self._step("collection: answered")
-        return self._reveal(known, batch, helper)
+        return self._reveal(known, batch, asked, helper)
 
     def _done(self, job: Job) -> Did | None:
         helpers: list[Part] = []
@@ -180,25 +181,26 @@ class Leader:
             helpers.append(each.helper)
             yield each.leader
 
-    def _ready(self, known: Known) -> Batch | None:
-        """Return a batch of which everything is added."""
+    def _ready(self, known: Known) -> tuple[Batch, ShareRequest] | None:
+        """Return a batch of which everything is added, and which reports that are."""
         if self._places.batch(known).state != "closing":
             return None
         # Held: otherwise a job that ends between the two questions would be in neither answer.
         with self._places.writing() as connection:
             batch = batch_within(connection, known.number, hold=True)
-            pending = unfinished(connection, known.number)
-        return batch if batch.state == "closing" and not pending else None
+            if batch.state != "closing" or unfinished(connection, known.number):
+                return None
+            return batch, added_within(connection, known, batch)
 
-    def _reveal(self, known: Known, batch: Batch, helper: bytes) -> bool:
+    def _reveal(self, known: Known, batch: Batch, asked: ShareRequest, helper: bytes) -> bool:
         with self._places.store.reading() as connection:
             total = self._sums.read_within(connection, known, batch)
-        leader = noised_share("leader", known, batch, total)
+        leader = noised_share("leader", known, asked, total)
         del total
         made = Collection(
             task=known.hex,
-            count=batch.count,
-            checksum=batch.checksum,
+            count=asked.count,
+            checksum=asked.checksum,
             leader=leader,
             helper=helper,
             development=known.task.development,

@@ -96,7 +96,7 @@ class ShareRequest(_Message, frozen=True):
 
     Attributes:
         count: How many reports the leader added.
-        checksum: Of their ids, see ``checksum_of``.
+        checksum: Of their ids, see ``set_digest``.
     """
 
     count: Count
@@ -109,7 +109,7 @@ class Collection(_Message, frozen=True):
     Attributes:
         task: The task, 64 hexadecimal digits.
         count: How many reports were added.
-        checksum: Of their ids, see ``checksum_of``.
+        checksum: Of their ids, see ``set_digest``.
         leader: The leader's sum of shares with its noise, sealed to the collector.
         helper: The helper's.
         development: Whether one party runs both, which protects nobody from that party.
@@ -130,7 +130,7 @@ def aggregate_info(role: Role, task: bytes, count: int, checksum: bytes) -> byte
         role: Whose share.
         task: The task's id, 32 bytes.
         count: How many reports are in it.
-        checksum: Of their ids, 32 bytes.
+        checksum: Of their ids, 32 bytes, see ``set_digest``.
     """
     side = b"\x00" if role == "leader" else b"\x01"
     return b"homespun aggregate share 1\n" + side + task + count.to_bytes(8, "big") + checksum
@@ -157,8 +157,22 @@ def parse(raw: bytes, kind: type[_AnyMessage]) -> _AnyMessage:
         raise AggregationError(f"a message is no {kind.__name__}: {error}. Nothing of it was used.") from error
 
 
+def set_digest(ids: Iterable[bytes]) -> bytes:
+    """Return what names a set of reports: the SHA-256 of their ids, one after the other.
+
+    Args:
+        ids: 16 bytes each, sorted, each once.
+    """
+    found = hashlib.sha256()
+    for each in ids:
+        found.update(each)
+    return found.digest()
+
+
 def checksum_of(ids: Iterable[bytes], start: bytes = bytes(CHECKSUM_BYTES)) -> bytes:
     """Return ``start`` XOR the SHA-256 of every report's id; the order does not matter.
+
+    Whoever may choose ids finds two sets with the same one. It tells sums of one store apart, and never two stores.
 
     Args:
         ids: 16 bytes each.

@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homespun.protocol.collection.field import MODULUS
-from homespun_server.collection.messages import Role, aggregate_info
-from homespun_server.collection.places import Batch, Known
+from homespun_server.collection.messages import Role, ShareRequest, aggregate_info
+from homespun_server.collection.places import Known
 from homespun_server.collection.sealing import seal
 from homespun_server.privacy.mechanisms import add_discrete_gaussian
 
 
-def noised_share(role: Role, known: Known, batch: Batch, total: NDArray[np.uint64]) -> bytes:
+def noised_share(role: Role, known: Known, asked: ShareRequest, total: NDArray[np.uint64]) -> bytes:
     """Return a share of the sum with noise, sealed to the collector; every call draws anew.
 
     Args:
         role: Whose share.
         known: The task.
-        batch: Which reports are in it.
+        asked: Which reports are in it.
         total: uint64 of shape [size], below the modulus.
     """
     noised = add_discrete_gaussian(total.astype(np.int64), known.task.sigma) % MODULUS
-    info = aggregate_info(role, known.id, batch.count, batch.checksum)
+    info = aggregate_info(role, known.id, asked.count, asked.checksum)
     return seal(noised.astype("<u4").tobytes(), known.task.collector, info)

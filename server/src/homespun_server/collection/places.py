@@ -85,7 +85,7 @@ class Batch:
             helper disagreed, ``expired``. A helper's is never ``closing``.
         received: Reports in the sum, and those that wait or are in a job; 0 at a helper.
         count: Reports in the sum.
-        checksum: Of their ids.
+        checksum: Of their ids, kept while reports are added, see ``checksum_of``.
         why: What somebody should know of it; None: nothing.
         answer: What was answered when it was collected.
     """

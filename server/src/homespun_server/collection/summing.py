@@ -13,9 +13,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from homespun.protocol.collection.field import add_vectors
 from homespun_server.collection.keys import Secrets
-from homespun_server.collection.messages import checksum_of
+from homespun_server.collection.messages import ShareRequest, checksum_of, set_digest
 from homespun_server.collection.places import Batch, Known, change_batch
 from homespun_server.collection.sealing import NONCE_BYTES, rest, wake
+from homespun_server.store.schema import collection_reports as reports
 from homespun_server.store.schema import collection_sums as sums
 
 
@@ -74,6 +75,19 @@ class Sums:
         sealed = connection.execute(select(sums.c.total).where(sums.c.task == known.number)).scalar_one_or_none()
         bound = _bound(known, batch.count, batch.checksum)
         return wake(bytes(sealed or b""), self._secrets.resting_key(known.id), bound)
+
+
+def added_within(connection: Connection, known: Known, batch: Batch) -> ShareRequest:
+    """Return which reports are in a sum: how many, and the digest of their ids.
+
+    Args:
+        connection: A transaction that holds the batch.
+        known: The task.
+        batch: As it is, held.
+    """
+    mine = (reports.c.task == known.number, reports.c.state == "added")
+    ids = connection.execute(select(reports.c.id).where(*mine).order_by(reports.c.id).execution_options(yield_per=1000))
+    return ShareRequest(count=batch.count, checksum=set_digest(bytes(row.id) for row in ids))
 
 
 def forget_sum(connection: Connection, number: int) -> None:

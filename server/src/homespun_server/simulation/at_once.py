@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from homespun.protocol.collection.constants import MODULUS
 from homespun.protocol.collection.task import Task
-from homespun_server.collection.messages import Collection, Role, checksum_of
+from homespun_server.collection.messages import Collection, Role, ShareRequest, set_digest
 from homespun_server.collection.noising import noised_share
-from homespun_server.collection.places import Batch, Known
+from homespun_server.collection.places import Known
 from homespun_server.evaluation.comparison import Observer
 from homespun_server.learning.collected import Asked
 from homespun_server.simulation.fleet import Device
@@ -50,10 +50,10 @@ class AtOnce:
         leader = _uniform(task.statistic.size)
         helper = (total.values.astype(np.uint64) + (np.uint64(MODULUS) - leader)) % np.uint64(MODULUS)
         known = Known(0, task)
-        checksum = checksum_of([task.id[:16]])
-        batch = Batch("closing", self._people, self._people, checksum, None, None)
+        checksum = set_digest([task.id[:16]])
+        counted = ShareRequest(count=self._people, checksum=checksum)
         sides: tuple[tuple[Role, NDArray[np.uint64]], ...] = (("leader", leader), ("helper", helper))
-        sealed = [noised_share(role, known, batch, share) for role, share in sides]
+        sealed = [noised_share(role, known, counted, share) for role, share in sides]
         return Collection(
             task=known.hex,
             count=self._people,

@@ -13,9 +13,9 @@ from homespun.protocol.collection.report import Report, parse_report
 from homespun.protocol.collection.task import Aggregator, Task
 from homespun_server.collection.checking import Checker, Part
 from homespun_server.collection.keys import Secrets
-from homespun_server.collection.messages import CHECKSUM_BYTES, MAX_JOB_REPORTS, Collection, Role, checksum_of
+from homespun_server.collection.messages import MAX_JOB_REPORTS, Collection, Role, ShareRequest, set_digest
 from homespun_server.collection.noising import noised_share
-from homespun_server.collection.places import Batch, Known
+from homespun_server.collection.places import Known
 from homespun_server.errors import AggregationError
 from homespun_server.evaluation.comparison import Observer
 from homespun_server.learning.collected import Asked
@@ -96,22 +96,22 @@ class Pair:
         known = Known(0, task)
         leader = _Running(Checker("leader", self.leader), np.zeros(task.statistic.size, np.uint64))
         helper = _Running(Checker("helper", self.helper), np.zeros(task.statistic.size, np.uint64))
-        count, checksum = 0, bytes(CHECKSUM_BYTES)
+        taken: list[bytes] = []
         for job in _jobs(reports, max(1, min(MAX_JOB_REPORTS, JOB_BYTES // known.report_bytes))):
-            ids = self._job(known, [parse_report(raw, known.form) for raw in job], leader, helper)
+            taken += self._job(known, [parse_report(raw, known.form) for raw in job], leader, helper)
             self.moved.uploaded += sum(map(len, job))
             self.moved.reports += len(job)
-            count, checksum = count + len(ids), checksum_of(ids, checksum)
+        count = len(taken)
         if count < task.minimum_batch:
             raise AggregationError(f"{task.name}: {count:,} reports, and nothing is revealed below the minimum.")
-        batch = Batch("closing", count, count, checksum, None, None)
+        counted = ShareRequest(count=count, checksum=set_digest(sorted(taken)))
         sides: tuple[tuple[Role, _Running], ...] = (("leader", leader), ("helper", helper))
-        sealed = [noised_share(role, known, batch, side.total) for role, side in sides]
+        sealed = [noised_share(role, known, counted, side.total) for role, side in sides]
         self.moved.collected += sum(map(len, sealed))
         return Collection(
             task=known.hex,
             count=count,
-            checksum=checksum,
+            checksum=counted.checksum,
             leader=sealed[0],
             helper=sealed[1],
             development=task.development,

@@ -9,7 +9,6 @@ from anyio import to_thread
 
 from homespun_server.api.aggregation.exchange import RETRY_SECONDS, Exchange, Room
 from homespun_server.api.aggregation.service import JSON, Common, Route
-from homespun_server.api.gate import TokenGate
 from homespun_server.api.limits import TokenBucket
 from homespun_server.collection.attesting import Attestation
 from homespun_server.collection.committing import Committer
@@ -57,7 +56,6 @@ class LeaderRoutes:
         leader: Leader,
         *,
         waiting: WaitingReports,
-        gate: TokenGate,
         attestation: Attestation,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +66,6 @@ class LeaderRoutes:
             intake: Checks and keeps reports.
             leader: Makes collections.
             waiting: Knows what waits.
-            gate: Finds the collector's token.
             attestation: Decides on uploads before they are kept.
             clock: Seconds since any fixed moment; it never goes back.
         """
@@ -77,7 +74,7 @@ class LeaderRoutes:
         self._intake = intake
         self._leader = leader
         self._waiting = waiting
-        self._gate = gate
+        self._gate = common.gate
         self._attestation = attestation
         self._committer = Committer(intake)
         self._uploads = TokenBucket(service.anonymous_rate, service.anonymous_burst, clock)

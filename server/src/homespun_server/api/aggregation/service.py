@@ -14,12 +14,14 @@ from litestar.types import Receive, Scope, Send
 
 from homespun_server.api.aggregation.exchange import RETRY_SECONDS, Exchange, GoneError, Header, TooMuchError
 from homespun_server.api.aggregation.metrics import AggregationMetrics
+from homespun_server.api.gate import TokenGate
 from homespun_server.api.logs import Log
 from homespun_server.api.metrics import MEDIA_TYPE as METRICS_TYPE
 from homespun_server.api.observing import described
 from homespun_server.collection.places import Known, Places
 from homespun_server.collection.settings import DEVELOPMENT, AggregatorSettings
 from homespun_server.errors import StoreError
+from homespun_server.store.tokens import Token
 
 JSON = "application/json"
 
@@ -53,6 +55,7 @@ class Common:
         settings: The aggregator's.
         places: Its store.
         metrics: Where is counted.
+        gate: Finds tokens.
         log: Where is logged.
         key: Its public key, in hexadecimal.
         start: Begins what it does by itself.
@@ -62,6 +65,7 @@ class Common:
     settings: AggregatorSettings
     places: Places
     metrics: AggregationMetrics
+    gate: TokenGate
     log: Log
     key: str
     start: Callable[[], None]
@@ -142,7 +146,16 @@ class Service:
         await self._say(exchange, {"ready": True, "store": True})
 
     async def _metrics(self, exchange: Exchange) -> None:
-        await exchange.answer(200, self._common.metrics.text(), METRICS_TYPE)
+        if exchange.bearer is None:
+            await exchange.answer(200, self._common.metrics.text(), METRICS_TYPE)
+            return
+        admitted = await self._common.gate.admit(exchange.bearer)
+        if admitted.wait:
+            await exchange.refuse(429, "busy", "there are too many requests.", admitted.wait)
+        elif not isinstance(admitted.token, Token):
+            await exchange.refuse(401, "no-token", "this is no token of this service; without one there is less.")
+        else:
+            await exchange.answer(200, self._common.metrics.everything(), METRICS_TYPE)
 
     async def _tasks(self, exchange: Exchange) -> None:
         known = await to_thread.run_sync(self._common.places.all)
