@@ -210,12 +210,16 @@ class Contributing:
     def _look(self, part: "TakingPart", *, files: bool, force: bool) -> ContributionOutcome:
         """Look for tasks if it is time to, and make a report that is due."""
         from homespun.sync.collecting import Collection  # noqa: PLC0415 - as above
+        from homespun.sync.outcome import Rejected  # noqa: PLC0415 - as above
 
         part.end_old()
         if not force and not self._is_time(part, files=files):
             return ContributionOutcome()
         found = self._given().collection(part.due_of if files else _none, permitted=not self._home.is_private)
         if not isinstance(found, Collection):
+            if isinstance(found, Rejected):
+                # Asking again at once would get the same.
+                self._looked = self._home.now()
             return ContributionOutcome(problem=str(found))
         self._looked = self._home.now()
         self._experiments = found.experiments

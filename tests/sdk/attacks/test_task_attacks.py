@@ -169,6 +169,9 @@ def test_what_waits_is_held_up_by_a_channel_that_is_spoiled(fleet: Fleet) -> Non
         fleet.leader.refuses = None
         fleet.clock.advance(3600)
         assert me.contributions.sync(force=True).problem is not None
+        before = len(fleet.http.requests)
+        me.contributions.sync()
+        assert len(fleet.http.requests) == before
     assert len(fleet.leader.reports(made)) == 1
 
 

@@ -138,8 +138,8 @@ def test_something_is_sealed_to_a_point_of_small_order() -> None:
 # What contradicts itself
 
 
-def at(name: str, url: str) -> Aggregator:
-    return Aggregator(name=name, url=url, key="b" * 64)
+def at(name: str, url: str, digit: str = "b") -> Aggregator:
+    return Aggregator(name=name, url=url, key=digit * 64)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def at(name: str, url: str) -> Aggregator:
         ({"helper": msgspec.structs.replace(aggregator("leader", "b"))}, "same address"),
         ({"helper": at("helper", "https://leader.example.org:8443")}, "same address"),
         (
-            {"leader": at("one", "https://[2001:db8::1]"), "helper": at("other", "https://[2001:db8::1]:1")},
+            {"leader": at("one", "https://[2001:db8::1]", "a"), "helper": at("other", "https://[2001:db8::1]:1")},
             "same address",
         ),
         ({"helper": at("leader", "https://helper.example.org")}, "same name"),
