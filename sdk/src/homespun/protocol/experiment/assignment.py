@@ -10,8 +10,8 @@ Rules:
 - Where variants are bundles, the bucket is that of a staged release with the experiment's salt. So a release of the
   last variant's bundle with that salt and share reaches exactly the devices that are in the variant, and the channel
   needs to know nothing of experiments.
-- The secret never leaves the device. Where variants are policies, nobody else can find out which one a device is in. Where
-  they are bundles, whoever serves the files sees which bundle a device asks for; see ``docs/adr/0042``.
+- The secret never leaves the device. Where variants are policies, nobody else can find out which one a device is in.
+  Where they are bundles, whoever serves the files sees which bundle a device asks for; see ``docs/adr/0042``.
 
 Pure.
 """
