@@ -37,6 +37,8 @@ from homespun_server.collection.sealing import seal
 from homespun_server.collection.settings import PAIRING_FILE, AggregatorSettings, read_aggregator
 from homespun_server.passphrase import KeyCosts
 from homespun_server.settings import PASSPHRASE_VARIABLE
+from homespun_server.store import Actor, Tokens, open_store
+from homespun_server.store.audit import COMMAND
 
 PASSPHRASE = "a passphrase of a measurement"  # noqa: S105 - of nothing
 BOUND = 8192
@@ -174,16 +176,18 @@ class Served:
     Attributes:
         process: Its process.
         port: Where it listens.
+        token: Opens its metrics.
     """
 
     process: "subprocess.Popen[str]"
     port: int
+    token: str
 
     def added(self) -> int:
         """Return how many reports it has added since it began."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request("GET", "/metrics")
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.token}"})
             text = connection.getresponse().read().decode()
         finally:
             connection.close()
@@ -233,9 +237,15 @@ def _serving(settings: AggregatorSettings, core: int | None) -> Iterator[Served]
         try:
             if process.stdout is None or not process.stdout.readline():
                 raise RuntimeError("an aggregator that was to be measured ended at once")
-            yield Served(process, port)
+            yield Served(process, port, _token(settings))
         finally:
             process.terminate()
+
+
+def _token(settings: AggregatorSettings) -> str:
+    with open_store(settings.store, create=False) as store:
+        secret, _ = Tokens(store).create("operator", days=1, note="measured", actor=Actor("benchmark", COMMAND))
+    return secret
 
 
 def raw_upload(task: Task, report: Report) -> bytes:
