@@ -19,6 +19,7 @@ from homespun.protocol.collection.task import Task
 from homespun.protocol.epsilon import epsilon_text
 from homespun.protocol.statistics.declaration import universe_of
 from homespun.protocol.statistics.standard import item_counts
+from homespun.testing import FakeClock
 from tests.sdk.asking import DAY, ITEMS, NOW, Device, Fleet, asked
 from tests.sdk.people import CONTRIBUTION, EVERY, MEASUREMENT, NOTICE, STORAGE, exported
 from tests.sdk.profile.support import QUICK
@@ -148,6 +149,20 @@ def test_a_report_is_sent_before_it_is_due_or_never(fleet: Fleet) -> None:
     (report,) = fleet.leader.reports(made)
     assert report.time % made.time_precision == 0
     assert 0 <= due + 1 - report.time < made.time_precision
+
+
+class Ticking(FakeClock):
+    """Goes on with every look at it."""
+
+    def __call__(self) -> float:
+        self.advance(1e-3)
+        return super().__call__()
+
+
+def test_what_is_due_at_once_waits_for_the_next_look(fleet: Fleet, counts: Task, device: Device) -> None:
+    fleet.clock = Ticking(NOW)
+    with device.allowed() as me:
+        assert me.contributions.sync().queued == (counts.name,)
 
 
 def test_it_is_asked_at_every_call(fleet: Fleet, device: Device) -> None:

@@ -81,11 +81,11 @@ class TakingPart:
 
         When the report of a task will be made is drawn on first asking.
         """
-        now = self._home.now()
-        return tuple(sorted((each for each in tasks if self._is_due(each, now)), key=self._due))
+        return tuple(sorted(filter(self._is_due, tasks), key=self._due))
 
-    def _is_due(self, task: Task, now: float) -> bool:
-        return not self._obstacle(task) and self._due(task) <= now
+    def _is_due(self, task: Task) -> bool:
+        # Drawn first: what is due at once is due now, by a clock that has gone on meanwhile.
+        return not self._obstacle(task) and self._due(task) <= self._home.now()
 
     def put_off(self, tasks: Sequence[Task], failed: Collection[bytes], seconds: float) -> None:
         """Give every report that is due, and was not made in this run, another time.
