@@ -116,3 +116,22 @@ def test_what_fails_is_tried_again_at_once(pair: Pair) -> None:
     ear.now += LONGEST_PAUSE
     assert turns.each([pair.known(bad)], lambda _: True)
     assert turns.each([pair.known(bad)], lambda _: True)
+
+
+def test_threads_that_fail_together_make_a_task_rest_for_longer(pair: Pair) -> None:
+    ear = Ear()
+    known = pair.known(pair.add())
+    turns, tried = ear.turns(), []
+
+    def away(_: Known) -> bool:
+        raise HelperAwayError("away")
+
+    def meanwhile(_: Known) -> bool:
+        # This thread is still at it while another one fails.
+        turns.each([known], away)
+        return away(known)
+
+    turns.each([known], meanwhile)
+    ear.now += IDLE
+    turns.each([known], lambda _: bool(tried.append(ear.now)))  # type: ignore[func-returns-value]
+    assert tried == [ear.now]

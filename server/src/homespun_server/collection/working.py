@@ -119,7 +119,10 @@ class Turns:
 
     def _put_off(self, known: Known) -> None:
         with self._lock:
-            _, pause = self._resting.get(known.hex, (0.0, 0.0))
+            until, pause = self._resting.get(known.hex, (0.0, 0.0))
+            if self._clock() < until:
+                # Another thread met the same failure.
+                return
             pause = min(LONGEST_PAUSE, 2 * pause or self._idle)
             self._resting[known.hex] = (self._clock() + pause, pause)
 
