@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import homespun as hs
+from homespun.consent.parts import EXPERIMENTS
 from homespun.protocol.experiment import encode_experiment, statistic_of
 from homespun.protocol.statistics.encoding import encode_variants
 from homespun.protocol.statistics.variants import Variants
@@ -28,6 +29,7 @@ def fleet(tmp_path: Path, bundle: hs.Bundle, bundle_folder: Path) -> Fleet:
 def hooked(me: hs.Personalizer) -> hs.Personalizer:
     """Have the rig's own contributing measure, as ``Personalizer`` has its own do."""
     me.contributions.vector_of = me.experiments.vector_of
+    me.contributions.settle = me.experiments.settle
     me.experiments._definitions._published = me.contributions.experiments
     return me
 
@@ -90,6 +92,17 @@ def test_an_experiment_that_the_channel_withdrew_goes_on_with_the_next_start(fle
     with hooked(device.open()) as again:
         assert again.experiments.running() == []
         assert again.explain(again.recommend(3)[0]).experiment == ""
+
+
+def test_a_kill_right_after_the_look_revives_what_the_channel_withdrew(fleet: Fleet) -> None:
+    fleet.ask(experiments=(encode_experiment(HALVES),))
+    with hooked(fleet.device().allowed(*BOTH, MEASUREMENT)) as me:
+        me.contributions.sync()
+        me.recommend(3)
+        assert me._home.kept(EXPERIMENTS)
+        fleet.ask()
+        me.contributions.sync(force=True)
+        assert not me._home.kept(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("purposes", [(*BOTH, CONTRIBUTION), (*BOTH, MEASUREMENT)], ids=["no count", "no report"])

@@ -59,11 +59,16 @@ def _ignore(_: str) -> None:
     """Tell nobody."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class Contributing:
     """``Personalizer.contributions``. Thread-safe.
 
     Attributes:
         vector_of: What this installation adds to tasks that measure an experiment; None: it measures none.
+        settle: Is called when the experiments' definitions were looked up, to forget what the channel no longer names.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class Contributing:
             step: Is told the name of each moment at which something is on the disk.
         """
         self.vector_of = vector_of
+        self.settle: Callable[[], None] = _nothing
         self._home = home
         self._updater = updater
         self._settings = settings
@@ -223,6 +229,7 @@ class Contributing:
             return ContributionOutcome(problem=str(found))
         self._looked = self._home.now()
         self._experiments = found.experiments
+        self.settle()
         self._known = found.tasks
         queued, problems, failed = _report(part, found)
         if files:

@@ -84,6 +84,7 @@ class Personalizer:
         self.contributions = contributing or Contributing(home, None, None)
         self.experiments = Experiments(home, lambda: seed_of(home), self.contributions.experiments)
         self.contributions.vector_of = self.experiments.vector_of
+        self.contributions.settle = self.experiments.settle
         self._listing = Listing(
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
         )
