@@ -32,7 +32,7 @@ def test_the_example_does_not_get_from_devices_to_a_bundle(repository: Path, tmp
         assert privacy.unit == "installation per task"
         assert [entry.statistic for entry in privacy.releases] == ["item-counts", "item-pairs"]
         card = (tmp_path / "made/learned/bundle/card.md").read_text(encoding="utf-8")
-    assert f"item-counts: {DEVICES}; item-pairs: {DEVICES}" in card
+    assert f"item-counts: {DEVICES}; item-pairs: {DEVICES}" in card, done.stdout
     with open_ledger(tmp_path / "made/collector" / BUDGET_FILE, DATA_SET) as ledger:
         spends = ledger.state().spends
         assert [each.spend.statistic for each in spends] == ["item-counts", "item-pairs"]

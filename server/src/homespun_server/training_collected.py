@@ -124,6 +124,8 @@ def by_name(found: Sequence[Collected]) -> Mapping[str, Release]:
 
 def notes_of(found: Sequence[Collected]) -> tuple[str, ...]:
     """Return what is public about how many reported, and who ran leader and helper."""
-    counts = "; ".join(f"{each.release.statistic.name}: {each.about.count:,}" for each in found)
+    # By name: the ids that the tasks are found by are random, and a card is not.
+    ordered = sorted(found, key=lambda each: each.release.statistic.name)
+    counts = "; ".join(f"{each.release.statistic.name}: {each.about.count:,}" for each in ordered)
     warnings = (f"{DEVELOPMENT}.",) if any(each.about.development for each in found) else ()
     return (f"Installations that reported, which is public: {counts}.", *warnings)

@@ -170,7 +170,7 @@ def test_a_private_bundle_is_marked_too_or_has_no_figures(tmp_path: Path) -> Non
     bundle = written(tmp_path / "bundle", MODEL, quality=quality, people=people)
     card = json.loads((bundle / CARD_DATA).read_bytes())
     text = (bundle / CARD_TEXT).read_text(encoding="utf-8")
-    assert card["schema"] == 5
+    assert card["schema"] == 6
     assert card["privacy"]["kind"] == "differential_privacy"
     assert [entry["statistic"] for entry in card["privacy"]["releases"]] == ["item-counts", "metric-sums"]
     assert MARK not in text

@@ -17,6 +17,7 @@ OPENED = {
     ("running/steps/evaluate.py", "_attacked"),  # the operator's record of a run, and a gate
     ("running/steps/evaluate.py", "_opened"),  # the same; sums of it are released
     ("results.py", "_warnings"),  # the operator's report
+    ("simulation/running.py", "simulate"),  # shown to the operator, whose tables the simulated devices read
     ("training/advice.py", "advice"),  # wraps its texts again
 }
 """Where a raw figure is opened: nothing but the operator's report is made there, or it stays raw or is marked."""
@@ -44,6 +45,7 @@ DECLARED_PUBLIC = {
 
 MADE = {
     ("privacy/provenance.py", "_made"),
+    ("privacy/release.py", "collected"),  # what two aggregators noised, once it is charged
     ("privacy/release.py", "release"),
     ("privacy/release.py", "release_without_privacy"),
     ("privacy/release.py", "restored"),  # the numbers that a ledger recorded as released
