@@ -161,14 +161,14 @@ class Service:
         known = await to_thread.run_sync(self._common.places.all)
         settings = self._common.settings
         told = {"role": settings.role, "name": settings.name, "url": settings.url, "key": self._common.key}
-        await self._say(exchange, {**told, "tasks": [described(each) for each in known]})
+        await self._say(exchange, {**told, "tasks": [summary(each) for each in known]})
 
     async def _say(self, exchange: Exchange, said: dict[str, object], status: int = 200) -> None:
         label = {"development": DEVELOPMENT} if self._common.settings.development else {}
         await exchange.answer(status, msgspec.json.encode({**said, **label}), JSON)
 
 
-def described(known: Known) -> dict[str, object]:
+def summary(known: Known) -> dict[str, object]:
     """Return what everybody may see of a task here; how many took part is the collector's to know."""
     task = known.task
     window = {"opens": task.opens, "closes": task.closes, "expires": task.expires}
