@@ -70,6 +70,60 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     ready_seconds: Annotated[float, Meta(ge=0)] = 3_600.0
 
 
+class ControllerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who decides about the processing, the table ``[compliance.controller]``.
+
+    Attributes:
+        name: The organisation's name.
+        address: Its postal address.
+        contact: How people reach it, for instance a mail address.
+        officer: How people reach the data protection officer; empty: there is none.
+        representative: The representative in the Union (GDPR Art. 27); empty: none is needed.
+        jurisdictions: Where it processes, by ISO 3166 codes, for instance ``DE`` or ``US-CA``.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    address: Annotated[str, Meta(min_length=1, max_length=500)]
+    contact: Annotated[str, Meta(min_length=1, max_length=200)]
+    officer: Annotated[str, Meta(max_length=200)] = ""
+    representative: Annotated[str, Meta(max_length=500)] = ""
+    jurisdictions: Annotated[tuple[str, ...], Meta(min_length=1)] = ("EU",)
+
+
+class TableSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of interactions that the operator holds, one of ``[[compliance.tables]]``.
+
+    Attributes:
+        path: CSV or Parquet, in the working directory or absolute.
+        user: The column that names the person.
+        what: What it holds, in plain words.
+        keep_days: After so many days a row is no longer needed.
+    """
+
+    path: Annotated[str, Meta(min_length=1)]
+    user: Annotated[str, Meta(min_length=1)] = "user"
+    what: Annotated[str, Meta(min_length=1, max_length=500)] = "interactions of people with items"
+    keep_days: Count = 365
+
+
+class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What compliance works with, the table ``[compliance]``.
+
+    Attributes:
+        controller: Who decides about the processing; None: documents cannot be made.
+        regulations: The profiles that requests may be made under, by name.
+        regulation_files: Further profiles, as files in the working directory.
+        tables: The tables of interactions that the operator holds.
+        gpc: Whether the service honours Global Privacy Control and says so.
+    """
+
+    controller: ControllerSettings | None = None
+    regulations: tuple[str, ...] = ("gdpr", "ccpa")
+    regulation_files: tuple[str, ...] = ()
+    tables: tuple[TableSettings, ...] = ()
+    gpc: bool = True
+
+
 @dataclass(frozen=True)
 class ServerSettings:
     """What a server works with. Secrets do not show in its representation.
@@ -81,6 +135,7 @@ class ServerSettings:
         database: The store: a path, or a URL.
         passphrase: Opens the keys in ``keys/``; None: nobody gave it, and nothing can be signed.
         service: What the HTTP service allows.
+        compliance: What compliance works with.
     """
 
     folder: Path
@@ -89,6 +144,7 @@ class ServerSettings:
     database: str = field(default="", repr=False)
     passphrase: str | None = field(default=None, repr=False)
     service: ServiceSettings = field(default_factory=ServiceSettings)
+    compliance: ComplianceSettings = field(default_factory=ComplianceSettings)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -127,6 +183,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     stages: Annotated[tuple[str, ...], Meta(min_length=1, max_length=10)]
     database: str = ""
     service: ServiceSettings = msgspec.field(default_factory=ServiceSettings)
+    compliance: ComplianceSettings = msgspec.field(default_factory=ComplianceSettings)
 
 
 def read_settings(folder: Path, environment: Mapping[str, str] | None = None) -> ServerSettings:
@@ -211,6 +268,7 @@ def _settings(folder: Path, file: _File, variables: Mapping[str, str]) -> Server
         database=variables.get(DATABASE_VARIABLE) or file.database,
         passphrase=variables.get(PASSPHRASE_VARIABLE) or None,
         service=file.service,
+        compliance=file.compliance,
     )
 
 
@@ -237,4 +295,10 @@ stages = [{stages}]
 [service]
 # token_rate = 100.0
 # anonymous_rate = 5000.0
+
+# Who decides about the processing; documents and consent records name it.
+# [compliance.controller]
+# name = "Films Ltd"
+# address = "1 Example Street, Example"
+# contact = "privacy@example.org"
 """
