@@ -7,6 +7,7 @@ one use:
 - ``tombstones`` marks what was erased, so that it is erased again after a restore. It outlives erasures, and is apart
   from ``lookup``, so that a tombstone leads to nobody's pseudonym.
 - ``log`` signs checkpoints of the transparency log, ``receipts`` signs receipts (Ed25519, RFC 8032).
+- ``asking`` opens what devices seal when they register to be asked (X25519, RFC 7748; HPKE, RFC 9180).
 """
 
 import hmac
@@ -21,6 +22,7 @@ from typing import Annotated, Literal
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from msgspec import Meta
 
 from homespun.errors import MisuseError
@@ -41,7 +43,7 @@ from homespun_server.store.moments import Now, text_of, utc_now
 FILE = "compliance.json"
 """The file's name among the working directory's keys."""
 
-_SECRETS = 4
+_SECRETS = 5
 _TAG_BYTES = 16
 _SEALED_BYTES = _SECRETS * KEY_BYTES + _TAG_BYTES
 
@@ -56,15 +58,17 @@ class ComplianceKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         schema: Version of the file.
         log: The public key that verifies checkpoints, 64 hexadecimal digits.
         receipts: The public key that verifies receipts, 64 hexadecimal digits.
+        asking: The public key that devices seal to when they register, 64 hexadecimal digits.
         created: When it was made, ISO 8601, UTC.
         kdf: How the passphrase becomes a key.
         nonce: 12 bytes.
-        sealed: The four secrets of 32 bytes each, in the order of the module's text, and a tag.
+        sealed: The five secrets of 32 bytes each, in the order of the module's text, and a tag.
     """
 
     schema: Literal[1] = 1
     log: PublicKey
     receipts: PublicKey
+    asking: PublicKey
     created: Annotated[str, Meta(max_length=40)]
     kdf: Kdf
     nonce: Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
@@ -80,12 +84,14 @@ class ComplianceKeys:
         tombstones: 32 bytes.
         log: Signs checkpoints.
         receipts: Signs receipts.
+        asking: Opens what devices seal when they register.
     """
 
     lookup: bytes = field(repr=False)
     tombstones: bytes = field(repr=False)
     log: Ed25519PrivateKey = field(repr=False)
     receipts: Ed25519PrivateKey = field(repr=False)
+    asking: X25519PrivateKey = field(repr=False)
 
     @classmethod
     def drawn(cls, entropy: Bytes = secrets.token_bytes) -> "ComplianceKeys":
@@ -98,9 +104,10 @@ class ComplianceKeys:
 
     @classmethod
     def of(cls, raw: list[bytes]) -> "ComplianceKeys":
-        """Return those of four secrets of 32 bytes, in the order of the module's text."""
-        lookup, tombstones, log, receipts = raw
-        return cls(lookup, tombstones, *map(Ed25519PrivateKey.from_private_bytes, (log, receipts)))
+        """Return those of five secrets of 32 bytes, in the order of the module's text."""
+        lookup, tombstones, log, receipts, asking = raw
+        signing = map(Ed25519PrivateKey.from_private_bytes, (log, receipts))
+        return cls(lookup, tombstones, *signing, X25519PrivateKey.from_private_bytes(asking))
 
     @property
     def log_key(self) -> str:
@@ -112,6 +119,11 @@ class ComplianceKeys:
         """The public key that verifies receipts, in hexadecimal."""
         return self.receipts.public_key().public_bytes_raw().hex()
 
+    @property
+    def asking_key(self) -> str:
+        """The public key that devices seal to when they register, in hexadecimal."""
+        return self.asking.public_key().public_bytes_raw().hex()
+
     def looked_up(self, identifier: str) -> str:
         """Return by what a person's key is found: HMAC-SHA-256 (RFC 2104) of what the operator calls them, in hex."""
         return hmac.digest(self.lookup, b"homespun subject 1\n" + identifier.encode(), sha256).hex()
@@ -122,7 +134,8 @@ class ComplianceKeys:
 
     @property
     def _raw(self) -> bytes:
-        return b"".join([self.lookup, self.tombstones, *(key.private_bytes_raw() for key in (self.log, self.receipts))])
+        keys = (self.log, self.receipts, self.asking)
+        return b"".join([self.lookup, self.tombstones, *(key.private_bytes_raw() for key in keys)])
 
 
 def create_compliance_keys(
@@ -152,6 +165,7 @@ def create_compliance_keys(
     bare = ComplianceKeyFile(
         log=keys.log_key,
         receipts=keys.receipts_key,
+        asking=keys.asking_key,
         created=text_of(now()),
         kdf=Kdf(entropy(SALT_BYTES), costs.memory_kib, costs.iterations, costs.lanes),
         nonce=entropy(NONCE_BYTES),
