@@ -106,8 +106,13 @@ class ComplianceKeys:
     def of(cls, raw: list[bytes]) -> "ComplianceKeys":
         """Return those of five secrets of 32 bytes, in the order of the module's text."""
         lookup, tombstones, log, receipts, asking = raw
-        signing = map(Ed25519PrivateKey.from_private_bytes, (log, receipts))
-        return cls(lookup, tombstones, *signing, X25519PrivateKey.from_private_bytes(asking))
+        return cls(
+            lookup,
+            tombstones,
+            Ed25519PrivateKey.from_private_bytes(log),
+            Ed25519PrivateKey.from_private_bytes(receipts),
+            X25519PrivateKey.from_private_bytes(asking),
+        )
 
     @property
     def log_key(self) -> str:
@@ -134,8 +139,8 @@ class ComplianceKeys:
 
     @property
     def _raw(self) -> bytes:
-        keys = (self.log, self.receipts, self.asking)
-        return b"".join([self.lookup, self.tombstones, *(key.private_bytes_raw() for key in keys)])
+        signing = self.log.private_bytes_raw() + self.receipts.private_bytes_raw()
+        return self.lookup + self.tombstones + signing + self.asking.private_bytes_raw()
 
 
 def create_compliance_keys(
