@@ -38,7 +38,7 @@ endef
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 .PHONY: setup
 setup: $(VENV)/.stamp ## Make .venv from the lock, with both distributions editable
@@ -70,6 +70,11 @@ demo: setup ## Train, publish and use a model on public data, start to end
 .PHONY: test
 test: setup ## Run the tests with a tenth of the crash and fuzz runs
 	$(ONE_THREAD) $(RUN) -m pytest $(PARALLEL)
+
+# One Chromium for all of them: a browser for each core would ask more of a small machine than it saves.
+.PHONY: test-browser
+test-browser: setup ## Run the tests of pages in a Chromium, which has to be installed
+	$(ONE_THREAD) $(RUN) -m pytest tests/browser
 
 .PHONY: coverage
 coverage: setup ## Run the same tests and tell which lines none of them reaches (half as long again)

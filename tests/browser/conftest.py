@@ -1,0 +1,95 @@
+"""A Chromium for all tests of pages, and windows that are watched.
+
+Every window of every test is watched to its end: a request that leaves this machine, an error in the console (which is
+where violated content policies are told) and a page that weighs too much fail the test, whatever else it tests.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.browser.chromium import REBOUND, launch
+from tests.browser.layout import DESKTOP
+from tests.browser.site import Site, served
+from tests.browser.watch import LOOPBACK, Watch
+
+PATIENCE_MS = 15_000
+"""How long an expectation may take to come true, on a machine that has other things to do."""
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The browser; at its end, what it wrote down of its connections is read."""
+    log = tmp_path_factory.mktemp("chromium") / "net.json"
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = launch(playwright.chromium, log)
+        yield browser
+        browser.close()
+    assert [address for address in connections(log) if urlsplit(f"//{address}").hostname not in LOOPBACK] == []
+
+
+def connections(log: Path) -> list[str]:
+    """Return the addresses that the browser tried to connect to, whether a page or the browser itself wanted it."""
+    recorded = json.loads(log.read_text(encoding="utf-8"))
+    kind = recorded["constants"]["logEventTypes"]["TCP_CONNECT_ATTEMPT"]
+    tried = (event.get("params", {}).get("address") for event in recorded["events"] if event["type"] == kind)
+    return [address for address in tried if address]
+
+
+class Windows:
+    """Opens windows, each with cookies and storage of its own, and watches them all."""
+
+    def __init__(self, browser: Browser, watch: Watch) -> None:
+        self.watch = watch
+        self._browser = browser
+
+    def __call__(
+        self,
+        view: ViewportSize = DESKTOP,
+        *,
+        scheme: Literal["light", "dark"] = "light",
+        javascript: bool = True,
+    ) -> Page:
+        """Open a window as somebody else than before."""
+        context = self._browser.new_context(
+            viewport=view, color_scheme=scheme, java_script_enabled=javascript, reduced_motion="reduce", locale="en-GB"
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        self.watch.follow(context)
+        page = context.new_page()
+        self.watch.weigh(page)
+        return page
+
+    def expect_rebinding(self) -> None:
+        """Let the test use the name that an attacker leads to this machine."""
+        self.watch.elsewhere.add(REBOUND)
+
+    def close(self) -> list[str]:
+        """Close all windows, and return what pages should not have done."""
+        try:
+            return self.watch.problems()
+        finally:
+            for context in list(self._browser.contexts):
+                context.close()
+
+
+@pytest.fixture
+def windows(chromium: Browser) -> Iterator[Windows]:
+    """Windows that are watched; what pages should not have done fails the test at its end."""
+    opened = Windows(chromium, Watch())
+    yield opened
+    problems = opened.close()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Site]:
+    """Another origin: a web server on another port of this machine."""
+    with served() as site:
+        yield site
