@@ -17,6 +17,8 @@
     │   ├── LedgerError              a ledger's entries were changed, left out or exchanged
     │   ├── ChannelError             what a channel publishes of its releases is malformed, or another channel's
     │   ├── CollectionError      a task, a report or the index of a channel's tasks is malformed or refused
+    │   ├── AskingError              what devices are asked, or how they register for it, is malformed or forged
+    │   ├── ProofError               a proof or checkpoint of a transparency log does not show what it is said to
     │   ├── ReceiptError             a receipt of an erasure was changed, or is not signed by who should have
     │   └── BundleError
     │       ├── BundleSchemaError    the bundle was made for another version of homespun
@@ -40,6 +42,7 @@ profile a matter between the person and their disk. Messages say what happened, 
 """
 
 __all__ = [
+    "AskingError",
     "BudgetError",
     "BundleError",
     "BundleIntegrityError",
@@ -65,6 +68,7 @@ __all__ = [
     "ProfileBusyError",
     "ProfileError",
     "ProfileStorageError",
+    "ProofError",
     "ReceiptError",
     "RecordError",
     "TransportError",
@@ -116,6 +120,14 @@ class ChannelError(UntrustedInputError):
 
 class CollectionError(UntrustedInputError):
     """A task, a report or a channel's index of tasks is malformed, promises what it does not keep, or was mixed up."""
+
+
+class AskingError(UntrustedInputError):
+    """What devices are asked, or how they register for it, is malformed, forged or out of date."""
+
+
+class ProofError(UntrustedInputError):
+    """A checkpoint or proof of a transparency log is malformed, not signed as it should be, or shows something else."""
 
 
 class ReceiptError(UntrustedInputError):
