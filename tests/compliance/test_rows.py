@@ -1,0 +1,65 @@
+"""What the page about compliance could claim falsely: that a test notices when a feature is gone."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.compliance.mutating import FAILED, broken_copy, run_with
+from tools import compliance_page
+from tools.compliance_page import Row, read_rows
+
+ROWS = read_rows()
+
+
+class Runs(Protocol):
+    def __call__(self, kind: str, total: int) -> Sequence[int]: ...
+
+
+def named(row: Row) -> str:
+    return f"{row.article} {row.asks}"
+
+
+@pytest.mark.timeout(1200)
+def test_a_feature_can_be_disabled_and_its_test_passes(repository: Path, tmp_path: Path, runs: Runs) -> None:
+    for number in runs("compliance mutation", len(ROWS)):
+        row, folder = ROWS[number], tmp_path / str(number)
+        broken_copy(repository, row, folder)
+        done = run_with(repository, folder, row.test)
+        assert done.returncode == FAILED, f"{named(row)}: {row.test} did not fail\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_a_row_names_a_text_that_is_not_there_or_there_twice(repository: Path, row: Row) -> None:
+    text = (repository / row.mutation.file).read_text(encoding="utf-8")
+    assert text.count(row.mutation.find) == 1
+    assert row.mutation.replace != row.mutation.find
+
+
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_a_row_names_a_test_that_is_not_there(repository: Path, row: Row) -> None:
+    file, _, name = row.test.partition("::")
+    tree = ast.parse((repository / file).read_text(encoding="utf-8"))
+    found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert set(name.partition("[")[0].split("::")) <= found | {"runTest"}
+
+
+def test_a_test_of_working_code_passes_for_one_that_noticed(repository: Path, tmp_path: Path) -> None:
+    unharmed = ROWS[0].mutation
+    same = Row(
+        law="",
+        article="",
+        asks="",
+        feature="",
+        evidence="",
+        test=ROWS[0].test,
+        mutation=compliance_page.Mutation(unharmed.file, unharmed.find, unharmed.find),
+    )
+    broken_copy(repository, same, tmp_path)
+    assert run_with(repository, tmp_path, same.test).returncode == 0
+
+
+def test_the_page_is_not_what_its_rows_say() -> None:
+    assert compliance_page.main(["--check"]) == 0
