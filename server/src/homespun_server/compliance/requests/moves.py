@@ -1,0 +1,120 @@
+"""Which event may come next, and what it has to bring with it. Pure.
+
+Every function returns the event's detail, or raises with what is in the way.
+"""
+
+from datetime import datetime
+
+from homespun_server.compliance.requests.course import COPIES, ENDED, WORKED, Course, State, What, extended_due
+from homespun_server.errors import RequestError
+from homespun_server.store.moments import text_of
+
+Detail = dict[str, object]
+
+LONGEST = 2_000
+
+_FROM: dict[What, frozenset[State]] = {
+    "confirmed": frozenset({"received", "identified", "accepted", *WORKED}),
+    "identified": frozenset({"received"}),
+    "accepted": frozenset({"identified"}),
+    "refused": frozenset({"received", "identified"}),
+    "withdrawn": frozenset({"received", "identified", "accepted"}),
+    "extended": frozenset({"received", "identified", "accepted", *WORKED}),
+    "working": frozenset({"accepted", *WORKED}),
+    "closed": frozenset({"completed", "partial"}),
+    "exported": WORKED,
+}
+
+_NEEDS: dict[What, tuple[str, ...]] = {
+    "confirmed": ("how",),
+    "identified": ("method", "evidence"),
+    "refused": ("reason", "notice"),
+    "extended": ("reason", "notice"),
+}
+"""What an officer says with an event: plain words, or a reference to evidence that is kept elsewhere."""
+
+
+def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail:
+    """Return the detail to record with an officer's event.
+
+    Args:
+        course: How things stand.
+        what: What is to happen.
+        detail: What was said with it.
+        now: The server's time.
+
+    Raises:
+        RequestError: The state, the rules or missing evidence forbid it.
+    """
+    if course.state not in _FROM.get(what, frozenset()):
+        ended = " It has ended; open a new one." if course.state in ENDED else ""
+        raise RequestError(f"a request that is {_words(course.state)} cannot be {what}.{ended} Nothing was recorded.")
+    for name in _NEEDS.get(what, ()):
+        _check_said(what, name, detail.get(name))
+    if what == "refused":
+        return _refusal(course, detail)
+    if what == "extended":
+        return _extension(course, detail, now)
+    if what == "closed":
+        return _closing(course, detail)
+    return detail
+
+
+def _check_said(what: What, name: str, said: object) -> None:
+    if not isinstance(said, str) or not said.strip() or len(said) > LONGEST:
+        raise RequestError(
+            f"to be {what}, a request needs {name!r} in words, at most {LONGEST} characters: without it there is no "
+            "evidence. Nothing was recorded."
+        )
+
+
+def _refusal(course: Course, detail: Detail) -> Detail:
+    reason = str(detail["reason"])
+    if reason not in course.rules.refusals:
+        raise RequestError(
+            f"{course.rules.title} knows no reason {reason!r} to refuse a request; it knows "
+            f"{', '.join(course.rules.refusals)}. Nothing was recorded."
+        )
+    return {**detail, "words": course.rules.refusals[reason], "told": course.rules.told["refusal"]}
+
+
+def _extension(course: Course, detail: Detail, now: datetime) -> Detail:
+    if course.rules.extension is None or course.extended:
+        why = "was extended already" if course.extended else f"of the kind {course.rules.kind} has no extension"
+        raise RequestError(f"a request that {why} keeps its deadline, {text_of(course.due)}. Nothing was recorded.")
+    if now > course.due:
+        raise RequestError(
+            f"the person had to be told of an extension until {text_of(course.due)}, which is over: the request is "
+            "late, and stays so. Answer it. Nothing was recorded."
+        )
+    return {**detail, "from": text_of(course.due), "due": text_of(extended_due(course))}
+
+
+def _closing(course: Course, detail: Detail) -> Detail:
+    if course.rules.kind in COPIES and not course.copied:
+        raise RequestError("the person's copy was not made yet (request export), so the request is not answered.")
+    if not course.missing:
+        return {**detail, "pending": 0}
+    if course.only_pending and course.rules.pending:
+        if detail.get("pending") is not True:
+            raise RequestError(
+                f"{_missing(course)}: not done. Wait, or close it as closed with pending devices or models (pending), "
+                "and tell the person so. Nothing was recorded."
+            )
+        return {**detail, "pending": len(course.waiting) + len(course.untrained), "stores": list(course.missing)}
+    raise RequestError(
+        f"{_missing(course)}: no evidence that anything was done there, so the request stays open. Work on it again "
+        "(request work). Nothing was recorded."
+    )
+
+
+def _missing(course: Course) -> str:
+    told = []
+    for name in course.missing:
+        effect = course.outcome(name)
+        told.append(f"{name} ({'nothing was recorded' if effect is None else effect.detail})")
+    return "; ".join(told)
+
+
+def _words(state: State) -> str:
+    return state.replace("_", " with ")
