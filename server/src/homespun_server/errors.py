@@ -24,6 +24,9 @@
     ├── AggregationError             leader or helper refuses, or the other one is not as it should be
     │   ├── BelowMinimumError        a task has too few reports yet; nothing is revealed
     │   └── DisagreementError        leader and helper do not hold the same; nothing is revealed
+    ├── TransparencyError            the transparency log is not what it was; signing it would be a fork
+    ├── RequestError                 a request of a person does not allow what was asked
+    │   └── UnknownRequestError      there is no such request
     ├── GateFailedError              a bundle does not meet what was asked of it
     ├── ClaimRefutedError            an audit contradicts a claim of privacy
     ├── TrainingError                the data allow no model
@@ -56,12 +59,15 @@ __all__ = [
     "ReleaseFileError",
     "RepositoryBusyError",
     "RepositoryError",
+    "RequestError",
     "ReservationEndedError",
     "SettingsError",
     "SigningKeyError",
     "StoreError",
     "TokenError",
     "TrainingError",
+    "TransparencyError",
+    "UnknownRequestError",
 ]
 
 
@@ -165,6 +171,18 @@ class BelowMinimumError(AggregationError):
 
 class DisagreementError(AggregationError):
     """Leader and helper do not hold the same: one of them is wrong or lies, so nothing is revealed."""
+
+
+class TransparencyError(HomespunError):
+    """The transparency log is not what it was when it was last signed; nothing was signed, as that would be a fork."""
+
+
+class RequestError(HomespunError):
+    """A request of a person does not allow what was asked: its state, its rules or missing evidence forbid it."""
+
+
+class UnknownRequestError(RequestError):
+    """There is no such request."""
 
 
 class GateFailedError(HomespunError):
