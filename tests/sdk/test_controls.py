@@ -100,6 +100,12 @@ SETTINGS: dict[str, tuple[Set, Set, Callable[[Steering], object], object]] = {
         lambda now: now.diversity,
         0.5,
     ),
+    "exploration": (
+        lambda me: me.controls.exploration(0.5),
+        lambda me: me.controls.exploration(None),
+        lambda now: now.exploration,
+        0.5,
+    ),
     "non-profiled": (
         lambda me: me.controls.non_profiled(),
         lambda me: me.controls.non_profiled(on=False),

@@ -48,6 +48,18 @@ class Question(NamedTuple):
     title: str
 
 
+class Dials(NamedTuple):
+    """Dials as they are tried out, before they are set.
+
+    Attributes:
+        diversity: As ``Controls.diversity`` takes it.
+        exploration: As ``Controls.exploration`` takes it.
+    """
+
+    diversity: float
+    exploration: float | None
+
+
 class _Way(NamedTuple):
     """How a list is made.
 
@@ -116,6 +128,18 @@ class Listing:
         read, way = self._home.epochs(), self._way(surface)
         return self._kept(self._decided(way, k, surface, context, seed, **asked), read, way)
 
+    def looked_at(self, k: int, surface: str, *, seed: int, dials: Dials | None = None) -> list[Recommendation]:
+        """Make a list for the person to look through, of which nothing is kept: no record, no showing, no count.
+
+        Args:
+            k: How many items.
+            surface: Which surface's list.
+            seed: Decides what chance decides, so that looking again changes nothing.
+            dials: Dials that are tried out in place of those that are set.
+        """
+        decision = self._decided(self._way(surface), k, surface, None, seed, dials)
+        return recommendations(decision, self._wording, ReadOnlyDict(self._consents()))
+
     def explained(self, item: Recommendation | str) -> Explanation:
         """Explain a recommendation as it was made, or an item as it stands now."""
         if isinstance(item, Recommendation):
@@ -145,6 +169,13 @@ class Listing:
         # Circumstances and what is declared are no settings: they are left out of this list alone.
         passing = [change for change in changes if change.kind in {"context", "attribute"}]
         return self._kept(decide(way.compiled, *without(self._inputs(), again, passing)), read, way)
+
+    def imagined(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> list[Recommendation]:
+        """Return what ``without`` would, with nothing set and nothing kept."""
+        decision, consents = self._told(item)
+        again = replace(decision.request, asked=None)
+        made = decide(decision.compiled, *without(self._inputs(), again, changes_of(reason)))
+        return recommendations(made, self._wording, consents)
 
     def questions(self, count: int, answered: Answers) -> list[Question]:
         """Return the items to ask for next."""
@@ -183,6 +214,8 @@ class Listing:
             controls.set_interest(change.target, None)
         elif change.kind == "diversity":
             controls.diversity(0.0)
+        elif change.kind == "exploration":
+            controls.exploration(None)
 
     def _way(self, surface: str) -> _Way:
         """Return how the next list of a surface is made. What the application's own code says wins."""
@@ -217,16 +250,19 @@ class Listing:
         surface: str,
         context: Mapping[str, ContextValue] | None,
         seed: int | None,
+        dials: Dials | None = None,
         **asked: Any,
     ) -> Decision:
         """Make a list by what is known and set now."""
-        compiled, now = way.compiled, self._home.now()
-        drawn = (
-            int.from_bytes(self._home.entropy(8), "big") >> 1 if seed is None and compiled.explores(surface) else seed
-        )
+        compiled, now, inputs = way.compiled, self._home.now(), self._inputs()
+        if dials is not None:
+            inputs = replace(inputs, steering=replace(inputs.steering, **dials._asdict()))
+        drawn = seed
+        if seed is None and compiled.explores(surface, inputs.steering.exploration):
+            drawn = int.from_bytes(self._home.entropy(8), "big") >> 1
         request = Request.of(k, now, context=context, surface=surface, seed=drawn or 0, **asked)
         request = replace(request, context=self._policies.circumstances(request.context, now))
-        return decide(compiled, self._inputs(), self._shown(compiled, request))
+        return decide(compiled, inputs, self._shown(compiled, request))
 
     def _shown(self, compiled: Compiled, request: Request) -> Request:
         """Return the request with how often items were shown, where that counts."""

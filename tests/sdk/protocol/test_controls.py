@@ -32,6 +32,7 @@ caps = st.none() | st.builds(FrequencyCap, st.integers(1, 1000), st.integers(1, 
 def settings_of(control: Control) -> st.SearchStrategy[tuple[Control, str | None, Any]]:
     names = ("item-1", "item-2") if control in ABOUT_ITEMS else ("Drama", "Жизнь") if control in ABOUT_TAGS else (None,)
     values = {"frequency_cap": caps, "interest": st.none() | st.floats(0, 1), "diversity": st.none() | st.floats(0, 1)}
+    values["exploration"] = values["diversity"]
     return st.tuples(st.just(control), st.sampled_from(names), values.get(control, st.booleans()))
 
 

@@ -216,6 +216,7 @@ def steerings(draw: st.DrawFn) -> Steering:
         interests=draw(st.dictionaries(tags, st.floats(0, 1), max_size=2)),
         frequency_cap=draw(st.none() | st.builds(FrequencyCap, st.integers(1, 3), st.just(7))),
         diversity=draw(st.just(0.0) | st.just(0.0) | st.floats(0, 1)),
+        exploration=draw(st.none() | st.none() | st.floats(0, 1)),
         **{name: draw(st.integers(0, 12)) == 7 for name in ("non_profiled", "restricted", "objected")},
     )
 

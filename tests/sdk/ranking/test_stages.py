@@ -363,6 +363,20 @@ def test_a_persons_dial_does_not_overrule_the_policys(bundle: Bundle) -> None:
     assert [step.stage for step in both.steps] == ["score", "diversity"]
 
 
+def test_a_persons_dial_for_exploration_is_not_theirs_to_turn(bundle: Bundle) -> None:
+    stage = Exploration("epsilon", share=0.5, epsilon=1.0)
+    plain, by_policy = made(bundle, k=12), made(bundle, stage, k=12, seed=7)
+    # Turned to nothing, it ends what the policy wants; turned up, chance has its part where the policy wants none.
+    assert items(made(bundle, stage, k=12, seed=7, steering=Steering(exploration=0.0))) == items(plain)
+    assert items(made(bundle, k=12, seed=7, steering=Steering(exploration=1.0))) == items(by_policy) != items(plain)
+    assert items(made(bundle, k=12, steering=Steering(exploration=None))) == items(plain)
+    # An order that was asked for is no place for chance.
+    given = [bundle.items[number] for number in range(12)]
+    asked = {"k": 12, "surface": "search", "ids": given, "source": "given"}
+    turned = made(bundle, steering=Steering(exploration=1.0), **asked)
+    assert items(turned) == items(made(bundle, **asked))
+
+
 def test_a_calibrated_list_is_farther_from_the_person_than_another(bundle: Bundle) -> None:
     events = [Event(f"item-{number}", "buy", NOW - number) for number in (1, 4, 10, 13, 2)]
 

@@ -39,7 +39,7 @@ class Change:
     Attributes:
         kind: What it is: everything done with an item (``event``), a setting, a circumstance of the request, or
             something that the person declared.
-        target: The item, the tag, or the name; empty for the diversity.
+        target: The item, the tag, or the name; empty for a dial.
         label: What it is, in words.
     """
 
@@ -116,6 +116,8 @@ def without(inputs: Inputs, request: Request, changes: Iterable[Change]) -> tupl
             steering = replace(steering, interests=ReadOnlyDict(kept))
         elif change.kind == "diversity":
             steering = replace(steering, diversity=0.0)
+        elif change.kind == "exploration":
+            steering = replace(steering, exploration=None)
         elif change.kind == "context":
             context.pop(change.target, None)
         else:

@@ -12,7 +12,7 @@ from homespun.ranking.additions import Taste
 from homespun.ranking.decision import Decision
 from homespun.ranking.tastes import tag_parts
 
-Kind = Literal["event", "more_like", "less_like", "interest", "diversity", "context", "attribute"]
+Kind = Literal["event", "more_like", "less_like", "interest", "diversity", "exploration", "context", "attribute"]
 """What can be taken away."""
 
 Named = tuple[Kind, str, str]
@@ -137,6 +137,8 @@ def _add_settings(decision: Decision, rows: dict[Named, Reals]) -> None:
         rows["interest", tag, f"your interest in {tag}"] = values
     if decision.person.steering.diversity:
         rows["diversity", "", "your dial for diversity"] = np.zeros(decision.pool.positions.size)
+    if decision.person.steering.exploration and decision.plan.source == "all":
+        rows["exploration", "", "your dial for exploration"] = np.zeros(decision.pool.positions.size)
 
 
 def _add_circumstances(decision: Decision, rows: dict[Named, Reals]) -> None:

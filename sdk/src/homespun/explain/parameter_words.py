@@ -69,6 +69,10 @@ CONTROLS: Mapping[str, str] = ReadOnlyDict(
             "The diversity dial, from 0 to 1, puts unlike items side by side, and counts in place of what the policy "
             "says of diversity."
         ),
+        "exploration": (
+            "The exploration dial, from 0 to 1, gives up to half of a list's places to items picked by chance, and "
+            "counts in place of what the policy says of exploring."
+        ),
         "non_profiled": "Lists without personal data, the option of Art. 38 DSA, are one switch away.",
         "restriction": "Under a restriction (Art. 18 GDPR) personal data are kept, and lists are made without them.",
         "objection": "After an objection (Art. 21 GDPR) lists are made without personal data.",
@@ -141,6 +145,8 @@ def stage_controls(stage: Stage) -> tuple[str, ...]:
             return ("frequency_cap", *_REFUSALS)
         case Diversity():
             return ("diversity",)
+        case Exploration():
+            return ("exploration", *_HIDING)
         case Learning() | Blend():
             return _KNOWN
         case Seen():

@@ -81,6 +81,10 @@ class Controls:
         """Spread lists over different items: from 0, the order by score alone, to 1."""
         return self._set("diversity", None, level)
 
+    def exploration(self, level: float | None) -> ControlEntry:
+        """Give places to items that might turn out well: from 0, none, to 1, half of them; None: as the policy says."""
+        return self._set("exploration", None, level)
+
     def non_profiled(self, *, on: bool = True) -> ControlEntry:
         """Make lists without any personal data (the option of Art. 38 DSA)."""
         return self._set("non_profiled", None, on)

@@ -33,6 +33,7 @@ Control = Literal[
     "pause",
     "frequency_cap",
     "diversity",
+    "exploration",
     "non_profiled",
     "restriction",
     "objection",
@@ -65,7 +66,7 @@ class ControlEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         target: The item of ``hide_item``, ``more_like``, ``less_like`` and ``ignore_item``; the tag of ``hide_tag`` and
             ``interest``; None for every other control.
         value: A weight from 0 to 1 for ``interest`` (0 is a veto, None lets it be inferred again); a level
-            from 0 to 1 for ``diversity``; a FrequencyCap for ``frequency_cap``; True or False for the
+            from 0 to 1 for ``diversity`` and ``exploration``; a FrequencyCap for ``frequency_cap``; True or False for the
             others. None sets a control back.
         undoes: Sequence of the earlier entry that this one takes back; control, target and value are then
             those of that entry.
@@ -176,6 +177,7 @@ _RULES: dict[str, tuple[Callable[[Any], str | None], Callable[[Any], ControlValu
     "pause": (_no_target, _switch),
     "frequency_cap": (_no_target, _cap),
     "diversity": (_no_target, _share),
+    "exploration": (_no_target, _share),
     "non_profiled": (_no_target, _switch),
     "restriction": (_no_target, _switch),
     "objection": (_no_target, _switch),

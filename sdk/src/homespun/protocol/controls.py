@@ -54,6 +54,7 @@ class Steering:
         paused: Whether nothing new is recorded; lists still use what was recorded.
         frequency_cap: After how many showings an item is left out; None: never.
         diversity: From 0, the order by score alone, to 1.
+        exploration: From 0, no place for chance, to 1; None: as the policy says.
         non_profiled: Whether lists use no personal data (the option of Art. 38 DSA).
         restricted: Whether data are stored but not used (restriction, Art. 18 GDPR).
         objected: Whether the person objected to personalization (Art. 21 GDPR).
@@ -70,6 +71,7 @@ class Steering:
     paused: bool = False
     frequency_cap: FrequencyCap | None = None
     diversity: float = 0.0
+    exploration: float | None = None
     non_profiled: bool = False
     restricted: bool = False
     objected: bool = False
@@ -95,10 +97,11 @@ class Steering:
     def changes_lists(self) -> bool:
         """Whether a list can differ from one without controls, besides whether it may be personal."""
         hides = self.hidden_items or self.hidden_tags
-        return bool(hides or self.has_tastes or self.frequency_cap or self.diversity)
+        dials = self.diversity or self.exploration is not None
+        return bool(hides or self.has_tastes or self.frequency_cap or dials)
 
     def without_personal_data(self) -> "Steering":
-        """Return what still holds where personal data may not be used: what is hidden, and the diversity.
+        """Return what still holds where personal data may not be used: what is hidden, and the dials.
 
         To hide something is an instruction and no profile: nothing is inferred from it about anything else.
         A frequency cap counts what the person was shown, and so rests until it may.
@@ -152,6 +155,7 @@ def fold(entries: Iterable[ControlEntry]) -> Steering:
         paused=values.get(("pause", None), False),
         frequency_cap=values.get(("frequency_cap", None)),
         diversity=values.get(("diversity", None)) or 0.0,
+        exploration=values.get(("exploration", None)),
         non_profiled=values.get(("non_profiled", None), False),
         restricted=values.get(("restriction", None), False),
         objected=values.get(("objection", None), False),
@@ -287,6 +291,8 @@ def _words(entry: ControlEntry, name: str | None) -> str:
         return "show an item as often as it fits"
     if entry.control == "diversity":
         return f"diversity {value or 0:.0%}"
+    if entry.control == "exploration":
+        return "exploration as the application has it" if value is None else f"exploration {value:.0%}"
     if value is None:
         return f"interest in {name} as inferred"
     return f"interest in {name} {value:.0%}" if value else f"no interest in {name}"

@@ -126,6 +126,7 @@ class SteeringEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     cap_times: int | None = None
     cap_days: int | None = None
     diversity: float = 0.0
+    exploration: float | None = None
     non_profiled: bool = False
     restricted: bool = False
     objected: bool = False

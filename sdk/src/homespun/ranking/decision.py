@@ -245,7 +245,8 @@ class _Cook:
         scores = sum((addition.values(pool) for addition in additions), pool.scores)
         steps = self._steps(pool, scores, additions)
         bundle, order = self.compiled.bundle, steps[-1].order
-        found = assembled(bundle, self.plan, self.request, self.firing, pool, scores, order, additions)
+        level = self.person.steering.exploration
+        found = assembled(bundle, self.plan, level, self.request, self.firing, pool, scores, order, additions)
         return _Made(pool, additions, scores, steps, found, complete)
 
     def _steps(self, pool: Pool, scores: Reals, additions: tuple[Addition, ...]) -> tuple[Step, ...]:

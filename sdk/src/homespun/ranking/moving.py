@@ -105,6 +105,7 @@ def _tag_matrix(bundle: Bundle, positions: Positions, wanted: Sequence[str]) -> 
 def assembled(
     bundle: Bundle,
     plan: SurfacePlan,
+    level: float | None,
     request: Request,
     firing: Firing | None,
     pool: Pool,
@@ -112,10 +113,10 @@ def assembled(
     order: Positions,
     additions: Sequence[Addition],
 ) -> Assembled:
-    """Return the list."""
+    """Return the list; ``level`` is the person's dial for exploration."""
     pins, caps, reserves = _of_rules(firing, pool.positions)
     caps += _of_tags(bundle, plan.stage(Caps), pool.positions)
-    explored, explore = _exploring(plan.stage(Exploration), request, pool, scores, additions)
+    explored, explore = _exploring(plan.exploration(level), request, pool, scores, additions)
     new = bundle.manifest.new_items
     keeping = new.every if plan.source == "all" else 0
     return assemble(
@@ -169,10 +170,10 @@ def _of_tags(bundle: Bundle, stage: Caps | None, positions: Positions) -> list[C
 
 
 def _exploring(
-    stage: Exploration | None, request: Request, pool: Pool, scores: Reals, additions: Sequence[Addition]
+    stage: Exploration, request: Request, pool: Pool, scores: Reals, additions: Sequence[Addition]
 ) -> tuple[frozenset[int], Explore | None]:
-    places = frozenset[int]() if stage is None or stage.method == "off" else explored_places(request.k, stage.share)
-    if stage is None or not places:
+    places = frozenset[int]() if stage.method == "off" else explored_places(request.k, stage.share)
+    if not places:
         return frozenset(), None
     if stage.method == "epsilon":
         return places, epsilon_greedy(stage.epsilon, request.seed)

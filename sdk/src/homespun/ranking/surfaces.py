@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from homespun.errors import MisuseError
 from homespun.model.bundle import Bundle
 from homespun.model.history import History
@@ -18,6 +20,9 @@ from homespun.ranking.learning import Learner
 from homespun.ranking.person import Person
 from homespun.ranking.request import Inputs
 from homespun.ranking.rules import Conditions, Firing, RuleBook, Situation, popularity_of
+
+LARGEST_SHARE = 0.5
+"""Of a list's places, how many are for exploring where a person's dial is at 1."""
 
 StageT = TypeVar("StageT", bound=Stage)
 
@@ -44,6 +49,19 @@ class SurfacePlan:
         """Return the stage of a kind, if there is one."""
         found = self.by_kind.get(kind)
         return found if isinstance(found, kind) else None
+
+    def exploration(self, level: float | None) -> Exploration:
+        """Return how the surface's lists explore.
+
+        Args:
+            level: The person's dial, which counts in place of the policy's share; None: they set none.
+        """
+        stage = self.stage(Exploration) or Exploration()
+        if level is None or self.source != "all":
+            return stage
+        if stage.method == "thompson":
+            return replace(stage, share=LARGEST_SHARE * level)
+        return Exploration(method="epsilon", share=LARGEST_SHARE * level, epsilon=1.0)
 
     def weights(self, situation: Situation) -> tuple[Weights, int | None]:
         """Return what parts of the score are multiplied by, and the number of the case of switching that holds."""
@@ -108,10 +126,9 @@ class Compiled:
             raise MisuseError(f"the policy {self.policy.name!r} has no surface {name!r}; use one of {known}.")
         return found
 
-    def explores(self, name: str) -> bool:
-        """Return whether chance has a part in a surface's lists."""
-        stage = self.surface(name).stage(Exploration)
-        return stage is not None and stage.method != "off"
+    def explores(self, name: str, level: float | None) -> bool:
+        """Return whether chance has a part in a surface's lists; ``level`` is the person's dial."""
+        return self.surface(name).exploration(level).method != "off"
 
     def person(self, inputs: Inputs) -> Person:
         """Return what follows from what is known of somebody; the latest one is remembered."""
