@@ -16,6 +16,7 @@ import pytest
 import homespun as hs
 from homespun.consent import parts as register
 from homespun.consent.parts import (
+    ANSWERS,
     ATTRIBUTES,
     CACHE,
     CONSENT,
@@ -30,6 +31,7 @@ from homespun.consent.parts import (
     LEDGER,
     MEETINGS,
     PARTS,
+    PROOF,
     ROLLOUT,
     SCORING,
     SIDE_EFFECTS,
@@ -163,6 +165,21 @@ def _contributions(me: hs.Personalizer, machine: Machine) -> bool:
     return len(machine.wire.delivered) > before
 
 
+def _identified(part: Part, purpose: hs.Purpose) -> Exercise:
+    def tell(me: hs.Personalizer, machine: Machine) -> bool:
+        before = len(machine.wire.delivered)
+        done = me._home.keep(part, "state", b"what was told")
+        with contextlib.suppress(NotPermittedError):
+            me._home.egress.queue(
+                f"{purpose}/1", b"what was chosen", purpose=str(purpose), destination=people.DESTINATION, epsilon=0
+            )
+        me._home.egress.send_pending(is_meant=str(purpose).__eq__)
+        assert (len(machine.wire.delivered) > before) is done
+        return done
+
+    return tell
+
+
 EXERCISES: Final[dict[str, Exercise]] = {
     INDEX.name: _index,
     CONSENT.name: _consent,
@@ -180,6 +197,8 @@ EXERCISES: Final[dict[str, Exercise]] = {
     TASKS.name: _compartment(TASKS),
     CONTRIBUTIONS.name: _contributions,
     LEDGER.name: _contributions,
+    PROOF.name: _identified(PROOF, hs.Purpose.CONSENT_PROOF),
+    ANSWERS.name: _identified(ANSWERS, hs.Purpose.REQUESTS),
 }
 
 IN_MEMORY: Final = {CONSENT.name, CONTROLS.name, ATTRIBUTES.name}

@@ -155,9 +155,10 @@ def test_the_signal_before_storage_leaves_something_on_the_disk_or_is_lost(machi
 
 def test_the_signal_is_asked_about_again(machine: Machine) -> None:
     with machine.allowed(*BOTH) as me:
-        assert me.consent.needed(NOTICE, *EVERY) == (CONTRIBUTION, MEASUREMENT, hs.Purpose.EXPLANATION_LOG)
+        rest = (hs.Purpose.EXPLANATION_LOG, hs.Purpose.CONSENT_PROOF, hs.Purpose.REQUESTS)
+        assert me.consent.needed(NOTICE, *EVERY) == (CONTRIBUTION, MEASUREMENT, *rest)
         me.consent.signal(gpc=True)
-        assert me.consent.needed(NOTICE, *EVERY) == (hs.Purpose.EXPLANATION_LOG,)
+        assert me.consent.needed(NOTICE, *EVERY) == rest
 
 
 @pytest.mark.parametrize("wrong", [1, "true", None])

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from homespun.consent.parts import IDENTIFIED
 from homespun.contribute.outcome import SendOutcome
 from homespun.contribute.settings import Contributions
 from homespun.contribute.views import ContributionOutcome, TaskView
@@ -251,7 +252,9 @@ class Contributing:
         return files and part.has_due()
 
     def _send(self, part: "TakingPart") -> SendOutcome:
-        sent = self._home.egress.send_pending(_ATTEMPTS, resting=lambda: part.resting(self._rests()))
+        sent = self._home.egress.send_pending(
+            _ATTEMPTS, resting=lambda: part.resting(self._rests()), is_meant=lambda each: each not in IDENTIFIED
+        )
         # Without a place for it, it holds for as long as this program runs.
         with contextlib.suppress(HomespunError):
             part.keep_rests(self._rests())

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from homespun.consent import Purpose
-from homespun.consent.parts import CONTRIBUTIONS, PARTS, Part
+from homespun.consent.parts import CONTRIBUTIONS, IDENTIFIED, PARTS, Part
 from homespun.contribute.egress import Egress
 from homespun.errors import LedgerError, ProfileError
 from homespun.profile import ProfileStore
@@ -84,12 +84,15 @@ def cascade(store: ProfileStore, egress: Egress, names: Iterable[str]) -> tuple[
 
 
 def _cancel(egress: Egress, names: frozenset[str]) -> list[Effect]:
-    """Drop contributions that wait and serve a purpose which was withdrawn, though contributing is still allowed."""
-    if CONTRIBUTIONS.name in names:
-        return []
+    """Drop what waits to leave and serves a purpose which was withdrawn, as far as ``_stop`` did not."""
     purposes = {str(each) for part in PARTS if part.name in names for each in part.purposes}
+    purposes -= {str(Purpose.DEVICE_STORAGE)}
+    if CONTRIBUTIONS.name in names:
+        purposes &= IDENTIFIED.keys()
+    if not purposes:
+        return []
     try:
-        effects = egress.cancel(sorted(purposes - {str(Purpose.DEVICE_STORAGE)}))
+        effects = egress.cancel(sorted(purposes))
     except (ProfileError, LedgerError) as error:
         return [Effect(CONTRIBUTIONS.name, f"Not sent any more, and not dropped yet: {error}", done=False)]
     ended = effects.dropped or effects.stopped
@@ -98,8 +101,9 @@ def _cancel(egress: Egress, names: frozenset[str]) -> list[Effect]:
 
 def _stop(store: ProfileStore, egress: Egress, part: Part) -> list[Effect]:
     if part is CONTRIBUTIONS:
-        # Whatever purpose it serves, it needs this one as well.
-        return [Effect(part.name, line) for line in egress.cancel(list(map(str, Purpose))).lines()]
+        # Whatever purpose it serves, it needs this one as well, but for what leaves as the person's own.
+        serving = [str(each) for each in Purpose if str(each) not in IDENTIFIED]
+        return [Effect(part.name, line) for line in egress.cancel(serving).lines()]
     if not part.cleared:
         return [Effect(part.name, f"Stopped: {part.words}. {part.stays}".rstrip())]
     tables = [table.partition(".")[2] for table in part.tables if not part.compartment]

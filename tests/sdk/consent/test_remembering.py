@@ -121,7 +121,7 @@ def test_a_forged_memory_is_taken(change: dict[str, Any]) -> None:
         "[]",
         "{}",
         '{"schema": 2, "choices": []}',
-        json.dumps({"schema": 1, "choices": [CHOICE] * 7}),
+        json.dumps({"schema": 1, "choices": [CHOICE] * (len(Purpose) + 2)}),
         json.dumps({"schema": 1, "choices": [CHOICE], "more": 1}),
         " " * 16_384 + '{"schema": 1, "choices": []}',
         "[" * 16_000,

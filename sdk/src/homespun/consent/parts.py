@@ -8,6 +8,7 @@ Pure: the register says what is needed; ``gate`` decides, and each part asks it.
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from homespun.consent.purposes import Purpose
@@ -167,6 +168,26 @@ LEDGER: Final = Part(
     stays="What it says stays, because it tells what left.",
     words="the ledger of what left",
 )
+PROOF: Final = Part(
+    name="proof",
+    purposes=frozenset({_STORAGE, Purpose.CONSENT_PROOF}),
+    blocked_by=frozenset({"private"}),
+    tables=("state.kept",),
+    compartment="proof",
+    section="proof",
+    stays="Receipts stay with the person; nothing more is reported.",
+    words="reports of what was chosen, and the operator's receipts for them",
+)
+ANSWERS: Final = Part(
+    name="answers",
+    purposes=frozenset({_STORAGE, Purpose.REQUESTS}),
+    blocked_by=frozenset({"private"}),
+    tables=("state.kept",),
+    compartment="answers",
+    section="answers",
+    stays="What was answered stays with the person; nothing more is asked for or answered.",
+    words="requests that wait for the person, and what was answered",
+)
 ROLLOUT: Final = Part(
     name="rollout",
     purposes=frozenset({_STORAGE}),
@@ -199,10 +220,15 @@ PARTS: Final = (
     MEETINGS,
     CONTRIBUTIONS,
     LEDGER,
+    PROOF,
+    ANSWERS,
     ROLLOUT,
     TASKS,
 )
 """The register."""
+
+IDENTIFIED: Final = MappingProxyType({str(Purpose.CONSENT_PROOF): PROOF, str(Purpose.REQUESTS): ANSWERS})
+"""What leaves as the person's own, by its purpose: it needs that purpose, and not the one of contributing."""
 
 COMPARTMENTS: Final = tuple(part for part in PARTS if part.compartment is not None)
 """The parts that keep values of their own in a compartment."""
@@ -213,7 +239,7 @@ SIDE_EFFECTS: Final = {
     "homespun.cli.opening": "reads a passphrase or a recovery key that the person names",
     "homespun.cli.output": "closes an output that nobody reads",
     "homespun.contribute.cutting_off": "ends a connection that takes too long",
-    "homespun.contribute.egress": "the only way for contributions; asks for CONTRIBUTIONS right before it sends",
+    "homespun.contribute.egress": "the only way out; asks for the part of what it sends right before it does",
     "homespun.contribute.urllib3_transport": "sends what the way out hands it, over the network",
     "homespun.model.catalogue": "reads a bundle",
     "homespun.model.runtime": "sets the model runtime's own telemetry off",

@@ -33,6 +33,15 @@ class Purpose(StrEnum):
         "Keep a record of why each recommendation was made, so that it can be checked later.",
     )
 
+    CONSENT_PROOF = (
+        "consent_proof",
+        "Report what you allow and refuse to the operator, as you, so that both sides have proof of it.",
+    )
+    REQUESTS = (
+        "requests",
+        "Look whether a request about your data, such as an erasure, waits for you, and answer it with proof, as you.",
+    )
+
     def __new__(cls, name: str, description: str) -> Self:
         """Make a member that is its name and carries its description."""
         member = str.__new__(cls, name)

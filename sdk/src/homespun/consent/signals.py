@@ -8,7 +8,11 @@ from homespun.consent.purposes import Purpose
 from homespun.protocol.consent import GPC, ConsentRecord
 
 FORBIDS: Final[Mapping[str, tuple[Purpose, ...]]] = MappingProxyType({GPC: (Purpose.CONTRIBUTION, Purpose.MEASUREMENT)})
-"""What a signal that is on forbids: all that leaves the device or is made to be told to others."""
+"""What a signal that is on forbids: all that is used with others' data, or is made to be told to others.
+
+Proof of what the person chose, the signal itself included, and answers to their own requests serve the person; a
+signal against sale and sharing does not speak against them.
+"""
 
 _NAMES: Final = MappingProxyType({GPC: "Global Privacy Control"})
 

@@ -34,11 +34,19 @@ from homespun.protocol.epsilon import epsilon_steps, epsilon_text, steps_of
 _DEFAULT_LIMITS = EgressLimits()
 _NOTHING = NothingElsewhere()
 
+_MOST_SAID = 1 << 16
+"""Most bytes of an answer that are handed on."""
+
+
+def _whatever(_: str) -> bool:
+    return True
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     states: tuple[State, ...]
     note: str = ""
+    said: bytes = b""
 
 
 class Egress:
@@ -131,7 +139,13 @@ class Egress:
         """
         return self._rules.left(self._log.egress_entries(), besides)
 
-    def send_pending(self, limit: int = 10, *, resting: Callable[[], Collection[str]] = tuple) -> SendOutcome:
+    def send_pending(
+        self,
+        limit: int = 10,
+        *,
+        resting: Callable[[], Collection[str]] = tuple,
+        is_meant: Callable[[str], bool] = _whatever,
+    ) -> SendOutcome:
         """Send what waits and is due, in the order of queueing.
 
         Never raises for what happens while sending: the outcome tells it.
@@ -140,6 +154,8 @@ class Egress:
             limit: Most attempts to make.
             resting: Returns the destinations that asked to be left alone for now; what is for them waits. Asked before
                 each attempt.
+            is_meant: From a purpose's name to whether to send what serves it. What bears the person's name is not
+                sent in one burst with what must not.
 
         Raises:
             MisuseError: If ``limit`` is no whole number from 1.
@@ -149,7 +165,7 @@ class Egress:
         results: list[SendResult] = []
         with self._sending:
             try:
-                self._send_due(limit, resting, results)
+                self._send_due(limit, resting, is_meant, results)
             except Exception as error:  # noqa: BLE001 - a background task does not raise into its host
                 return SendOutcome(tuple(results), str(error) or type(error).__name__)
         return SendOutcome(tuple(results))
@@ -189,12 +205,19 @@ class Egress:
     def _write(self, choose: Callable[[Entries], EgressChange]) -> Entries:
         return write(self._log, choose)
 
-    def _send_due(self, limit: int, resting: Callable[[], Collection[str]], results: list[SendResult]) -> None:
+    def _send_due(
+        self,
+        limit: int,
+        resting: Callable[[], Collection[str]],
+        is_meant: Callable[[str], bool],
+        results: list[SendResult],
+    ) -> None:
         if self._rules.interrupted(self._log.egress_entries(), self._clock()).entries:
             self._write(lambda entries: self._rules.interrupted(entries, self._clock()))
         attempts = 0
         for sequence, progress in progress_of(self._log.egress_entries()).items():
-            if progress.waiting and attempts < limit and progress.queued.destination not in resting():
+            wanted = progress.waiting and is_meant(progress.queued.purpose)
+            if wanted and attempts < limit and progress.queued.destination not in resting():
                 attempts += self._send_one(sequence, progress.queued, results)
 
     def _send_one(self, sequence: int, queued: EgressEntry, results: list[SendResult]) -> bool:
@@ -206,7 +229,7 @@ class Egress:
             return False
         answer = self._attempt(begun, payload)
         # Told before it is written: the caller learns of it even if the log then refuses.
-        results.append(SendResult(sequence, queued.what, _result(answer, queued), answer.note))
+        results.append(SendResult(sequence, queued.what, _result(answer, queued), answer.note, answer.said))
         self._write(lambda entries: self._rules.answering(entries, sequence, answer.states, self._clock(), answer.note))
         return True
 
@@ -239,13 +262,13 @@ class Egress:
 
     def _deliver(self, destination: str, payload: bytes) -> _Answer:
         try:
-            self._transport.send(destination, payload)
+            said = self._transport.send(destination, payload)
         except TransportError as error:
             state: State = "failed" if error.may_have_left else "unsent"
             return _Answer((state, "cancelled") if error.is_final else (state,), str(error))
         except Exception as error:  # noqa: BLE001 - a transport's fault is no reason to forget that it may have sent
             return _Answer(("failed",), f"the transport broke off: {type(error).__name__}: {error}")
-        return _Answer(("sent",))
+        return _Answer(("sent",), said=said if isinstance(said, bytes) and len(said) <= _MOST_SAID else b"")
 
 
 def _result(answer: _Answer, queued: EgressEntry) -> Result:

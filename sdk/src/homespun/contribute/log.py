@@ -82,8 +82,8 @@ def write(log: EgressLog, choose: Callable[[Entries], EgressChange]) -> Entries:
 class Transport(Protocol):
     """Takes bytes off the device. Only ``Egress`` may hold one."""
 
-    def send(self, destination: str, payload: bytes) -> None:
-        """Send ``payload`` and return once the destination has taken it.
+    def send(self, destination: str, payload: bytes) -> bytes | None:
+        """Send ``payload``, and return what the destination answered once it has taken it; None where nobody reads it.
 
         It must come to an end: time limits are the transport's.
 

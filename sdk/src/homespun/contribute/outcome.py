@@ -1,6 +1,6 @@
 """What sending and cancelling did, for programs and in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from homespun.protocol.egress import EgressEntry
@@ -18,12 +18,14 @@ class SendResult:
         result: ``sent``: the destination took it. ``failed``: not taken, some of it may have left, and it is
             not tried again. ``kept``: it waits for another attempt. ``cancelled``: it will not be sent.
         detail: Why, in plain words; empty where there is nothing to say.
+        said: What the destination answered to what it took, unverified; empty where the transport tells nothing.
     """
 
     sequence: int
     what: str
     result: Result
     detail: str = ""
+    said: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

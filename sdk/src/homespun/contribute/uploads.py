@@ -10,9 +10,24 @@ import re
 from homespun.errors import MisuseError
 
 CONTENT_TYPE = "application/homespun-report"
-"""What an upload says of its body."""
+"""What a report says of its body."""
 
-_LINE = re.compile(rb"POST (/tasks/[0-9a-f]{64}/reports)\n")
+INTAKE_TYPE = "application/json"
+"""What an upload to one of ``INTAKE`` says of its body."""
+
+CONSENTS = "/intake/v1/consents"
+"""Where reports of what the person chose go."""
+
+REGISTRATIONS = "/intake/v1/registrations"
+"""Where a device says that it can be asked, and by which keys."""
+
+RECEIPTS = "/intake/v1/receipts"
+"""Where answers to requests go."""
+
+INTAKE = (CONSENTS, REGISTRATIONS, RECEIPTS)
+"""Paths below the operator's origin that take what bears the person's name."""
+
+_LINE = re.compile(rb"POST (/tasks/[0-9a-f]{64}/reports|/intake/v1/(?:consents|registrations|receipts))\n")
 _LONGEST_LINE = 128
 
 
@@ -35,6 +50,21 @@ def encode_upload(task: bytes, report: bytes) -> bytes:
     return f"POST {report_path(task)}\n".encode() + report
 
 
+def encode_intake(path: str, body: bytes) -> bytes:
+    """Return the bytes of an upload that bears the person's name.
+
+    Args:
+        path: One of ``INTAKE``.
+        body: Canonical JSON.
+
+    Raises:
+        MisuseError: The path is none of them.
+    """
+    if path not in INTAKE:
+        raise MisuseError(f"nothing is sent to {path!r}; use one of {', '.join(INTAKE)}.")
+    return f"POST {path}\n".encode() + body
+
+
 def parse_upload(payload: bytes) -> tuple[str, bytes]:
     """Return the path and the body of an upload.
 
@@ -43,5 +73,5 @@ def parse_upload(payload: bytes) -> tuple[str, bytes]:
     """
     match = _LINE.match(payload[:_LONGEST_LINE])
     if match is None:
-        raise MisuseError("this transport sends reports only, and what it was given is none.")
+        raise MisuseError("this transport sends uploads only, and what it was given is none.")
     return match[1].decode(), payload[match.end() :]

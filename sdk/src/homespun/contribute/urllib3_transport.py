@@ -20,7 +20,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from homespun.contribute.cutting_off import Watch, watched_pools
-from homespun.contribute.uploads import CONTENT_TYPE, parse_upload
+from homespun.contribute.uploads import CONTENT_TYPE, INTAKE, INTAKE_TYPE, parse_upload
 from homespun.errors import TransportError
 
 HEADERS: Final = {
@@ -30,7 +30,7 @@ HEADERS: Final = {
     "Connection": "close",
     "Content-Type": CONTENT_TYPE,
 }
-"""What every upload says, on every device."""
+"""What every report says, on every device; what bears the person's name says another type."""
 
 _NEVER_LEFT: Final = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
 _TAKEN: Final = range(200, 300)
@@ -39,6 +39,7 @@ _FINAL: Final = {
     "malformed": True,
     "expired": True,
     "full": True,
+    "conflict": True,
     "outside-window": False,
     "closed": False,
     "unknown-task": False,
@@ -46,6 +47,7 @@ _FINAL: Final = {
 _LATER: Final = (408, 425, 429, 503)
 _PROBLEM: Final = re.compile(rb'"type": *"(?:[a-z0-9:/.-]*[:/])?([a-z-]{1,40})"')
 _MOST_READ: Final = 1 << 12
+_MOST_SAID: Final = 1 << 16
 _REST_SECONDS: Final = 300.0
 _MOST_REST_SECONDS: Final = 86_400.0
 
@@ -90,8 +92,8 @@ class Urllib3Transport:
         # A clock that was set back must not keep something waiting for years.
         return {each: until for each, until in dict(self._resting).items() if now < until <= now + _MOST_REST_SECONDS}
 
-    def send(self, destination: str, payload: bytes) -> None:
-        """Send an upload; see ``Transport``.
+    def send(self, destination: str, payload: bytes) -> bytes | None:
+        """Send an upload; see ``Transport``. Of what bears the person's name the answer is read: it is the receipt.
 
         Raises:
             MisuseError: It is no upload.
@@ -99,9 +101,10 @@ class Urllib3Transport:
         """
         path, body = parse_upload(payload)
         with self._one:
-            response = self._asked(f"{destination}{path}", body)
+            response = self._asked(f"{destination}{path}", body, INTAKE_TYPE if path in INTAKE else CONTENT_TYPE)
             try:
                 self._heard(destination, response)
+                return self._said(response) if path in INTAKE else None
             finally:
                 response.close()
 
@@ -109,11 +112,21 @@ class Urllib3Transport:
         """Close every connection; closing twice does nothing."""
         self._pool.clear()
 
-    def _asked(self, url: str, body: bytes) -> BaseHTTPResponse:
+    def _said(self, response: BaseHTTPResponse) -> bytes | None:
+        """Return a short answer; None where it does not come, as it can be asked for again."""
+        try:
+            with self._watch.within(self._whole_seconds):
+                said = response.read(_MOST_SAID + 1, decode_content=False)
+        except (HTTPError, HTTPException, OSError, ValueError):
+            return None
+        return said if len(said) <= _MOST_SAID else None
+
+    def _asked(self, url: str, body: bytes, kind: str) -> BaseHTTPResponse:
+        headers = {**HEADERS, "Content-Type": kind}
         try:
             with self._watch.within(self._whole_seconds):
                 response = self._pool.urlopen(
-                    "POST", url, body=body, headers=HEADERS, redirect=False, retries=False, preload_content=False
+                    "POST", url, body=body, headers=headers, redirect=False, retries=False, preload_content=False
                 )
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             left = not isinstance(error, _NEVER_LEFT)

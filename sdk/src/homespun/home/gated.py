@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from homespun.choosing import store_choice
 from homespun.consent import ConsentLedger, from_remembered
 from homespun.consent.gate import Gate
-from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, EVENTS, Part
+from homespun.consent.parts import CONTRIBUTIONS, CONTROLS, EVENTS, IDENTIFIED, Part
 from homespun.contribute.egress import Egress
 from homespun.contribute.log import Transport
 from homespun.contribute.requests import PURPOSE as REQUESTED
@@ -294,7 +294,9 @@ class GatedHome:
         return lambda view: gate_of(view).permits(part, clock())
 
     def _allowing(self, purpose: str) -> int | None:
-        """Return the consent record that allows a contribution to a purpose now.
+        """Return the consent record that allows something to leave for a purpose now.
+
+        What leaves as the person's own needs its purpose; all else serves many people, and needs that of contributing.
 
         Raises:
             NotPermittedError: A private session is on, which is no answer to what waits.
@@ -302,14 +304,14 @@ class GatedHome:
         with self._using():
             if self._private:
                 raise NotPermittedError("a private session keeps nothing, so nothing is queued or sent meanwhile.")
-            gate, now = self._gate(), self.now()
+            gate, now, part = self._gate(), self.now(), IDENTIFIED.get(purpose, CONTRIBUTIONS)
             status = gate.ledger.status_of(purpose, now)
-            if not status.granted or status.decided_by is None or not gate.permits(CONTRIBUTIONS, now):
+            if not status.granted or status.decided_by is None or not gate.permits(part, now):
                 return None
             return status.decided_by.sequence
 
     def allows(self, purpose: str) -> bool:
-        """Return whether a contribution to a purpose is allowed now."""
+        """Return whether something may leave for a purpose now."""
         with contextlib.suppress(NotPermittedError):
             return self._allowing(purpose) is not None
         return False

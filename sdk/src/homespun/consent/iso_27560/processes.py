@@ -1,6 +1,7 @@
 """What is done for each purpose, in terms of the Data Privacy Vocabulary.
 
-Everything happens on the device; only a contribution leaves it, for the controller.
+Everything happens on the device; only a contribution, proof of what was chosen and answers to requests leave it, for
+the controller.
 """
 
 from collections.abc import Mapping
@@ -64,6 +65,22 @@ _PROCESSES: Final[Mapping[Purpose, _Process]] = MappingProxyType(
             "Why each recommendation was made.",
             ("dpv:Generate", "dpv:Store"),
             "until its time to be kept ends, or the profile is erased",
+        ),
+        Purpose.CONSENT_PROOF: _Process(
+            "dpv:RecordManagement",
+            "dpv:ProvidedPersonalData",
+            "What the person chose, with the words that they saw, and the name that the application knows them by.",
+            ("dpv:Transmit", "dpv:Store"),
+            "until the operator's duty to prove consent ends, or the operator erased the person",
+            leaves=True,
+        ),
+        Purpose.REQUESTS: _Process(
+            "dpv:RightsFulfillment",
+            "dpv:ProvidedPersonalData",
+            "Requests about the person's data, and signed receipts of what was done about them.",
+            ("dpv:Retrieve", "dpv:Transmit", "dpv:Store"),
+            "until the operator's duty to prove the answer ends",
+            leaves=True,
         ),
     }
 )
