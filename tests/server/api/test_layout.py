@@ -2,6 +2,7 @@
 
 import pytest
 
+from homespun.protocol.asking.listing import list_path
 from homespun.protocol.collection.task import experiment_path, index_path, task_path, universe_path
 from homespun_server.api.layout import repository_file
 
@@ -23,6 +24,7 @@ def served(path: str) -> str:
         task_path(CHANNEL, DIGEST),
         experiment_path(CHANNEL, DIGEST),
         universe_path(CHANNEL, DIGEST),
+        list_path(CHANNEL),
     ],
 )
 def test_what_is_asked_of_devices_is_not_served(path: str) -> None:
@@ -42,6 +44,8 @@ def test_what_is_asked_of_devices_is_not_served(path: str) -> None:
         f"targets/{CHANNEL}/{DIGEST}/{OTHER}.index.json",
         f"targets/{CHANNEL}/{DIGEST}/{OTHER}.universe.txt\n",
         f"targets/{CHANNEL}/{DIGEST}/universe.txt",
+        f"targets/{CHANNEL}/requests/list.bin",
+        f"targets/{CHANNEL}/requests/{OTHER}.task.json",
     ],
 )
 def test_a_path_of_nothing_reaches_the_disk(path: str) -> None:

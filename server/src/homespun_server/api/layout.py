@@ -18,7 +18,7 @@ _METADATA = re.compile(
 )
 _TARGET = re.compile(
     rf"targets/{_NAME}/{_NAME}/(?:({_SHA256})\.{re.escape(DOCUMENT)}|collection/({_SHA256})\.index\.json"
-    rf"|{_SHA256}/({_SHA256})\.(?:{_FILE}|{_ASKED}))",
+    rf"|requests/({_SHA256})\.list\.bin|{_SHA256}/({_SHA256})\.(?:{_FILE}|{_ASKED}))",
     re.ASCII,
 )
 _CHANGING = "metadata/timestamp.json"
@@ -49,4 +49,4 @@ def repository_file(path: str) -> RepositoryFile | None:
     if _METADATA.fullmatch(path):
         return RepositoryFile(path, None, changes=path == _CHANGING)
     match = _TARGET.fullmatch(path)
-    return RepositoryFile(path, match[1] or match[2] or match[3], changes=False) if match else None
+    return RepositoryFile(path, next(filter(None, match.groups())), changes=False) if match else None

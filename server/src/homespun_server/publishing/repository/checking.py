@@ -17,9 +17,11 @@ from tuf.api.metadata import Root, TargetFile
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from homespun.errors import UntrustedInputError
+from homespun.protocol.asking.listing import parse_list
 from homespun.protocol.bundle import MANIFEST
 from homespun.protocol.channel import Channel, Release, document_path, file_path, parse_channel
 from homespun_server.errors import RepositoryError
+from homespun_server.publishing.repository import requested
 from homespun_server.publishing.repository.asking import asked_of, entries_of
 from homespun_server.publishing.repository.bundles import Files, files_of
 from homespun_server.publishing.repository.layout import METADATA, TARGETS, Layout
@@ -153,7 +155,10 @@ def _check_channel(device: Device, state: State, channel: str) -> None:
 def _check_asked(device: Device, state: State, channel: str) -> set[str]:
     files = state.files(channel)
     asked_of(files, channel, lambda path, _: device.take(path))
-    return set(entries_of(files, channel))
+    listed = requested.entries_of(files, channel)
+    for path in listed:
+        parse_list(device.take(path))
+    return {*entries_of(files, channel), *listed}
 
 
 def _check_release(device: Device, channel: str, release: Release) -> set[str]:

@@ -14,7 +14,7 @@ Rules:
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -26,7 +26,7 @@ from homespun.protocol.bundle import FileEntry
 from homespun.protocol.channel import SHARES, Channel, Release, check_channel_name
 from homespun.protocol.collection.task import Task, parse_task
 from homespun_server.errors import RepositoryError
-from homespun_server.publishing.repository import asking, checking, removing, rollout
+from homespun_server.publishing.repository import asking, checking, removing, requested, rollout
 from homespun_server.publishing.repository.asking import Asked
 from homespun_server.publishing.repository.bundles import Files, check_bundle, check_private
 from homespun_server.publishing.repository.ceremony import Ceremony
@@ -374,6 +374,23 @@ class SignedRepository:
         """Ask no more for a task, or end an experiment, by the start of its digest. Raises as ``add_task``."""
         self._ask(channel, lambda known: asking.without(known, channel, name))
 
+    def put_requests(self, lists: Mapping[str, bytes]) -> None:
+        """Publish lists of open requests, by channel, all of them at once.
+
+        Raises:
+            MisuseError: There is no such channel, or one of them is no list.
+            RepositoryError: See ``open``.
+            SigningKeyError: A key that is needed is not here.
+            OutputError: The disk refuses.
+        """
+        with self._publisher.changing() as state:
+            channels = {}
+            for channel, raw in lists.items():
+                document, before = _document(state, channel), requested.entries_of(state.files(channel), channel)
+                entry = requested.put(raw, channel, self._publisher.layout, self._publisher.step, before)
+                channels[channel] = (document, {**state.files(channel), **entry})
+            self._publisher.commit(state, Draft(channels=channels))
+
     # Care.
 
     def refresh(self, *, always: bool = True) -> Refreshed:
@@ -445,7 +462,8 @@ class SignedRepository:
             document = _document(state, channel)
             changed = change(self._asked(state, channel))
             asked = asking.put(changed, channel, self._publisher.layout, self._publisher.step)
-            files = {**self._shelf.targets(document), **asked}
+            listed = requested.entries_of(state.files(channel), channel)
+            files = {**self._shelf.targets(document), **asked, **listed}
             self._publisher.commit(state, Draft(channels={channel: (document, files)}))
 
     def _read(self, path: str, entry: FileEntry) -> bytes:
@@ -509,8 +527,10 @@ class SignedRepository:
         known = self._publisher.records.history().channels
         changed = History(channels={**known, document.name: tuple(history)})
         # What is asked stays as it is.
-        asked = asking.entries_of(state.files(document.name), document.name)
-        files = {**self._shelf.targets(document), **asked}
+        known_files = state.files(document.name)
+        asked = asking.entries_of(known_files, document.name)
+        listed = requested.entries_of(known_files, document.name)
+        files = {**self._shelf.targets(document), **asked, **listed}
         self._publisher.commit(state, Draft(channels={document.name: (document, files)}, history=changed))
 
     def _history(self, state: State, channel: str) -> tuple[Entry, ...]:
