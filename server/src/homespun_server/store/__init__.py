@@ -4,6 +4,10 @@ One connection per transaction and none between them, so that a store can be use
 service, which does not fork, may keep some open.
 """
 
+from homespun_server.store import schema_asking as _schema_asking  # noqa: F401 - declares its tables
+from homespun_server.store import schema_console as _schema_console  # noqa: F401 - declares its tables
+from homespun_server.store import schema_log as _schema_log  # noqa: F401 - declares its tables
+from homespun_server.store import schema_requests as _schema_requests  # noqa: F401 - declares its tables
 from homespun_server.store.audit import Actor, AuditLog
 from homespun_server.store.budget import SqlLog
 from homespun_server.store.opening import open_store

@@ -1,0 +1,208 @@
+"""Devices that registered to be asked, by the pseudonym of the person whose they are."""
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from hmac import digest
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from homespun.errors import AskingError
+from homespun.protocol.asking.registration import (
+    HOLDS_DAYS,
+    Registration,
+    check_voucher,
+    opened_secret,
+    parse_registration,
+    voucher_of,
+)
+from homespun_server.compliance.keys import ComplianceKeys
+from homespun_server.errors import StoreError
+from homespun_server.store import Store
+from homespun_server.store.moments import Now, text_of, utc_now
+from homespun_server.store.schema_asking import asking_answers, asking_devices
+
+MAX_DEVICES = 50
+"""Most devices of one person; who registers more has lost control of their vouchers."""
+
+_NONCE_BYTES = 12
+_AT_ONCE = 500
+
+
+class Pseudonyms(Protocol):
+    """What knows people by pseudonym; ``compliance.consent.Subjects``."""
+
+    def pseudonym_within(self, connection: Connection, identifier: str, *, create: bool) -> str | None:
+        """Return the pseudonym of who the operator calls so."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that registered.
+
+    Attributes:
+        device: Its id, 32 hexadecimal digits.
+        subject: The person's pseudonym.
+        key: What verifies its receipts, 64 hexadecimal digits.
+        secret: Its asking secret.
+        renewed: When it registered last, ISO 8601, UTC.
+    """
+
+    device: str
+    subject: str
+    key: str
+    secret: bytes = field(repr=False)
+    renewed: str
+
+
+class Devices:
+    """The devices in a store. Safe to use from several threads and processes at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: ComplianceKeys,
+        subjects: Pseudonyms,
+        now: Now = utc_now,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        """Use a store, which stays the caller's to close.
+
+        Args:
+            store: The store.
+            keys: Open what devices seal.
+            subjects: Knows people by pseudonym.
+            now: Returns the time.
+            entropy: Returns so many unpredictable bytes.
+        """
+        self._store = store
+        self._keys = keys
+        self._subjects = subjects
+        self._now = now
+        self._entropy = entropy
+        self._rest = _derived(keys, b"homespun asking at rest 1\n")
+        self._vouching = _derived(keys, b"homespun vouching 1\n")
+
+    @property
+    def vouching_key(self) -> bytes:
+        """What vouchers are made with, for the backend that lets people log in; 32 bytes, secret."""
+        return self._vouching
+
+    def voucher(self, account: str, hours: float = 24.0) -> str:
+        """Return what lets devices register for an account.
+
+        Args:
+            account: What the operator calls the person.
+            hours: For so long.
+        """
+        expires = int((self._now() + timedelta(hours=hours)).timestamp())
+        return voucher_of(self._vouching, account, expires)
+
+    def register(self, raw: bytes) -> Device:
+        """Take a registration; one that came before, or is older than what is known, changes nothing.
+
+        Raises:
+            AskingError: It is malformed or forged, nobody let this person in, or the device is somebody else's.
+            StoreError: If the store cannot be used.
+        """
+        found = parse_registration(raw)
+        check_voucher(self._vouching, found, self._now().timestamp())
+        secret = opened_secret(found, self._keys.asking)
+        with self._store.writing() as connection:
+            subject = self._subjects.pseudonym_within(connection, found.account, create=True) or ""
+            known = connection.execute(_of(found.device)).one_or_none()
+            if known is None:
+                self._check_room(connection, subject)
+                connection.execute(insert(asking_devices).values(self._row(found, subject, secret, answered=0)))
+            elif (known.key, known.subject) != (found.key, subject):
+                raise AskingError("this device is registered with another key, or for somebody else; it is refused.")
+            elif found.sequence > known.sequence:
+                row = self._row(found, subject, secret, answered=known.answered)
+                connection.execute(update(asking_devices).where(asking_devices.c.device == found.device).values(row))
+            return self._device(connection.execute(_of(found.device)).one())
+
+    def get_within(self, connection: Connection, device: str) -> Row[Any] | None:
+        """Return a device's row; None: it never registered, or was forgotten."""
+        return connection.execute(_of(device)).one_or_none()
+
+    def of_within(self, connection: Connection, subject: str) -> tuple[Device, ...]:
+        """Return a person's devices that are still expected to answer."""
+        query = select(asking_devices).where(
+            asking_devices.c.subject == subject, asking_devices.c.renewed >= self._oldest()
+        )
+        return tuple(map(self._device, connection.execute(query.order_by(asking_devices.c.device))))
+
+    def named_within(self, connection: Connection, names: Iterable[str]) -> Iterator[Device]:
+        """Yield devices by their ids, those that are still expected to answer."""
+        wanted = sorted(set(names))
+        for start in range(0, len(wanted), _AT_ONCE):
+            query = select(asking_devices).where(
+                asking_devices.c.device.in_(wanted[start : start + _AT_ONCE]),
+                asking_devices.c.renewed >= self._oldest(),
+            )
+            yield from map(self._device, connection.execute(query))
+
+    def is_lost(self, renewed: str) -> bool:
+        """Return whether a device that registered last at a moment is not expected to answer any more."""
+        return renewed < self._oldest()
+
+    def forget_within(self, connection: Connection, subject: str) -> int:
+        """Forget a person's devices and what they answered; return how many devices there were."""
+        names = select(asking_devices.c.device).where(asking_devices.c.subject == subject)
+        connection.execute(delete(asking_answers).where(asking_answers.c.device.in_(names)))
+        return connection.execute(delete(asking_devices).where(asking_devices.c.subject == subject)).rowcount
+
+    def count(self) -> int:
+        """Return how many devices are registered.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return connection.execute(select(func.count()).select_from(asking_devices)).scalar_one()
+
+    def _check_room(self, connection: Connection, subject: str) -> None:
+        query = select(func.count()).select_from(asking_devices).where(asking_devices.c.subject == subject)
+        if connection.execute(query).scalar_one() >= MAX_DEVICES:
+            raise AskingError(f"this person has {MAX_DEVICES} devices already; another one is refused.")
+
+    def _oldest(self) -> str:
+        return text_of(self._now() - timedelta(days=HOLDS_DAYS))
+
+    def _row(self, found: Registration, subject: str, secret: bytes, *, answered: int) -> dict[str, object]:
+        nonce = self._entropy(_NONCE_BYTES)
+        return {
+            "device": found.device,
+            "subject": subject,
+            "key": found.key,
+            "secret": nonce + AESGCM(self._rest).encrypt(nonce, secret, found.device.encode()),
+            "sequence": found.sequence,
+            "renewed": text_of(self._now()),
+            "answered": answered,
+        }
+
+    def _device(self, row: Row[Any]) -> Device:
+        known = row._asdict()
+        sealed = known["secret"]
+        try:
+            secret = AESGCM(self._rest).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], known["device"].encode())
+        except InvalidTag as error:
+            raise StoreError(
+                f"the secret of device {known['device']} was changed, or was kept under other keys. Restore the store "
+                "and keys/compliance.json from backups that belong together."
+            ) from error
+        return Device(known["device"], known["subject"], known["key"], secret, known["renewed"])
+
+
+def _of(device: str) -> Select[Any]:
+    return select(asking_devices).where(asking_devices.c.device == device)
+
+
+def _derived(keys: ComplianceKeys, what: bytes) -> bytes:
+    """Return 32 bytes for one use, from the asking key (HMAC-SHA-256 as a pseudorandom function, RFC 2104)."""
+    return digest(keys.asking.private_bytes_raw(), what, sha256)
