@@ -4,6 +4,7 @@ Before a checkpoint is signed, the log proves to itself that it continues the la
 last one that the copy beside it knows. What the copy knows and the store does not is a store that was put back.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select
@@ -60,7 +61,7 @@ class Checkpoints:
             cosigned = connection.scalars(select(log_cosignatures.c.note).order_by(*order)).all()
         own = {each.size: each for each in (decode(bytes(note)) for note in notes)}
         for each in (decode(bytes(note)) for note in cosigned):
-            own[each.size] = _joined(own[each.size], each.signatures)
+            own[each.size] = joined(own[each.size], each.signatures)
         return tuple(own.values())
 
     def add_cosigned(self, note: bytes) -> Checkpoint:
@@ -82,7 +83,7 @@ class Checkpoints:
                 raise ProofError(
                     f"the witness {each.name} cosigned this checkpoint before. The first cosignature was kept."
                 ) from None
-        return _joined(ours, added)
+        return joined(ours, added)
 
 
 def _last(connection: Connection) -> Checkpoint | None:
@@ -108,6 +109,7 @@ def _check_continues(connection: Connection, earlier: Checkpoint, here: Checkpoi
         ) from error
 
 
-def _joined(checkpoint: Checkpoint, more: "tuple[NoteSignature, ...] | list[NoteSignature]") -> Checkpoint:
+def joined(checkpoint: Checkpoint, more: Iterable[NoteSignature]) -> Checkpoint:
+    """Return a checkpoint with further signatures."""
     new = [each for each in more if each not in checkpoint.signatures]
     return replace(checkpoint, signatures=(*checkpoint.signatures, *new))

@@ -32,6 +32,11 @@ def size_of(connection: Connection) -> int:
     return _head(connection, lock=False)[0]
 
 
+def peaks_of(connection: Connection) -> tuple[int, list[bytes]]:
+    """Return how many entries there are, and the hashes of the complete subtrees as the head has them."""
+    return _head(connection, lock=False)
+
+
 def locked_size(connection: Connection) -> int:
     """Return how many entries there are, and let nobody else add one until the transaction ends."""
     return _head(connection, lock=True)[0]
