@@ -97,12 +97,15 @@ class TableSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         path: CSV or Parquet, in the working directory or absolute.
         user: The column that names the person.
         what: What it holds, in plain words.
+        time: The column that says when a row was made: ISO 8601, or seconds since 1970; empty: none does. A person who
+            comes back after an erasure keeps newer rows when a restore is erased again.
         keep_days: After so many days a row is no longer needed.
     """
 
     path: Annotated[str, Meta(min_length=1)]
     user: Annotated[str, Meta(min_length=1)] = "user"
     what: Annotated[str, Meta(min_length=1, max_length=500)] = "interactions of people with items"
+    time: str = ""
     keep_days: Count = 365
 
 

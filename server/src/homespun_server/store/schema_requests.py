@@ -64,6 +64,7 @@ tombstones = Table(
     Column("store", String(NAME_LENGTH), nullable=False),
     Column("moment", String(MOMENT_LENGTH), nullable=False),
     Column("lifted", String(MOMENT_LENGTH)),
+    Column("number", Integer, nullable=False),
 )
 """Marks of what was erased; the file beside the store has them too, see ``compliance/requests/tombstones.py``."""
 

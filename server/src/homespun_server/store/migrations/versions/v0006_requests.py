@@ -68,6 +68,7 @@ def _erasing() -> None:
         sa.Column("store", sa.String(100), nullable=False),
         sa.Column("moment", sa.String(40), nullable=False),
         sa.Column("lifted", sa.String(40)),
+        sa.Column("number", sa.Integer, nullable=False),
     )
     op.create_table(
         "homespun_retrainings",

@@ -1,0 +1,1 @@
+"""The stores that requests reach, one kind a module."""

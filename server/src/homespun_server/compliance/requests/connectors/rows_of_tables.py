@@ -1,0 +1,278 @@
+"""Rows of a person in a table, CSV or Parquet: found, and changed by writing the table anew and putting it in place.
+
+- A table is replaced whole or not at all; a row that is not the person's keeps its bytes (CSV) or values (Parquet).
+- What was there before is overwritten, then removed. Leftovers of an attempt that was interrupted are dealt with first.
+- A table that somebody wrote to meanwhile is left alone.
+
+Non-goal: tables in other forms, or without a header.
+"""
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from homespun_server.errors import DataError, OutputError
+
+Row = dict[str, str]
+"""Values by column, as text."""
+
+Change = Callable[[Row], Row | None]
+"""Returns what a row becomes; None: it goes."""
+
+Who = Callable[[str], bool]
+"""Returns whether a row with this in the person's column is meant."""
+
+DELIMITERS = ",;\t|"
+PARQUET = (".parquet", ".pq")
+TEXT = (".csv", ".tsv", ".txt")
+
+_MAKING, _LEFT = ".homespun-new-", ".homespun-old-"
+_CHUNK = 1 << 20
+_ROWS = 1 << 16
+
+
+class _Raw(NamedTuple):
+    """A record of a file of text, as it stands there."""
+
+    text: str
+    delimiter: str
+
+    def replace(self, file: IO[str], row: Row) -> None:
+        """Write another row in its place, with its line's end."""
+        ending = self.text[len(self.text.rstrip("\r\n")) :] or "\n"
+        csv.writer(file, delimiter=self.delimiter, lineterminator=ending).writerow(row.values())
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table.
+
+    Attributes:
+        path: Where it is.
+        user: The column that names the person.
+    """
+
+    path: Path
+    user: str
+
+    def rows(self, who: Who) -> Iterator[Row]:
+        """Return rows.
+
+        Args:
+            who: Whose.
+
+        Raises:
+            DataError: It cannot be read as a table, or has no such column.
+        """
+        with self._told():
+            yield from (row for row, _ in self._read(who) if row is not None)
+
+    def change(self, who: Who, change: Change) -> int:
+        """Write the table anew with changed rows, and put it in place.
+
+        Args:
+            who: Whose rows.
+            change: What becomes of each.
+
+        Returns:
+            How many rows were changed or removed; where it is 0, the table was not touched.
+
+        Raises:
+            DataError: It cannot be read as a table, or has no such column.
+            OutputError: It cannot be written, or somebody wrote to it meanwhile; it is as it was.
+        """
+        with self._told():
+            self._clear()
+            before = _stamp(self.path)
+            made = self._empty()
+            try:
+                changed = self._written(made, who, change)
+                if changed:
+                    self._put(made, before)
+            finally:
+                made.unlink(missing_ok=True)
+        return changed
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (csv.Error, UnicodeError, pa.ArrowException) as error:
+            told = f"{self.path} cannot be read as a table: {error}. It was left alone."
+            raise DataError(told, path=self.path) from error
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be read or written: {error}. It was left alone.") from error
+
+    def _read(self, who: Who) -> Iterator[tuple[Row | None, _Raw]]:
+        """Return rows that are meant, and how every row stands in a file of text."""
+        if self.path.suffix.lower() in PARQUET:
+            return self._parquet_rows(who)
+        if self.path.suffix.lower() in TEXT:
+            return self._text_rows(who)
+        raise DataError(
+            f"{self.path} is neither CSV ({', '.join(TEXT)}) nor Parquet ({', '.join(PARQUET)}), so nobody's rows in "
+            "it can be found. Change its form, or name another file.",
+            path=self.path,
+        )
+
+    def _text_rows(self, who: Who) -> Iterator[tuple[Row | None, _Raw]]:
+        with self.path.open(encoding="utf-8", newline="") as file:
+            for number, (cells, raw, header) in enumerate(_records(file, self)):
+                place = header.index(self.user)
+                meant = number > 0 and place < len(cells) and who(cells[place])
+                yield (dict(zip(header, cells, strict=False)) if meant else None), raw
+
+    def _parquet_rows(self, who: Who) -> Iterator[tuple[Row | None, _Raw]]:
+        with pq.ParquetFile(self.path) as file:
+            self._check(file.schema_arrow.names)
+            for batch in file.iter_batches(_ROWS):
+                for row in _meant(batch, self.user, who)[0]:
+                    yield row, _Raw("", "")
+
+    def _check(self, header: list[str]) -> None:
+        if self.user not in header:
+            raise DataError(
+                f"{self.path} has no column {self.user!r}; it has {', '.join(header)[:500]}. See compliance.tables.",
+                path=self.path,
+                column=self.user,
+            )
+
+    def _written(self, made: Path, who: Who, change: Change) -> int:
+        if self.path.suffix.lower() in PARQUET:
+            return self._parquet_written(made, who, change)
+        changed = 0
+        with made.open("w", encoding="utf-8", newline="") as file:
+            for row, raw in self._read(who):
+                after = row if row is None else change(row)
+                if row is None or after == row:
+                    file.write(raw.text)
+                    continue
+                changed += 1
+                if after is not None:
+                    raw.replace(file, after)
+            _flushed(file)
+        return changed
+
+    def _parquet_written(self, made: Path, who: Who, change: Change) -> int:
+        changed = 0
+        with pq.ParquetFile(self.path) as file:
+            self._check(file.schema_arrow.names)
+            with pq.ParquetWriter(made, file.schema_arrow) as writer:
+                for batch in file.iter_batches(_ROWS):
+                    after, count = _changed(batch, self.user, who, change)
+                    changed += count
+                    writer.write_batch(after)
+        with made.open("rb+") as file:
+            _flushed(file)
+        return changed
+
+    def _empty(self) -> Path:
+        descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=_MAKING)
+        os.close(descriptor)
+        return Path(made)
+
+    def _put(self, made: Path, before: tuple[int, ...]) -> None:
+        old = self.path.parent / f"{_LEFT}{self.path.name}"
+        shutil.copymode(self.path, made)
+        if _stamp(self.path) != before:
+            raise OutputError(f"somebody wrote to {self.path} meanwhile; it was left alone. Try again when it rests.")
+        os.link(self.path, old)
+        made.replace(self.path)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Overwrite and remove what an attempt left: the table as it was before, and half of a new one."""
+        folder, old = self.path.parent, self.path.parent / f"{_LEFT}{self.path.name}"
+        if old.exists():
+            # Until the new table is in place, the old one has two names; overwriting one would be overwriting it.
+            if not old.samefile(self.path):
+                _overwrite(old)
+            old.unlink()
+        for left in folder.glob(f"{_MAKING}*"):
+            _overwrite(left)
+            left.unlink(missing_ok=True)
+        _flush_folder(folder)
+
+
+def _records(file: IO[str], table: TableFile) -> Iterator[tuple[list[str], _Raw, list[str]]]:
+    """Return every record's cells, how it stands in the file, and the header."""
+    raw: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in file:
+            raw.append(line)
+            yield line
+
+    first = file.readline()
+    file.seek(0)
+    delimiter = max(DELIMITERS, key=first.count)
+    header: list[str] = []
+    for cells in csv.reader(lines(), delimiter=delimiter):
+        if not header:
+            header = [cell.removeprefix("\ufeff").strip() for cell in cells]
+            table._check(header)  # noqa: SLF001 - of this module
+        yield cells, _Raw("".join(raw), delimiter), header
+        raw.clear()
+
+
+def _meant(batch: pa.RecordBatch, user: str, who: Who) -> tuple[list[Row], list[int]]:
+    texts = [None if value is None else str(value) for value in batch.column(user).to_pylist()]
+    places = [place for place, value in enumerate(texts) if value is not None and who(value)]
+    found = batch.take(pa.array(places, pa.int64())).to_pylist()
+    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in found], places
+
+
+def _changed(batch: pa.RecordBatch, user: str, who: Who, change: Change) -> tuple[pa.RecordBatch, int]:
+    rows, places = _meant(batch, user, who)
+    after = {place: (row, change(dict(row))) for place, row in zip(places, rows, strict=True)}
+    gone = {place for place, (_, new) in after.items() if new is None}
+    other = {place: pair for place, pair in after.items() if pair[1] is not None and pair[0] != pair[1]}
+    if other:
+        columns = [_column(batch, name, other) for name in batch.schema.names]
+        batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    kept = [place for place in range(batch.num_rows) if place not in gone]
+    return batch.take(pa.array(kept, pa.int64())), len(gone) + len(other)
+
+
+def _column(batch: pa.RecordBatch, name: str, other: dict[int, tuple[Row, Row | None]]) -> pa.Array:
+    column, values = batch.column(name), batch.column(name).to_pylist()
+    for place, (before, after) in other.items():
+        if after is not None and after[name] != before[name]:
+            values[place] = pa.scalar(after[name]).cast(column.type).as_py()
+    return pa.array(values, column.type)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("rb+") as file:
+        left = path.stat().st_size
+        while left > 0:
+            left -= file.write(bytes(min(left, _CHUNK)))
+        _flushed(file)
+
+
+def _flushed(file: IO[str] | IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    with suppress(OSError, PermissionError):
+        entry = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(entry)
+        finally:
+            os.close(entry)

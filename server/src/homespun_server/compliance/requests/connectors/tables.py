@@ -1,0 +1,251 @@
+"""The tables of interactions that the operator holds, and what was set aside from them.
+
+Restriction (GDPR Art. 18, recital 67: data are "temporarily moved to another processing system"), objection and
+opt-out move a person's rows out of the table that trainings read, into a file that only this user may read.
+"""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from homespun_server.compliance.requests.connectors.rows_of_tables import Row, TableFile
+from homespun_server.compliance.requests.effects import Effect, nothing
+from homespun_server.compliance.requests.ports import Connector, Copy, Correction, Marked, Person
+from homespun_server.compliance.requests.tombstones import FOLDER
+from homespun_server.errors import OutputError
+from homespun_server.running.cache import Cache
+from homespun_server.settings import ServerSettings, TableSettings
+
+PEOPLE = "people"
+"""The store's name in tombstones of tables: one for all, so that a table that was renamed is found too."""
+
+SET_ASIDE = "set-aside"
+
+_UNNAMED = "Nobody said what the operator calls this person, and rows are found by that alone."
+_LATER = "Rows set aside, and copies of the file that others made, are other stores."
+
+
+class Table(Connector):
+    """One table."""
+
+    def __init__(self, settings: ServerSettings, table: TableSettings) -> None:
+        """Use a table that the settings name.
+
+        Args:
+            settings: The working directory's settings.
+            table: The table.
+        """
+        self.name = f"table {table.path}"[:100]
+        self.what = table.what
+        self._table, self._work = table, settings.work
+        self._file = TableFile(settings.folder / table.path, table.user)
+        self._aside = SetAside(settings)
+
+    def left(self, person: Person) -> int:
+        """Return how many rows a person has."""
+        return 0 if person.identifier is None else sum(1 for _ in self._file.rows(_is(person.identifier)))
+
+    def access(self, person: Person) -> Sequence[Copy]:
+        """Return a person's rows as JSON Lines."""
+        if person.identifier is None:
+            return ()
+        return _copies(f"{Path(self._table.path).name}.jsonl", list(self._file.rows(_is(person.identifier))))
+
+    def erase(self, person: Person) -> Effect:
+        """Write the table anew without a person's rows."""
+        if person.identifier is None:
+            return nothing(_UNNAMED)
+        gone = self._change(_is(person.identifier), lambda _: None)
+        if not gone:
+            return nothing(f"No row of {self._table.path} has this person in the column {self._table.user}.")
+        told = (
+            f"{gone} rows were removed from {self._table.path}; the file before was overwritten and removed. {_LATER}"
+        )
+        return Effect(outcome="done", level=self.level, records=gone, detail=told)
+
+    def rectify(self, person: Person, corrections: Sequence[Correction]) -> Effect:
+        """Put values right in a person's rows."""
+        if person.identifier is None:
+            return nothing(_UNNAMED)
+
+        def right(row: Row) -> Row:
+            for each in corrections:
+                if row.get(each.column) == each.wrong:
+                    row = {**row, each.column: each.right}
+            return row
+
+        changed = self._change(_is(person.identifier), right)
+        if not changed:
+            return nothing("No row of this person has a value that was named as wrong.")
+        told = f"{changed} rows were put right: {', '.join(sorted({each.column for each in corrections}))}."
+        return Effect(outcome="done", level=self.level, records=changed, detail=told)
+
+    def set_aside(self, person: Person) -> Effect:
+        """Move a person's rows where no training reads them."""
+        if person.identifier is None:
+            return nothing(_UNNAMED)
+        rows = list(self._file.rows(_is(person.identifier)))
+        if not rows:
+            return nothing(f"No row of {self._table.path} has this person, so there is none to be used.")
+        self._aside.put(person.request, self._table, rows)
+        gone = self._change(_is(person.identifier), lambda _: None)
+        told = f"{gone} rows of {self._table.path} were set aside. Trainings read the table, and no longer find them."
+        return Effect(outcome="done", level=self.level, records=gone, detail=told)
+
+    def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
+        """Return the person."""
+        return () if person.identifier is None else ((PEOPLE, person.identifier),)
+
+    def replay(self, marked: Marked) -> int:
+        """Remove rows of people who were erased, as far as the rows are not younger than that."""
+        when = cache(lambda user: marked(PEOPLE, user))
+        if not self._file.path.exists() or not any(True for _ in self._file.rows(lambda user: when(user) is not None)):
+            return 0
+        return self._change(
+            lambda user: when(user) is not None, lambda row: self._kept(row, when(row[self._file.user]))
+        )
+
+    def _kept(self, row: Row, erased: datetime | None) -> Row | None:
+        made = _moment(row.get(self._table.time, "")) if self._table.time else None
+        return row if erased is None or (made is not None and made > erased) else None
+
+    def _change(self, who: Callable[[str], bool], change: Callable[[Row], Row | None]) -> int:
+        # A run reads the tables in place, and must not find one overwritten under it.
+        with Cache(self._work).locked():
+            return self._file.change(who, change)
+
+
+class AsideRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A row that was set aside.
+
+    Attributes:
+        schema: Version of the line.
+        table: From which table, as the settings name it.
+        user: Whose.
+        row: The row.
+    """
+
+    schema: int = 1
+    table: str
+    user: str
+    row: Row
+
+
+class SetAside(Connector):
+    """Rows that were set aside, a file a request; only this user may read them."""
+
+    name = "set aside"
+    what = "rows of people who restricted or objected to their use; nothing reads them"
+
+    def __init__(self, settings: ServerSettings) -> None:
+        """Use a working directory."""
+        self._folder = settings.folder / FOLDER / SET_ASIDE
+
+    def put(self, request: str, table: TableSettings, rows: Sequence[Row]) -> None:
+        """Keep rows; those that are kept already, as after an interruption, are not kept twice.
+
+        Raises:
+            OutputError: They cannot be written.
+        """
+        path = self._folder / f"{request}.jsonl"
+        new = [AsideRow(table=table.path, user=row[table.user], row=row) for row in rows]
+        before = list(_aside(path))
+        there = Counter(map(_text, before))
+        for each in new:
+            if there[_text(each)]:
+                there[_text(each)] -= 1
+            else:
+                before.append(each)
+        self._write(path, before)
+
+    def left(self, person: Person) -> int:
+        """Return how many rows of a person are set aside."""
+        return sum(each.user == person.identifier for path in self._files for each in _aside(path))
+
+    def access(self, person: Person) -> Sequence[Copy]:
+        """Return a person's rows as JSON Lines."""
+        found = [each.row for path in self._files for each in _aside(path) if each.user == person.identifier]
+        return _copies("set-aside.jsonl", found)
+
+    def erase(self, person: Person) -> Effect:
+        """Remove a person's rows."""
+        gone = self._without(lambda each: each.user == person.identifier)
+        if not gone:
+            return nothing("No row of this person was ever set aside, or is any more.")
+        return Effect(
+            outcome="done", level=self.level, records=gone, detail=f"{gone} rows were overwritten and removed."
+        )
+
+    def replay(self, marked: Marked) -> int:
+        """Remove rows of people who were erased."""
+        when = cache(lambda user: marked(PEOPLE, user))
+        return self._without(lambda each: when(each.user) is not None)
+
+    @property
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.jsonl"))
+
+    def _without(self, goes: Callable[[AsideRow], bool]) -> int:
+        gone = 0
+        for path in self._files:
+            rows = list(_aside(path))
+            kept = [each for each in rows if not goes(each)]
+            if len(kept) < len(rows):
+                gone += len(rows) - len(kept)
+                self._write(path, kept)
+        return gone
+
+    def _write(self, path: Path, rows: Sequence[AsideRow]) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, made = tempfile.mkstemp(dir=self._folder, prefix=".making-")
+            with os.fdopen(descriptor, "wb") as file:
+                file.writelines(_text(each) + b"\n" for each in rows)
+                file.flush()
+                os.fsync(file.fileno())
+            old = path.open("rb+") if path.exists() else None
+            Path(made).replace(path)
+            if old is not None:
+                with old:
+                    old.write(bytes(os.fstat(old.fileno()).st_size))
+                    old.flush()
+                    os.fsync(old.fileno())
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error}. Nothing was taken from its table.") from error
+
+
+def _is(identifier: str) -> Callable[[str], bool]:
+    return lambda user: user == identifier
+
+
+def _copies(name: str, rows: list[Row]) -> tuple[Copy, ...]:
+    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    return (Copy(name, lines, len(rows)),) if rows else ()
+
+
+def _aside(path: Path) -> Iterator[AsideRow]:
+    if path.exists():
+        yield from (msgspec.json.decode(line, type=AsideRow) for line in path.read_bytes().splitlines())
+
+
+def _text(each: AsideRow) -> bytes:
+    return msgspec.json.encode(each, order="sorted")
+
+
+def _moment(text: str) -> datetime | None:
+    """Return when a row was made; None: it cannot be told."""
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)

@@ -1,0 +1,167 @@
+"""What cannot be erased is disclosed: released statistics and models in which a person's data may be.
+
+Of each: round or task, ε, δ, whose loss that is, and why nobody can be told from it, with what that rests on. A model
+without a guarantee is not called anonymous: it is made again.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from homespun_server.privacy.ledger import BudgetLedger
+from homespun_server.privacy.spend import COLLECTED
+from homespun_server.publishing.registry import Registry, Version
+from homespun_server.store import SqlLog, Store
+from homespun_server.store.moments import Now, text_of
+
+TRUST = {
+    "user": (
+        "It rests on the operator, who saw the table and drew the noise with this software, on the noise having been "
+        "drawn by a sound generator of randomness, and on the budget ledger being whole."
+    ),
+    "installation": (
+        "It rests on leader and helper not working together against people, on one of them adding its noise as agreed, "
+        "and on the devices' software; k installations of one person lose k times ρ."
+    ),
+}
+"""What the argument rests on, by whose loss is counted."""
+
+
+class ReleasedAggregate(msgspec.Struct, frozen=True, kw_only=True):
+    """A released statistic.
+
+    Attributes:
+        data_set: Of whose data.
+        round: The charge's number in the budget ledger.
+        task: The collected task; None: it was counted in a table.
+        statistic: What was counted.
+        time: When, ISO 8601, UTC.
+        epsilon: ε of this release.
+        delta: δ.
+        unit: Whose loss it is.
+        released: SHA-256 of the released values; None: they were never drawn.
+        argument: Why nobody can be told from it, and what that rests on.
+    """
+
+    data_set: str
+    round: int
+    task: str | None
+    statistic: str
+    time: str
+    epsilon: str
+    delta: str
+    unit: Literal["user", "installation"]
+    released: str | None
+    argument: str
+
+
+class ReleasedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle.
+
+    Attributes:
+        bundle: Its identity.
+        name: Its name.
+        version: Which version of the name.
+        stage: Where it is.
+        privacy: What its privacy rests on.
+        epsilon: ε of all that it was made from; None unless it is differentially private.
+        delta: δ.
+        argument: Why nobody can be told from it; or that it was not shown, and what is done.
+    """
+
+    bundle: str
+    name: str
+    version: int
+    stage: str
+    privacy: str
+    epsilon: str | None
+    delta: str | None
+    argument: str
+
+
+class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person's data may be in, and stays.
+
+    Attributes:
+        schema: Version of the document.
+        made: When, ISO 8601, UTC.
+        aggregates: Released statistics.
+        models: Bundles.
+    """
+
+    schema: int = 1
+    made: str
+    aggregates: tuple[ReleasedAggregate, ...]
+    models: tuple[ReleasedModel, ...]
+
+
+def disclose(store: Store, registry: Registry, now: Now) -> Disclosure:
+    """Return everything that was released of people's data.
+
+    Raises:
+        LedgerError: A budget ledger is damaged, so that nobody can say what was released.
+    """
+    log = SqlLog(store)
+    aggregates = tuple(each for name in log.data_sets() for each in _aggregates(log, name, now))
+    models = tuple(_model(each) for each in registry.versions())
+    return Disclosure(made=text_of(now()), aggregates=aggregates, models=models)
+
+
+def _aggregates(log: SqlLog, data_set: str, now: Now) -> tuple[ReleasedAggregate, ...]:
+    state = BudgetLedger(log, data_set, lambda: now().timestamp()).state()
+    found = []
+    for each in state.spends:
+        collected = each.spend.mechanism == COLLECTED
+        unit: Literal["user", "installation"] = "installation" if collected else "user"
+        epsilon = state.epsilon(each.spend.rho, tasks=int(collected))
+        found.append(
+            ReleasedAggregate(
+                data_set=data_set,
+                round=each.charge,
+                task=each.task,
+                statistic=each.spend.statistic,
+                time=text_of(datetime.fromtimestamp(each.time, UTC)),
+                epsilon=f"{epsilon:.4g}",
+                delta=f"{state.policy.delta:g}",
+                unit=unit,
+                released=each.released,
+                argument=_argument(unit, epsilon, state.policy.delta),
+            )
+        )
+    return tuple(found)
+
+
+def _argument(unit: Literal["user", "installation"], epsilon: float, delta: float) -> str:
+    return (
+        f"Noise was added to the sum, so that every result is at most e^{epsilon:.4g} times as likely with one "
+        f"{unit}'s data as without them, but for a chance of {delta:g}. So nobody can tell from it whether the data "
+        "were in it. "
+        f"{TRUST[unit]}"
+    )
+
+
+def _model(version: Version) -> ReleasedModel:
+    return ReleasedModel(
+        bundle=version.id,
+        name=version.name,
+        version=version.version,
+        stage=version.stage,
+        privacy=version.privacy,
+        epsilon=version.epsilon,
+        delta=version.delta,
+        argument=_MODELS[version.privacy].format(epsilon=version.epsilon, delta=version.delta),
+    )
+
+
+_MODELS = {
+    "differential_privacy": (
+        "It was made from released statistics alone, with ε = {epsilon} and δ = {delta} in all; what is made from a "
+        f"release tells no more than the release. {TRUST['user']}"
+    ),
+    "no_personal_data": "It was made from the catalogue alone: nobody's data are in it.",
+    "non_private": (
+        "It was made from exact sums. Nothing bounds what it tells of a person, so it is not called anonymous: it is "
+        "made again without the person."
+    ),
+}

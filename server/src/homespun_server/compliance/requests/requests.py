@@ -1,0 +1,378 @@
+"""The requests of people in a store: opened, acted on, asked about. The server's clock alone starts and ends terms.
+
+Every event is written in one transaction with its entry in the transparency log. The entry says what happened, when
+and how things then stood, and has the hash of what was said with it: free words stay here, as they may name people.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from homespun.protocol.canonical import canonical
+from homespun_server.compliance.keys import ComplianceKeys
+from homespun_server.compliance.requests import moves, rows
+from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, State, What, folded, opening
+from homespun_server.compliance.requests.identity import IdentityCheck
+from homespun_server.compliance.requests.ports import Connector, Log, Person, Subjects
+from homespun_server.compliance.requests.profile import Kind, Profile, Rules
+from homespun_server.compliance.requests.rows import DataMap, Request, StoreOnMap
+from homespun_server.compliance.requests.sealing import Seal
+from homespun_server.errors import RequestError
+from homespun_server.store import Actor, AuditLog, Store
+from homespun_server.store.moments import Now, text_of, utc_now
+from homespun_server.store.schema_requests import request_people
+
+MAX_QUEUE = 1_000
+"""Most requests that are read at once."""
+
+_BY_MACHINE: dict[What, frozenset[State]] = {
+    "began": WORKED,
+    "effect": WORKED,
+    "asked": WORKED,
+    "scheduled": WORKED,
+    "answered": WORKED | {"closed_pending"},
+    "retrained": WORKED | {"closed_pending"},
+}
+
+
+class RequestDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """A request with everything that is known of it but who it is about.
+
+    Attributes:
+        request: The request.
+        rules: What goes for it, as it was when it was opened.
+        data_map: The stores, as they were then.
+        timeline: What happened, in order.
+        effects: How things stand with every store of the data map; None: nothing was recorded yet.
+        waiting: Devices that have not answered.
+        untrained: Models that are to be made again, and were not.
+        receipts: What devices answered with, by device.
+        missing: Stores without evidence.
+    """
+
+    request: Request
+    rules: Rules
+    data_map: DataMap
+    timeline: tuple[Event, ...]
+    effects: dict[str, dict[str, object] | None]
+    waiting: tuple[str, ...]
+    untrained: tuple[str, ...]
+    receipts: dict[str, object]
+    missing: tuple[str, ...]
+
+
+class Reminder(msgspec.Struct, frozen=True, kw_only=True):
+    """A request whose next deadline is near or over.
+
+    Attributes:
+        request: The request.
+        deadline: Until when.
+        what: What has to happen until then.
+        days_left: Whole days, negative when it is over.
+        overdue: Whether it is over.
+    """
+
+    request: Request
+    deadline: str
+    what: str
+    days_left: int
+    overdue: bool
+
+
+class Requests:
+    """The requests in a store. Safe to use from several threads and processes at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: ComplianceKeys,
+        log: Log,
+        *,
+        subjects: Subjects,
+        profiles: Mapping[str, Profile],
+        connectors: Sequence[Connector] = (),
+        now: Now = utc_now,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        """Use a store, which stays the caller's to close.
+
+        Args:
+            store: The store.
+            keys: The compliance keys.
+            log: The transparency log of the same store.
+            subjects: The pseudonyms.
+            profiles: The regulations, by name.
+            connectors: The data map: every store that may hold data about people.
+            now: Returns the time.
+            entropy: Returns so many unpredictable bytes.
+        """
+        self._store, self._log, self._subjects, self._now, self._entropy = store, log, subjects, now, entropy
+        self._profiles = dict(profiles)
+        self._map = DataMap(stores=tuple(StoreOnMap(each.name, each.what) for each in connectors))
+        self._seal = Seal(keys.lookup, entropy)
+        self._audit = AuditLog(store, now)
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The regulations that requests may be made under, by name."""
+        return self._profiles
+
+    def open(
+        self,
+        kind: Kind,
+        regulation: str,
+        *,
+        actor: Actor,
+        identifier: str | None = None,
+        subject: str | None = None,
+        how: str = "recorded by an officer",
+    ) -> Request:
+        """Open a request; its clock starts now.
+
+        Args:
+            kind: What is asked for.
+            regulation: Under which profile.
+            actor: Who records it.
+            identifier: What the operator calls the person; kept sealed until the request ends.
+            subject: The person's pseudonym, where that alone is known.
+            how: How it came, in a few words.
+
+        Raises:
+            RequestError: There is no such regulation, or nobody is named.
+            SettingsError: The regulation has no such right.
+        """
+        profile = self._profiles.get(regulation)
+        if profile is None or not (identifier or subject):
+            what = "names nobody" if profile else f"is under {regulation!r}, of {', '.join(self._profiles)}"
+            raise RequestError(f"the request {what}. Nothing was recorded.")
+        if identifier:
+            subject = self._subjects.pseudonym(identifier) or subject
+        rules, received = profile.rules(kind), self._now().astimezone(UTC).replace(microsecond=0)
+        course = opening(rules, self._map.names, received)
+        request = Request(
+            id=self._entropy(16).hex(),
+            kind=kind,
+            regulation=regulation,
+            subject=subject,
+            state=course.state,
+            received=text_of(received),
+            due=text_of(course.due),
+            next=None if course.next is None else text_of(course.next),
+            events=0,
+        )
+        event = self._event(course, 1, "opened", {"kind": kind, "regulation": regulation, "how": how}, actor)
+        with self._store.writing() as connection:
+            rows.add(connection, request, rules, self._map)
+            self._record(connection, request, event, course)
+            if identifier:
+                sealed = self._seal.sealed(request.id, identifier)
+                connection.execute(insert(request_people).values(request=request.id, sealed=sealed))
+            self._audit.add_within(connection, actor, "open-request", request.id, {"kind": kind})
+        return msgspec.structs.replace(request, events=1)
+
+    def act(
+        self,
+        request: str,
+        what: What,
+        actor: Actor,
+        detail: Mapping[str, object] | None = None,
+        *,
+        seen: int | None = None,
+    ) -> Request:
+        """Record what an officer did or decided.
+
+        Args:
+            request: The request's id.
+            what: ``confirmed``, ``identified``, ``accepted``, ``refused``, ``extended``, ``withdrawn``, ``working``,
+                ``exported`` or ``closed``.
+            actor: Who.
+            detail: What belongs to it: see ``moves``.
+            seen: How many events the officer had seen; None: not said.
+
+        Raises:
+            ConflictError: Somebody else acted meanwhile; nothing was recorded.
+            RequestError: The state, the rules or missing evidence forbid it.
+            UnknownRequestError: There is no such request.
+        """
+        with self._store.writing() as connection:
+            found = rows.get(connection, request)
+            if seen is not None and seen != found.events:
+                raise rows.conflict(request)
+            course, _ = rows.course(connection, request)
+            checked = moves.checked(course, what, dict(detail or {}), self._now())
+            after = self._append(connection, found, course, what, checked, actor)
+            self._audit.add_within(connection, actor, f"request-{what}", request)
+            if after.state in ENDED:
+                connection.execute(delete(request_people).where(request_people.c.request == request))
+            return rows.get(connection, request)
+
+    def identify(self, request: str, check: IdentityCheck, offered: Mapping[str, str], actor: Actor) -> Request:
+        """Settle a person's identity, and record how.
+
+        Raises:
+            RequestError: It was not settled, or nobody waits for it.
+        """
+        found = check.check(self.person(request).identifier, offered)
+        return self.act(request, "identified", actor, {"method": found.method, "evidence": found.evidence})
+
+    def record(self, request: str, what: What, detail: Mapping[str, object], actor: Actor) -> Course:
+        """Record what a program did for a request that is worked on, and return how things then stand.
+
+        Raises:
+            ConflictError: Somebody else acted meanwhile; nothing was recorded.
+            RequestError: It is not worked on.
+        """
+        with self._store.writing() as connection:
+            found = rows.get(connection, request)
+            course, _ = rows.course(connection, request)
+            if course.state not in _BY_MACHINE[what]:
+                raise RequestError(f"the request {request} is {course.state}: nothing is done for it any more, or yet.")
+            return self._append(connection, found, course, what, dict(detail), actor)
+
+    def get(self, request: str) -> RequestDetails:
+        """Return a request with its timeline, effects and receipts, without who it is about.
+
+        Raises:
+            UnknownRequestError: There is none.
+        """
+        with self._store.reading() as connection:
+            found = rows.get(connection, request)
+            rules, data_map = rows.frozen(connection, request)
+            course, timeline = rows.course(connection, request)
+        effects = {name: course.outcome(name) for name in data_map.names}
+        return RequestDetails(
+            request=found,
+            rules=rules,
+            data_map=data_map,
+            timeline=timeline,
+            effects={name: None if each is None else msgspec.to_builtins(each) for name, each in effects.items()},
+            waiting=course.waiting,
+            untrained=course.untrained,
+            receipts={str(e.detail["device"]): e.detail["receipt"] for e in timeline if e.what == "answered"},
+            missing=course.missing,
+        )
+
+    def course(self, request: str) -> Course:
+        """Return how things stand with a request.
+
+        Raises:
+            UnknownRequestError: There is none.
+        """
+        with self._store.reading() as connection:
+            return rows.course(connection, request)[0]
+
+    def viewed(self, request: str, actor: Actor) -> tuple[RequestDetails, str | None]:
+        """Return a request and whom it is about, and keep who looked.
+
+        Raises:
+            UnknownRequestError: There is none.
+        """
+        found = self.get(request), self.person(request).identifier
+        self._audit.add(actor, "view-request", request)
+        return found
+
+    def person(self, request: str) -> Person:
+        """Return whom a request is about, for what works on it.
+
+        Raises:
+            UnknownRequestError: There is no such request.
+        """
+        with self._store.reading() as connection:
+            found = rows.get(connection, request)
+            query = select(request_people.c.sealed).where(request_people.c.request == request)
+            sealed = connection.scalar(query)
+        return Person(request, None if sealed is None else self._seal.opened(request, bytes(sealed)), found.subject)
+
+    def queue(self, *, state: State | None = None, limit: int = 100) -> tuple[Request, ...]:
+        """Return requests by deadline.
+
+        Args:
+            state: Only those; None: those that wait for the operator.
+            limit: At most so many, and never more than ``MAX_QUEUE``.
+        """
+        with self._store.reading() as connection:
+            return rows.queue(connection, state=state, limit=min(limit, MAX_QUEUE))
+
+    def due(self, *, within_days: int = 7, limit: int = MAX_QUEUE) -> tuple[Reminder, ...]:
+        """Return the requests whose next deadline is near or over, the most urgent first."""
+        now = self._now()
+        found = ((each, each.days_left(now)) for each in self.queue(limit=limit))
+        return tuple(_reminder(each, days, now) for each, days in found if days is not None and days <= within_days)
+
+    def for_devices(self) -> tuple[Request, ...]:
+        """Return the requests that devices may have to do with: worked on, and closed while devices were pending."""
+        with self._store.reading() as connection:
+            return rows.in_states(connection, (*WORKED, "closed_pending"))
+
+    def devices_asked(self, request: str, devices: Sequence[str], actor: Actor) -> Course:
+        """Record that devices were asked, by tag; each is pending until it answers.
+
+        Raises:
+            RequestError: The request is not worked on.
+        """
+        return self.record(request, "asked", {"devices": sorted(devices)}, actor)
+
+    def device_answered(self, request: str, device: str, receipt: Mapping[str, object], actor: Actor) -> Course:
+        """Record a device's signed receipt, which was verified; once.
+
+        Args:
+            request: The request's id.
+            device: The device's tag, as it was asked.
+            receipt: The receipt.
+            actor: Who took it.
+
+        Raises:
+            RequestError: The device was not asked, or the request is not worked on.
+        """
+        course = self.course(request)
+        if device not in course.devices:
+            raise RequestError(f"the request {request} asked no such device. Nothing was recorded.")
+        if course.devices[device]:
+            return course
+        return self.record(request, "answered", {"device": device, "receipt": dict(receipt)}, actor)
+
+    def _append(
+        self, connection: Connection, found: Request, course: Course, what: What, detail: moves.Detail, actor: Actor
+    ) -> Course:
+        event = self._event(course, course.sequence + 1, what, detail, actor)
+        after = folded(course, event)
+        self._record(connection, found, event, after)
+        return after
+
+    def _event(self, course: Course, sequence: int, what: What, detail: moves.Detail, actor: Actor) -> Event:
+        moment = max(self._now(), course.received)
+        return Event(
+            sequence=sequence, moment=text_of(moment), who=actor.who, role=actor.role, what=what, detail=detail
+        )
+
+    def _record(self, connection: Connection, request: Request, event: Event, after: Course) -> None:
+        rows.append(connection, request.id, event, after)
+        content = {
+            "request": request.id,
+            "sequence": event.sequence,
+            "moment": event.moment,
+            "what": event.what,
+            "kind": request.kind,
+            "regulation": request.regulation,
+            "received": request.received,
+            "state": after.state,
+            "due": text_of(after.due),
+            "missing": list(after.missing),
+            "detail": hashlib.sha256(canonical(event.detail)).hexdigest(),
+        }
+        self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
+
+
+def _reminder(request: Request, days: int, now: datetime) -> Reminder:
+    deadline = request.next or request.due
+    return Reminder(
+        request=request,
+        deadline=deadline,
+        what="answer" if deadline == request.due else "confirm receipt",
+        days_left=days,
+        overdue=datetime.fromisoformat(deadline) < now,
+    )

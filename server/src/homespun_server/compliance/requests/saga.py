@@ -1,0 +1,166 @@
+"""The saga: a request is carried to every store of its data map, and each store's effect is recorded as it is had.
+
+- Before anything is erased, its tombstones are on the disk.
+- Every step may be done again: a store that was erased is found empty, and what an interrupted attempt had found there
+  is in the request's events. Ended anywhere, the saga is started again and goes on.
+- A store that fails is recorded as failed and tried again the next time; the others are kept. The request stays open.
+- After erasing a store it is read again. What is still there makes the effect ``failed``, whatever the store said.
+- Models come last: one that was made again before the person's rows had gone would have them in it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from homespun.errors import HomespunError
+from homespun_server.compliance.requests.course import Course
+from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, failed, nothing
+from homespun_server.compliance.requests.ports import Connector, Correction, Person
+from homespun_server.compliance.requests.profile import Kind
+from homespun_server.compliance.requests.requests import Requests
+from homespun_server.compliance.requests.retraining import Retrainings
+from homespun_server.compliance.requests.tombstones import Tombstones
+from homespun_server.errors import ConflictError
+from homespun_server.store import Actor
+
+_COPIED = frozenset({"access", "portability", "explanation"})
+_SET_ASIDE = frozenset({"restriction", "objection", "opt_out"})
+
+
+class ErasureSaga:
+    """Carries requests of every kind to the stores; erasure is what it is made for."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        connectors: Sequence[Connector],
+        tombstones: Tombstones,
+        retrainings: Retrainings | None = None,
+    ) -> None:
+        """Use requests and stores.
+
+        Args:
+            requests: The requests.
+            connectors: The stores there are now, by the names that data maps use.
+            tombstones: The marks of what was erased.
+            retrainings: The models that are to be made again; None: there is no registry.
+        """
+        self._requests, self._tombstones, self._retrainings = requests, tombstones, retrainings
+        self._connectors = {each.name: each for each in connectors}
+
+    def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
+        """Carry a request to every store that has no final effect yet, and return how things then stand.
+
+        Args:
+            request: The request's id; it was accepted.
+            actor: Who has it done.
+            corrections: For a rectification, what is wrong and what is right.
+
+        Raises:
+            ConflictError: Somebody else works on it at the same time.
+            OutputError: Tombstones cannot be written; nothing was erased.
+            RequestError: It was not accepted, or has ended.
+        """
+        self._requests.act(request, "working", actor)
+        course, person = self._requests.course(request), self._requests.person(request)
+        if course.rules.kind == "erasure":
+            stores = [self._connectors[name] for name in course.connectors if name in self._connectors]
+            self._tombstones.add(mark for store in stores for mark in store.marks(person))
+        for name in course.missing:
+            if name not in (DEVICES, MODELS):
+                course = self._one(name, person, actor, corrections)
+        if MODELS in course.connectors:
+            course = self._models(request, course, actor)
+        return course
+
+    def replay(self) -> dict[str, int]:
+        """Bring the tombstones together, erase again what they name, and return how many records by store."""
+        self._tombstones.merge()
+        marked = self._tombstones.seen()
+        return {name: each.replay(marked) for name, each in self._connectors.items()}
+
+    def _one(self, name: str, person: Person, actor: Actor, corrections: Sequence[Correction]) -> Course:
+        course, store = self._requests.course(person.request), self._connectors.get(name)
+        if store is None:
+            effect = failed("The settings no longer name this store. Put it back, so that it can be looked at.")
+            return self._requests.record(person.request, "effect", _detail(name, effect), actor)
+        try:
+            found = store.left(person)
+            began = max(found, course.began.get(name, 0))
+            if found > course.began.get(name, 0):
+                self._requests.record(person.request, "began", {"connector": name, "records": found}, actor)
+            effect = _done(course.rules.kind, store, person, corrections, began)
+        except ConflictError:
+            raise
+        except (HomespunError, OSError) as error:
+            effect = failed(str(error))
+        return self._requests.record(person.request, "effect", _detail(name, effect), actor)
+
+    def _models(self, request: str, course: Course, actor: Actor) -> Course:
+        if course.rules.kind != "erasure" or self._retrainings is None:
+            effect = nothing("Only an erasure has models made again." if self._retrainings else "There is no registry.")
+            return self._kept(request, course, effect, actor)
+        if set(course.missing) - {DEVICES, MODELS}:
+            return course  # the person's rows may still be in a table
+        if not course.models and not any(_had(course, name) for name in course.connectors):
+            effect = nothing("No table that models are made from had a row of this person.")
+            return self._kept(request, course, effect, actor)
+        for job in self._retrainings.schedule(request):
+            if job.bundle not in course.models:
+                detail = {"bundle": job.bundle, "name": job.name}
+                course = self._requests.record(request, "scheduled", detail, actor)
+        if not course.models:
+            effect = nothing(
+                "No model in the registry was made without a guarantee; see the disclosure for the others."
+            )
+            return self._kept(request, course, effect, actor)
+        return self.check_models(request, actor)
+
+    def check_models(self, request: str, actor: Actor) -> Course:
+        """Look which models were made again by now, and return how things stand with a request."""
+        course = self._requests.course(request)
+        for job in () if self._retrainings is None else self._retrainings.check(request):
+            if job.evidence is not None and course.models.get(job.bundle, "") is None:
+                detail = {"bundle": job.bundle, "evidence": job.evidence}
+                course = self._requests.record(request, "retrained", detail, actor)
+        return course
+
+    def _kept(self, request: str, course: Course, effect: Effect, actor: Actor) -> Course:
+        known = course.outcome(MODELS)
+        if known is not None and known.final:
+            return course
+        return self._requests.record(request, "effect", _detail(MODELS, effect), actor)
+
+
+def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Correction], began: int) -> Effect:
+    """Do what a kind of request asks of a store, read again, and return the effect."""
+    if kind in _COPIED:
+        records = sum(each.records for each in store.access(person))
+        if not records:
+            return nothing("Nothing of this person is here to be copied.")
+        return Effect(outcome="done", level="logical", records=records, detail=f"{records} records are in the copy.")
+    if kind == "rectification":
+        return store.rectify(person, corrections)
+    effect = store.set_aside(person) if kind in _SET_ASIDE else store.erase(person)
+    left = store.left(person) if effect.outcome in ("done", "nothing") and _reads(kind, store) else 0
+    if left:
+        return failed(f"{left} records are still there after it was done: {effect.detail}")
+    if effect.outcome == "nothing" and began:
+        told = f"{began} records were found and dealt with by an attempt that was interrupted; none is left. "
+        return Effect(outcome="done", level=store.level, records=began, detail=told + effect.detail)
+    return effect
+
+
+def _reads(kind: Kind, store: Connector) -> bool:
+    """Return whether a store has to be empty of the person afterwards: what is set aside, and others keep, is not."""
+    return kind == "erasure" or store.name.startswith("table ")
+
+
+def _had(course: Course, name: str) -> bool:
+    """Return whether a table had rows of the person."""
+    effect = course.outcome(name)
+    return name.startswith("table ") and effect is not None and effect.outcome == "done"
+
+
+def _detail(name: str, effect: Effect) -> dict[str, object]:
+    return {"connector": name, **msgspec.to_builtins(effect)}

@@ -1,0 +1,188 @@
+"""Tombstones: marks of what was erased, so that it is erased again when a backup brings it back.
+
+A mark is the HMAC of a store's name and a record's id under a key of its own, which is retained (``keys.tombstone``).
+It names nobody: whoever has the file cannot go from a mark to a person, and whoever has the key can only ask whether a
+record that they hold was erased.
+
+Rules:
+
+- A mark is on the disk before anything is erased. If the erasure then does not happen, the replay makes it happen.
+- Marks lie in a file beside the store that is only appended to, and in the store. A restore of either one leaves the
+  other; they are merged at every start, so that only losing both loses marks.
+- A person who comes back is let back in on purpose (``lift``): a mark is never dropped, it is followed by its end.
+- Where records tell their time, only those up to the erasure are erased again. Others cannot be told apart, and go.
+"""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import Connection, insert, select, update
+
+from homespun.protocol.canonical import canonical
+from homespun_server.compliance.keys import ComplianceKeys
+from homespun_server.compliance.requests.ports import Marked
+from homespun_server.errors import OutputError
+from homespun_server.store import Store
+from homespun_server.store.moments import Now, text_of, utc_now
+from homespun_server.store.schema_requests import tombstones
+
+FOLDER = "compliance"
+FILE = "tombstones.log"
+
+
+class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of the file.
+
+    Attributes:
+        schema: Version of the line.
+        mark: The mark, in hexadecimal.
+        store: Of which store.
+        moment: When it was erased, ISO 8601, UTC.
+        lifted: Since when it counts no more; None: it counts.
+        number: How often something was said of this mark; the last word counts.
+    """
+
+    schema: Literal[1] = 1
+    mark: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    store: str
+    moment: str
+    lifted: str | None = None
+    number: Annotated[int, Meta(ge=1)] = 1
+
+
+class Tombstones:
+    """The marks of a working directory. Safe to use from several threads and processes at once."""
+
+    def __init__(self, store: Store, keys: ComplianceKeys, folder: Path, now: Now = utc_now) -> None:
+        """Use a store and a folder; ``merge`` first, where either may have been restored.
+
+        Args:
+            store: The store.
+            keys: The compliance keys.
+            folder: The working directory.
+            now: Returns the time.
+        """
+        self._store, self._keys, self._now = store, keys, now
+        self._file = folder / FOLDER / FILE
+
+    def add(self, records: Iterable[tuple[str, str]]) -> int:
+        """Mark records as erased, durably, before returning; those that are marked stay as they are.
+
+        Args:
+            records: Pairs of a store's name and a record's id.
+
+        Returns:
+            How many were not marked before.
+
+        Raises:
+            OutputError: The file cannot be written; nothing may be erased then.
+        """
+        moment, known = text_of(self._now()), self.known()
+        found = {self._keys.tombstone(*record): record[0] for record in records}
+        new = [
+            Tombstone(mark=mark, store=store, moment=moment, number=known[mark].number + 1 if mark in known else 1)
+            for mark, store in found.items()
+            if mark not in known or known[mark].lifted is not None
+        ]
+        self._append(new)
+        with self._store.writing() as connection:
+            _put(connection, new)
+        return len(new)
+
+    def lift(self, store: str, record: str) -> bool:
+        """Let a record's successors be: its person came back. Return whether it was marked."""
+        found = self.known().get(self._keys.tombstone(store, record))
+        if found is None or found.lifted is not None:
+            return False
+        lifted = [msgspec.structs.replace(found, lifted=text_of(self._now()), number=found.number + 1)]
+        self._append(lifted)
+        with self._store.writing() as connection:
+            _put(connection, lifted)
+        return True
+
+    def marked(self, store: str, record: str) -> datetime | None:
+        """Return when a record was erased; None: it was not, or its person came back."""
+        return self.seen()(store, record)
+
+    def seen(self) -> Marked:
+        """Return a function that tells when a record was erased, from the marks as they are now."""
+        known = self.known()
+
+        def marked(store: str, record: str) -> datetime | None:
+            found = known.get(self._keys.tombstone(store, record))
+            if found is None or found.lifted is not None:
+                return None
+            return datetime.fromisoformat(found.moment).astimezone(UTC)
+
+        return marked
+
+    def known(self) -> dict[str, Tombstone]:
+        """Return what file and store say together; of one mark, what was said last."""
+        known: dict[str, Tombstone] = {}
+        with self._store.reading() as connection:
+            rows = [Tombstone(**row._asdict()) for row in connection.execute(select(tombstones))]
+        for each in (*rows, *self._lines()):
+            before = known.get(each.mark)
+            known[each.mark] = each if before is None or each.number > before.number else before
+        return known
+
+    def merge(self) -> int:
+        """Bring file and store together again after either was restored; return how many marks one of them lacked."""
+        known = self.known()
+        filed = {each.mark: each for each in self._lines()}
+        with self._store.reading() as connection:
+            stored = {row.mark: Tombstone(**row._asdict()) for row in connection.execute(select(tombstones))}
+        lacking = [each for mark, each in known.items() if filed.get(mark) != each]
+        self._append(lacking)
+        differing = [each for mark, each in known.items() if stored.get(mark) != each]
+        with self._store.writing() as connection:
+            _put(connection, differing)
+        return len({each.mark for each in (*lacking, *differing)})
+
+    def _lines(self) -> list[Tombstone]:
+        try:
+            lines = self._file.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutputError(f"{self._file} cannot be read: {error}. Nothing was erased or replayed.") from error
+        # A line that a power failure cut off was never acted on: marks are on the disk before anything is erased.
+        return [each for each in map(_line, lines) if each is not None]
+
+    def _append(self, new: list[Tombstone]) -> None:
+        if not new:
+            return
+        # It begins with a line's end, so that it never continues a line that was cut off.
+        text = b"\n" + b"".join(canonical(msgspec.to_builtins(each)) + b"\n" for each in new)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError(
+                f"{self._file} cannot be written: {error}. Without its marks an erasure would not outlive a restore, "
+                "so nothing was erased; make room and work on the request again."
+            ) from error
+
+
+def _put(connection: Connection, new: list[Tombstone]) -> None:
+    for each in new:
+        values = msgspec.structs.asdict(each)
+        del values["schema"]
+        changed = connection.execute(update(tombstones).where(tombstones.c.mark == each.mark).values(**values))
+        if changed.rowcount == 0:
+            connection.execute(insert(tombstones).values(**values))
+
+
+def _line(line: bytes) -> Tombstone | None:
+    try:
+        return msgspec.json.decode(line, type=Tombstone)
+    except msgspec.MsgspecError:
+        return None
