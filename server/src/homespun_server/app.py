@@ -29,6 +29,8 @@ from homespun_server.api.problem import answer_http, answer_known, answer_unknow
 from homespun_server.api.renewal import Renewal
 from homespun_server.api.repository import RepositoryFiles
 from homespun_server.api.services import Services
+from homespun_server.console.headers import PageHeaders
+from homespun_server.console.mounting import open_desk, pages
 from homespun_server.publishing.directory import open_registry, open_repository
 from homespun_server.publishing.repository import Lifetimes, Refreshed
 from homespun_server.settings import ServerSettings
@@ -69,14 +71,14 @@ def create_app(settings: ServerSettings, *, now: Now = utc_now, log: Log | None 
     )
     application = _application(services, log)
     admission = Admission(application.asgi_handler, gate, settings.service)
-    application.asgi_handler = Observed(admission, services.metrics, log)
+    application.asgi_handler = Observed(PageHeaders(admission), services.metrics, log)
     application.state.close = store.close
     return application
 
 
 def _application(services: Services, log: Log) -> Litestar:
     return Litestar(
-        route_handlers=[_api(), health, ready, metrics, _files(services.settings)],
+        route_handlers=[_api(), pages(open_desk(services)), health, ready, metrics, _files(services.settings)],
         dependencies={"services": Provide(_providing(services), sync_to_thread=False)},
         exception_handlers={HTTPException: answer_http, HomespunError: answer_known, Exception: answer_unknown},
         openapi_config=openapi(),

@@ -41,6 +41,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "repository",
         "init",
         "serve",
+        "console",
         "tokens",
         "registry",
         "task",
@@ -50,6 +51,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "collect",
         "simulate",
         "statistics",
+        "document",
     ]
     assert listed == commands == list(cli._COMMANDS)
 
@@ -74,6 +76,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ("split", "--protocol"),
         ("evaluate", "--metrics-epsilon E"),
         ("statistics", "--json"),
+        ("document", "--format"),
         ("init", "--stages NAMES"),
         ("serve", "--workers N"),
         ("tokens create", "--role {publisher,operator,compliance,auditor}"),

@@ -4,14 +4,12 @@ A change is in the record of changes before it is made, and once more if it fail
 unrecorded, whatever happens in between.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from litestar import Router, get, post, put
 from litestar.params import JSONBody, PathParameter
 
-from homespun.errors import HomespunError, MisuseError
+from homespun_server.api.acting import allowed, recorded
 from homespun_server.api.documents import SECURITY, problems
 from homespun_server.api.problem import ClientError
 from homespun_server.api.rollout import (
@@ -30,8 +28,6 @@ from homespun_server.api.services import AnyRequest, Given, Services, actor_of, 
 from homespun_server.errors import RegistryError
 from homespun_server.publishing.registry import stage_on
 
-T = TypeVar("T")
-
 ChannelName = Annotated[str, PathParameter(pattern="^[a-z][a-z0-9-]{0,31}$")]
 ReleaseNumber = Annotated[int, PathParameter(ge=1, le=10**9)]
 
@@ -48,7 +44,7 @@ def list_channels(services: Given) -> Channels:
 @get(_CHANNEL, guards=[requires("read")], security=SECURITY, responses=problems(404), sync_to_thread=True)
 def get_channel(services: Given, application: ChannelName, stage: ChannelName) -> ChannelState:
     """Return what a channel offers, and every release it ever had."""
-    return _state(services, _known(services, application, stage))
+    return _state(services, known_channel(services, application, stage))
 
 
 @post(
@@ -62,7 +58,7 @@ def publish(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, data: JSONBody[PublishRequest]
 ) -> ReleaseState:
     """Release a registered bundle on a channel. Its stage in the registry follows."""
-    channel = _known(services, application, stage)
+    channel = known_channel(services, application, stage)
     version = services.registry.get(data.bundle)
     if version.privacy == "non_private" and stage == "production":
         raise RegistryError(
@@ -70,7 +66,7 @@ def publish(
         )
     folder = services.registry.folder(data.bundle)
     detail = {"bundle": data.bundle, "share": data.share, "minimum_client": data.minimum_client, "note": data.note}
-    with _recorded(services, request, "publish", channel, detail):
+    with recorded(services, actor_of(request), "publish", channel, detail):
         release = services.repository.publish(
             folder, channel, share=data.share, minimum_client=data.minimum_client, note=data.note
         )
@@ -96,9 +92,9 @@ def set_share(
     data: JSONBody[ShareRequest],
 ) -> ReleaseState:
     """Give a release to more devices, or to fewer that do not have it yet."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "set-share", channel, {"release": number, "share": data.share}):
-        return release_state(_allowed(lambda: services.repository.set_share(channel, number, data.share)))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "set-share", channel, {"release": number, "share": data.share}):
+        return release_state(allowed(lambda: services.repository.set_share(channel, number, data.share)))
 
 
 @post(
@@ -113,9 +109,9 @@ def pause(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, number: ReleaseNumber
 ) -> ReleaseState:
     """Let no further device take a release; those that have it keep it."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "pause", channel, {"release": number}):
-        return release_state(_allowed(lambda: services.repository.pause(channel, number)))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "pause", channel, {"release": number}):
+        return release_state(allowed(lambda: services.repository.pause(channel, number)))
 
 
 @post(
@@ -130,9 +126,9 @@ def resume(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, number: ReleaseNumber
 ) -> ReleaseState:
     """Let devices take a paused release again."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "resume", channel, {"release": number}):
-        return release_state(_allowed(lambda: services.repository.resume(channel, number)))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "resume", channel, {"release": number}):
+        return release_state(allowed(lambda: services.repository.resume(channel, number)))
 
 
 @post(
@@ -146,11 +142,11 @@ def roll_back(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, data: JSONBody[RollbackRequest]
 ) -> ReleaseState:
     """Release an earlier release's bundle again, as a new release, to no more devices than it had reached."""
-    channel = _known(services, application, stage)
+    channel = known_channel(services, application, stage)
     detail = {"to": data.to, "share": data.share, "note": data.note}
-    with _recorded(services, request, "roll-back", channel, detail):
+    with recorded(services, actor_of(request), "roll-back", channel, detail):
         # Whoever may only take back must not publish by it what no device was meant to have.
-        made = _allowed(
+        made = allowed(
             lambda: services.repository.rollback(channel, data.to, data.note, share=data.share, reached_only=True)
         )
         return release_state(made)
@@ -168,9 +164,9 @@ def switch_off(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, data: JSONBody[OffRequest]
 ) -> ChannelState:
     """Switch personal lists off: devices list what is the same for everybody."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "switch-off", channel, {"reason": data.reason}):
-        _allowed(lambda: services.repository.switch_off(channel, data.reason))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "switch-off", channel, {"reason": data.reason}):
+        allowed(lambda: services.repository.switch_off(channel, data.reason))
     return _state(services, channel)
 
 
@@ -184,9 +180,9 @@ def switch_off(
 )
 def switch_on(services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName) -> ChannelState:
     """Let devices make personal lists again."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "switch-on", channel, {}):
-        _allowed(lambda: services.repository.switch_on(channel))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "switch-on", channel, {}):
+        allowed(lambda: services.repository.switch_on(channel))
     return _state(services, channel)
 
 
@@ -201,9 +197,9 @@ def set_minimum_client(
     services: Given, request: AnyRequest, application: ChannelName, stage: ChannelName, data: JSONBody[MinimumRequest]
 ) -> ChannelState:
     """Let only devices with at least that version of homespun take anything."""
-    channel = _known(services, application, stage)
-    with _recorded(services, request, "set-minimum-client", channel, {"version": data.version}):
-        _allowed(lambda: services.repository.set_minimum_client(channel, data.version))
+    channel = known_channel(services, application, stage)
+    with recorded(services, actor_of(request), "set-minimum-client", channel, {"version": data.version}):
+        allowed(lambda: services.repository.set_minimum_client(channel, data.version))
     return _state(services, channel)
 
 
@@ -214,7 +210,12 @@ def routes() -> Router:
     return Router("/channels", route_handlers=[*reading, *changing], tags=["channels"])
 
 
-def _known(services: Services, application: str, stage: str) -> str:
+def known_channel(services: Services, application: str, stage: str) -> str:
+    """Return the name of a channel that there is.
+
+    Raises:
+        ClientError: If there is none.
+    """
     name = f"{application}/{stage}"
     if name not in services.repository.channels():
         raise ClientError("there is no such channel; list the channels to see their names.", status_code=404)
@@ -223,24 +224,3 @@ def _known(services: Services, application: str, stage: str) -> str:
 
 def _state(services: Services, name: str) -> ChannelState:
     return channel_state(services.repository.channel(name), services.repository.history(name))
-
-
-def _allowed(change: Callable[[], T]) -> T:
-    """Make a change that is about numbers and words of the client's alone, so that it may be told why it is refused."""
-    try:
-        return change()
-    except MisuseError as error:
-        raise ClientError(str(error), status_code=409) from error
-
-
-@contextmanager
-def _recorded(
-    services: Given, request: AnyRequest, action: str, channel: str, detail: Mapping[str, object]
-) -> Iterator[None]:
-    actor = actor_of(request)
-    services.audit.add(actor, action, channel, detail)
-    try:
-        yield
-    except (HomespunError, ClientError, OSError) as error:
-        services.audit.add(actor, f"{action} failed", channel, {"error": type(error).__name__})
-        raise

@@ -27,7 +27,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 )
-"""On every answer: nothing here is a page, and nothing may be shown as one or be part of another."""
+"""On every answer that does not say otherwise itself: it is no page, and may be neither shown nor framed as one."""
 
 FRAMES = 6
 """Innermost frames of an unforeseen error that are logged."""
@@ -104,4 +104,5 @@ def described(error: Exception) -> dict[str, object]:
 
 
 def _with_headers(message: HTTPResponseStartEvent) -> HTTPResponseStartEvent:
-    return {**message, "headers": [*message["headers"], *HEADERS]}
+    given = {name.lower() for name, _ in message["headers"]}
+    return {**message, "headers": [*message["headers"], *(each for each in HEADERS if each[0] not in given)]}

@@ -86,7 +86,7 @@ async def send_problem(send: Send, status: int, detail: str, *, headers: Iterabl
 def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """Return the answer for what the framework, or a route, refuses."""
     status = error.status_code
-    detail = error.detail if isinstance(error, ClientError) else _DETAILS.get(status, HTTPStatus(status).phrase)
+    detail = error.detail if isinstance(error, ClientError) else words_of(status)
     errors = _fields(error.extra) if isinstance(error, ValidationException) else ()
     headers = {**(error.headers or {}), **(BEARER if status == HTTPStatus.UNAUTHORIZED else {})}
     return _response(status, detail, errors, headers)
@@ -94,19 +94,27 @@ def answer_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Pro
 
 def answer_known(_: Request[Any, Any, Any], error: HomespunError) -> Response[Problem]:
     """Return the answer for an error of homespun's."""
-    status = status_of(error)
-    detail = str(error) if isinstance(error, _TOLD) else _DETAILS[status]
-    return _response(status, detail)
+    return _response(status_of(error), told_of(error))
 
 
 def answer_unknown(_: Request[Any, Any, Any], __: Exception) -> Response[Problem]:
     """Return the answer for an error that nobody foresaw."""
-    return _response(500, _DETAILS[500])
+    return _response(500, words_of(500))
 
 
 def status_of(error: HomespunError) -> int:
     """Return the status for an error of homespun's."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def told_of(error: HomespunError) -> str:
+    """Return what a client is told of an error of homespun's."""
+    return str(error) if isinstance(error, _TOLD) else words_of(status_of(error))
+
+
+def words_of(status: int) -> str:
+    """Return what a status means, for people."""
+    return _DETAILS.get(status, HTTPStatus(status).phrase)
 
 
 def _response(

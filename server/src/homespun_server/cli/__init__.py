@@ -32,6 +32,7 @@ _COMMANDS = {
     "repository": "keep the signed repository fresh, right and small",
     "init": "make a working directory: settings, store, keys, repository, a first token",
     "serve": "serve the repository and the API over HTTP",
+    "console": "who may sign in to the pages of the service",
     "tokens": "make, list and revoke the tokens of the HTTP service",
     "registry": "the bundles, their stages, and what differs between two",
     "task": "what a channel asks of its devices: sums that nobody can take apart",
@@ -41,6 +42,7 @@ _COMMANDS = {
     "collect": "charge a task, get its noised sums from its leader, and keep the release",
     "simulate": "a fleet of simulated devices, leader and helper beside the table path",
     "statistics": "what can be counted about people, in plain words",
+    "document": "documents for the record: Art. 30 and 35 GDPR, Art. 27 DSA, a privacy notice, the data map",
 }
 
 _GATE_NOT_MET = 3

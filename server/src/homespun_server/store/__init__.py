@@ -5,6 +5,7 @@ service, which does not fork, may keep some open.
 """
 
 from homespun_server.store import schema_asking as _schema_asking  # noqa: F401 - declares its tables
+from homespun_server.store import schema_consent as _schema_consent  # noqa: F401 - declares its tables
 from homespun_server.store import schema_console as _schema_console  # noqa: F401 - declares its tables
 from homespun_server.store import schema_log as _schema_log  # noqa: F401 - declares its tables
 from homespun_server.store import schema_requests as _schema_requests  # noqa: F401 - declares its tables

@@ -1,6 +1,7 @@
 """The record of changes: who changed what, when. Entries are added, never changed; the database refuses the rest.
 
-It names tokens and commands, never people: who holds a token is known to whoever gave it.
+It names tokens, commands and the console's accounts, never people whose data it is about: who holds a token is known to
+whoever gave it.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,8 @@ class Actor(msgspec.Struct, frozen=True):
     """Who changes something.
 
     Attributes:
-        who: For instance ``token 3f2a…`` or ``command run``.
-        role: The token's role, or ``COMMAND``.
+        who: For instance ``token 3f2a…``, ``account ada`` or ``command run``.
+        role: The token's or account's role, or ``COMMAND``.
     """
 
     who: str
@@ -107,6 +108,22 @@ class AuditLog:
         query = select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence)
         with self._store.reading() as connection:
             return tuple(map(_entry, connection.execute(query.limit(min(limit, MAX_ENTRIES)))))
+
+    def latest(self, *, before: int | None = None, limit: int = MAX_ENTRIES) -> tuple[Entry, ...]:
+        """Return entries, the latest first.
+
+        Args:
+            before: Only those with a smaller sequence; None: from the latest on.
+            limit: At most so many, and never more than ``MAX_ENTRIES``.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        query = select(audit).order_by(audit.c.sequence.desc()).limit(min(limit, MAX_ENTRIES))
+        if before is not None:
+            query = query.where(audit.c.sequence < before)
+        with self._store.reading() as connection:
+            return tuple(map(_entry, connection.execute(query)))
 
 
 def _entry(row: Row[tuple[object, ...]]) -> Entry:

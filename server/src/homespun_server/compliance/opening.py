@@ -1,0 +1,39 @@
+"""What compliance works with, opened in one place for the console, the API and the commands."""
+
+from dataclasses import dataclass
+
+from homespun_server.compliance.keys import FILE, ComplianceKeys, open_compliance_keys
+from homespun_server.settings import ServerSettings
+from homespun_server.store import Store
+from homespun_server.store.moments import Now, utc_now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compliance:
+    """What compliance works with.
+
+    Attributes:
+        keys: Its secrets.
+    """
+
+    keys: ComplianceKeys
+
+
+def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) -> Compliance | None:  # noqa: ARG001 - what follows uses them
+    """Open what compliance works with, in a working directory.
+
+    Args:
+        settings: The working directory's settings.
+        store: Its store, which stays the caller's to close.
+        now: Returns the time.
+
+    Returns:
+        None if there are no compliance keys, or nobody gave the passphrase that opens them.
+
+    Raises:
+        SettingsError: The keys' file is none.
+        SigningKeyError: The passphrase is wrong, or the file was changed.
+    """
+    if settings.passphrase is None or not (settings.keys / FILE).exists():
+        return None
+    return Compliance(keys=open_compliance_keys(settings))

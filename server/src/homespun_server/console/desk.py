@@ -1,0 +1,49 @@
+"""What the pages work with, in one place; made once by the composition root."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+
+from homespun_server.api.limits import TokenBucket
+from homespun_server.api.services import Services
+from homespun_server.compliance.opening import Compliance
+from homespun_server.console.accounts import Accounts
+from homespun_server.console.entrance import Entrance
+from homespun_server.console.rendering import Renderer
+from homespun_server.console.sessions import Sessions, Visitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What the pages work with.
+
+    Attributes:
+        services: What the API works with, too.
+        accounts: Who may sign in.
+        sessions: Who is signed in.
+        entrance: Where passwords are tried.
+        attempts: How many sign-ins there may be, of all names together.
+        renderer: Makes pages.
+        compliance: Consent, requests and the log; None: there are no compliance keys.
+    """
+
+    services: Services
+    accounts: Accounts
+    sessions: Sessions
+    entrance: Entrance
+    attempts: TokenBucket
+    renderer: Renderer
+    compliance: Compliance | None
+
+
+At = NamedDependency[Desk]
+"""How a page asks for them, by the name ``desk``."""
+
+PageRequest = Request[Any, Visitor, State]
+"""A request of somebody who is signed in."""
+
+Sent = NamedDependency[dict[str, str]]
+"""How a page asks for a form's fields, by the name ``sent``."""

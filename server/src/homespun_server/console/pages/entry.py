@@ -1,0 +1,93 @@
+"""Signing in and out, and style sheets and scripts, which need nobody to be signed in."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, get, post
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from homespun_server.api.problem import ClientError
+from homespun_server.console.assets import FOREVER, assets
+from homespun_server.console.cookies import host_of, session_cookie
+from homespun_server.console.desk import At, Desk, PageRequest, Sent
+from homespun_server.console.entering import from_here
+from homespun_server.console.entrance import RefusedError
+from homespun_server.console.pages.kinds import back_to, changing, reading
+from homespun_server.console.rendering import Page
+from homespun_server.console.said import text_of
+
+HOME = "/console/"
+ENTRY = "/console/sign-in"
+
+
+@get(ENTRY.removeprefix("/console"), include_in_schema=False, sync_to_thread=True)
+def sign_in_page(desk: At, to: str = "", said: str = "") -> Page:
+    """Show the form to sign in with."""
+    return _form(desk, to, said=text_of(said))
+
+
+@post("/sign-in", guards=[from_here], include_in_schema=False, sync_to_thread=True)
+def sign_in(desk: At, request: Request, sent: Sent) -> Page | Redirect:  # type: ignore[type-arg]
+    """Sign in: a new session, whatever cookie came with the form."""
+    wait = desk.attempts.take()
+    if wait:
+        raise ClientError("too many people sign in at the moment; try again in a minute.", status_code=429)
+    to = sent.get("to", "")
+    try:
+        secret = desk.entrance.enter(sent.get("name", ""), sent.get("password", ""))
+    except RefusedError as error:
+        return _form(desk, to, problem=str(error), status=403)
+    answer = Redirect(_inside(to), status_code=303)
+    answer.set_cookie(session_cookie(host_of(request), secret))
+    return answer
+
+
+@changing("/sign-out", "read")
+def sign_out(desk: At, request: PageRequest, sent: Sent) -> Redirect:
+    """Sign out, here or everywhere."""
+    everywhere = sent.get("everywhere") == "yes"
+    if everywhere:
+        desk.sessions.end_all(request.auth)
+    else:
+        desk.sessions.end(request.auth)
+    answer = back_to(ENTRY, "signed-out-everywhere" if everywhere else "signed-out")
+    answer.set_cookie(session_cookie(host_of(request), ""))
+    return answer
+
+
+@reading("/account")
+def account(desk: At, request: PageRequest) -> Page:
+    """Show who is signed in."""
+    visitor = request.auth
+    return desk.renderer.page("account", visitor, place="account", sessions=desk.sessions.count(visitor.name))
+
+
+@get("/static/{mark:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
+def static(mark: str, name: Annotated[str, PathParameter(max_length=40)]) -> Response[bytes]:
+    """Return a style sheet or a script; its address changes with its content."""
+    found = assets().get(name)
+    if found is None or found.mark != mark:
+        raise ClientError("there is nothing here.", status_code=404)
+    return Response(found.content, media_type=found.media_type, headers={"Cache-Control": FOREVER})
+
+
+@get("/{rest:path}", include_in_schema=False, sync_to_thread=False)
+def nothing(rest: str) -> Response[None]:  # noqa: ARG001 - it may be anything
+    """Say that there is no such page."""
+    raise ClientError("there is no such page.", status_code=404)
+
+
+HANDLERS = (sign_in_page, sign_in, sign_out, account, static, nothing)
+
+
+def _form(desk: Desk, to: str, *, said: str = "", problem: str = "", status: int = 200) -> Page:
+    return desk.renderer.page("sign_in", None, status=status, to=_inside(to), said=said, problem=problem)
+
+
+def _inside(to: str) -> str:
+    """Return a page of the console to go to: never another origin's, whatever was asked."""
+    parts = urlsplit(to) if to.isprintable() and "\\" not in to else urlsplit("")
+    if parts.scheme or parts.netloc or not parts.path.startswith(HOME) or parts.path.startswith("//"):
+        return HOME
+    return parts.path + (f"?{parts.query}" if parts.query else "")

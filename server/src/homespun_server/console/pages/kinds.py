@@ -1,0 +1,34 @@
+"""The two kinds of routes: a page to read, and a form that changes something and leads back to a page."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from homespun_server.api.roles import Action
+from homespun_server.console.entering import allows, from_here, with_token
+
+Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
+
+Identity = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
+
+
+def reading(path: str, action: Action = "read", **more: Any) -> Decorator:
+    """Return the decorator of a page that whoever may do ``action`` reads."""
+    return get(path, guards=[allows(action)], sync_to_thread=True, include_in_schema=False, **more)
+
+
+def changing(path: str, action: Action, **more: Any) -> Decorator:
+    """Return the decorator of a form that whoever may do ``action`` sends."""
+    guards = [from_here, allows(action), with_token]
+    return post(path, guards=guards, sync_to_thread=True, include_in_schema=False, status_code=303, **more)
+
+
+def back_to(path: str, said: str = "", anchor: str = "") -> Redirect:
+    """Return the way to a page, which says one of ``console.said.TEXTS``."""
+    query = f"?{urlencode({'said': said})}" if said else ""
+    return Redirect(f"{path}{query}{'#' + anchor if anchor else ''}", status_code=303)

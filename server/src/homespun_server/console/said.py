@@ -1,0 +1,15 @@
+"""What a page says after a form was sent: texts of this program's own, so that an address cannot make it say others."""
+
+TEXTS = {
+    "paused": "Paused: no further device takes the release. Those that have it keep it.",
+    "resumed": "Resumed: devices take the release again.",
+    "rolled-back": "Rolled back: the earlier bundle was released again.",
+    "signed-out": "You are signed out.",
+    "signed-out-everywhere": "Every session of your account has ended.",
+}
+"""By the words that addresses carry."""
+
+
+def text_of(said: str) -> str:
+    """Return what is said; an empty text for anything else."""
+    return TEXTS.get(said, "")

@@ -1,0 +1,162 @@
+"""A service with accounts, and somebody who signs in to its pages as a browser does."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from homespun_server.console.accounts import Accounts
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
+from homespun_server.publishing.directory import open_registry, open_repository
+from homespun_server.settings import ServerSettings
+from homespun_server.store import Role, SqlLog, Store, open_store
+from homespun_server.store.tokens import ROLES
+from tests.server.api.support import CANARY, CHEAP, PRODUCTION, TESTER, Hands, Running, bundle_of, running
+from tests.server.privacy.ledger.support import spend_of
+
+PASSWORD = "quiet lamp over water"  # noqa: S105 - opens nothing that matters
+ORIGIN = "http://localhost"
+
+SAME = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "Host": "localhost"}
+"""What a browser says of a form that a page of this origin sends."""
+
+
+def fill_accounts(store: Store, now: Hands | None = None) -> None:
+    """Make an account for each role, of the role's name."""
+    accounts = Accounts(store, now or Hands(), costs=CHEAP)
+    for role in ROLES:
+        accounts.create(role, role, PASSWORD, TESTER)
+
+
+def fill_registry(settings: ServerSettings, store: Store, folder: Path, now: Hands | None = None) -> list[str]:
+    """Register bundles and release some of them; return their identities."""
+    clock = now or Hands()
+    registry, repository = open_registry(settings, store, clock), open_repository(settings, now=clock)
+    ids = [
+        registry.add(
+            bundle_of(folder / f"made-{seed}", seed), lineage={"seed": seed}, gates={}, note=f"of seed {seed}"
+        ).id
+        for seed in (1, 2, 3)
+    ]
+    for place, channel in enumerate((CANARY, PRODUCTION)):
+        for bundle in ids[: 2 - place + 1]:
+            repository.publish(registry.folder(bundle), channel, note="as planned")
+            registry.move(bundle, channel.partition("/")[2], TESTER, "as planned")  # type: ignore[arg-type]
+    return ids
+
+
+def fill_budget(store: Store, name: str = "films", *, rounds: int = 6, now: Hands | None = None) -> None:
+    """Open a budget and spend some of it, a round every nine days."""
+    clock = now or Hands()
+    ledger = BudgetLedger(SqlLog(store), name, lambda: clock().timestamp())
+    ledger.open(BudgetPolicy(epsilon=8.0, lifetime=40.0))
+    for place in range(rounds):
+        spend = spend_of(Fraction(1 + place % 3, 60), name=("item-counts", "item-pairs", "transitions")[place % 3])
+        with ledger.reserve([(spend.path, spend.rho)], f"round {place // 3 + 1}") as reservation:
+            reservation.spend(spend).claim()
+        clock.pass_(days=9)
+
+
+class _Read(HTMLParser):
+    """The tags of a page, with their attributes, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@dataclass
+class Seen:
+    """A page that was answered."""
+
+    status: int
+    text: str
+    headers: Any
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, answer: Any) -> "Seen":
+        reader = _Read()
+        reader.feed(answer.text)
+        return cls(answer.status_code, answer.text, answer.headers, reader.tags)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def links(self) -> set[str]:
+        return {each["href"] or "" for each in self.all("a") if "href" in each}
+
+    @property
+    def token(self) -> str:
+        return next(each["value"] or "" for each in self.all("input") if each.get("name") == "form_token")
+
+
+@dataclass
+class Browser:
+    """Somebody at a browser without scripts."""
+
+    client: TestClient[Litestar]
+    service: Running
+
+    def get(self, path: str, **headers: str) -> Seen:
+        return Seen.of(self.client.get(path, headers={"Host": "localhost", **headers}, follow_redirects=False))
+
+    def post(self, path: str, data: dict[str, str], headers: dict[str, str] | None = None) -> Seen:
+        sent = SAME if headers is None else headers
+        return Seen.of(self.client.post(path, data=data, headers=sent, follow_redirects=False))
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> Seen:
+        return self.post("/console/sign-in", {"name": name, "password": password})
+
+    def send(self, path: str, **data: str) -> Seen:
+        """Send a form with its session's token."""
+        return self.post(path, {"form_token": self.get("/console/account").token, **data})
+
+    @property
+    def cookie(self) -> str | None:
+        return self.client.cookies.get("homespun-console")
+
+
+@contextmanager
+def browsing(service: Running, role: Role | None = None) -> Iterator[Browser]:
+    """Open a browser, and sign in for a role."""
+    with TestClient(service.application, base_url=ORIGIN, raise_server_exceptions=False) as client:
+        browser = Browser(client, service)
+        if role is not None:
+            assert browser.sign_in(role).status == 303
+        yield browser
+
+
+@contextmanager
+def console(settings: ServerSettings, *, clock: Hands | None = None) -> Iterator[Running]:
+    """Run a working directory's service."""
+    with running(settings, clock=clock) as service:
+        yield service
+
+
+def made(settings: ServerSettings, folder: Path) -> list[str]:
+    """Fill a working directory with what pages show; return the bundles' identities."""
+    with open_store(settings.store, create=False) as store:
+        fill_accounts(store)
+        fill_budget(store, now=Hands())
+        return fill_registry(settings, store, folder)
+
+
+def words_of(text: str) -> str:
+    """Return a page's text with its white space as one."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
