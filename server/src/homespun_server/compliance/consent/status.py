@@ -1,0 +1,108 @@
+"""Where a person's purposes stand, of the events of all their sources.
+
+The rules are those by which devices decide (``homespun.consent``). A device has one stream of records; here there are
+several, so they are put in one order first:
+
+- An event counts from when it was received, or from when a later one of its source was: it had happened by then.
+- Between sources that order decides; within a source its sequence does. Where two sources tie, what denies wins.
+- Times that devices claim are replaced by the time of receipt. Only the length of a term is theirs, and its end is
+  never later than what they said.
+
+Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from homespun.consent.history import ConsentHistory
+from homespun.consent.purposes import Purpose
+from homespun.consent.signals import FORBIDS
+from homespun.protocol.consent import ConsentRecord, kind_of
+from homespun_server.compliance.consent.events import ConsentEvent
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where one purpose stands, as far as it was reported.
+
+    Attributes:
+        granted: Whether it is allowed.
+        because: Why, in plain words, for instance ``granted``, ``never asked`` or ``withdrawn``.
+        decided_by: The number of the event that decides; None: nothing was reported.
+        since: When that was received, ISO 8601, UTC.
+    """
+
+    granted: bool
+    because: str
+    decided_by: int | None = None
+    since: str | None = None
+
+
+def statuses(events: Iterable[ConsentEvent], at: datetime) -> dict[str, Status]:
+    """Return where every purpose stood at a time, by its name: those that homespun knows, and what else was reported.
+
+    Args:
+        events: What was received by then, of one person.
+        at: The time, by this server's clock.
+    """
+    known = tuple(events)
+    named = dict.fromkeys((*map(str, Purpose), *sorted({each.choice.purpose for each in known} - {""})))
+    merged = _merged(known)
+    return {purpose: _status(purpose, merged, at) for purpose in named}
+
+
+def _status(purpose: str, merged: Sequence[tuple[float, ConsentEvent]], at: datetime) -> Status:
+    about = [(moment, event) for moment, event in merged if _concerns(event, purpose)]
+    numbers: dict[ConsentRecord, ConsentEvent] = {}
+    for rank, (moment, event) in _ranked(about):
+        record = _as_received(event.record, rank, moment)
+        numbers[record] = event
+    found = ConsentHistory(numbers).status_of(purpose, at.timestamp())
+    if found.decided_by is None:
+        return Status(granted=False, because="nothing was reported")
+    decisive = numbers[found.decided_by]
+    return Status(found.granted, found.because, decisive.number, decisive.received)
+
+
+def _merged(events: Sequence[ConsentEvent]) -> list[tuple[float, ConsentEvent]]:
+    """Return the events with when they count from, in the order of that and then of their source's sequence."""
+    latest: dict[str, float] = {}
+    found: list[tuple[float, ConsentEvent]] = []
+    for event in sorted(events, key=lambda each: each.sequence, reverse=True):
+        received = datetime.fromisoformat(event.received).timestamp()
+        # A later one of the same source was known before: this one had happened by then.
+        moment = latest[event.source] = min(received, latest.get(event.source, received))
+        found.append((moment, event))
+    return sorted(found, key=lambda each: (each[0], each[1].sequence))
+
+
+def _ranked(about: Sequence[tuple[float, ConsentEvent]]) -> list[tuple[int, tuple[float, ConsentEvent]]]:
+    """Return events with their ranks: equal where two sources tie, ascending within a source.
+
+    Of events that count from one moment, the last of each source tie, then those before them, and so on.
+    """
+    behind: dict[tuple[float, str], int] = {}
+    keys = []
+    for moment, event in reversed(about):
+        place = (moment, event.source)
+        keys.append((moment, -behind.get(place, 0)))
+        behind[place] = behind.get(place, 0) + 1
+    keys.reverse()
+    ranks = {key: rank for rank, key in enumerate(sorted(set(keys)), start=1)}
+    return [(ranks[key], each) for key, each in zip(keys, about, strict=True)]
+
+
+def _as_received(record: ConsentRecord, rank: int, moment: float) -> ConsentRecord:
+    """Return a record whose place and times are this server's."""
+    until = record.valid_until
+    if until is not None:
+        until = min(until, moment + max(0.0, until - record.time))
+    return msgspec.structs.replace(record, sequence=rank, time=moment, valid_until=until)
+
+
+def _concerns(event: ConsentEvent, purpose: str) -> bool:
+    record = event.record
+    if kind_of(record) == "signal":
+        return purpose in (*record.outcome, *FORBIDS.get(record.signal or "", ()))
+    return record.purpose in (purpose, "")
