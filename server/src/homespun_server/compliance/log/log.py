@@ -2,13 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from homespun.errors import MisuseError
 from homespun.protocol.checkpoint import Checkpoint
+from homespun.protocol.merkle import Range
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.log import rows, tree
 from homespun_server.compliance.log.checkpoints import Checkpoints
@@ -31,19 +31,6 @@ MAX_ENTRIES = 1_000
 """Most entries that are read at once."""
 
 Bytes = Callable[[int], bytes]
-
-
-@dataclass(frozen=True)
-class Signer:
-    """Who signs the log's checkpoints, without the other keys.
-
-    Attributes:
-        sign: Gives an Ed25519 signature.
-        public_key: The key that verifies it, 32 bytes.
-    """
-
-    sign: Callable[[bytes], bytes]
-    public_key: bytes
 
 
 class TransparencyLog:
@@ -188,6 +175,15 @@ class TransparencyLog:
         """
         with self._store.reading() as connection:
             return tree.root_at(connection, size)
+
+    def hashes(self, subtrees: Iterable[Range]) -> tuple[bytes, ...]:
+        """Return the hashes of complete subtrees; see ``homespun.protocol.merkle.complete_ranges``.
+
+        Raises:
+            TransparencyError: The store lacks a hash that it must have.
+        """
+        with self._store.reading() as connection:
+            return tree.hashes(connection, subtrees)
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
         """Return the proof that an entry is in the log of a size.

@@ -93,6 +93,15 @@ def consistency(connection: Connection, old: int, new: int) -> tuple[bytes, ...]
     return tuple(map(root_of_peaks, _hashes(connection, consistency_ranges(old, new))))
 
 
+def hashes(connection: Connection, subtrees: Iterable[Range]) -> tuple[bytes, ...]:
+    """Return the hashes of complete subtrees.
+
+    Raises:
+        TransparencyError: The store lacks a hash that it must have.
+    """
+    return tuple(each for (each,) in _hashes(connection, subtrees))
+
+
 def damaged(why: str) -> TransparencyError:
     """Return what is wrong with a store's tree in plain words."""
     return TransparencyError(

@@ -1,0 +1,117 @@
+"""Checks of the file itself and of the transparency log in it."""
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from homespun.errors import ProofError
+from homespun.protocol.checkpoint import verify_log, verify_witness
+from homespun.protocol.merkle import EMPTY, grown, leaf_hash, root_of_peaks, verify_consistency, verify_inclusion
+from homespun_server.compliance.audit.container import check_packed
+from homespun_server.compliance.audit.contents import CONSISTENCY, MANIFEST, PREFIX, SIGNATURE, Hex, decoded
+from homespun_server.compliance.audit.evidence import Evidence, sha256
+from homespun_server.compliance.log.entries import Opening, verify_opening
+from homespun_server.compliance.log.entries import decoded as decoded_entry
+
+
+def container(evidence: Evidence) -> tuple[int, str]:
+    """Check that the file is its members and nothing else."""
+    check_packed(evidence.raw, evidence.members)
+    return len(evidence.raw), "bytes, each of them accounted for"
+
+
+def members(evidence: Evidence) -> tuple[int, str]:
+    """Check every member against its hash in the manifest."""
+    found = {name: sha256(raw) for name, raw in evidence.members.items() if name not in (MANIFEST, SIGNATURE)}
+    listed = evidence.manifest.members
+    wrong = sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name))
+    if wrong:
+        raise ProofError(f"{len(wrong)} members are not as the manifest lists them, {wrong[0]} among them.")
+    return len(found), "members have the hashes that the manifest lists"
+
+
+def signature(evidence: Evidence) -> tuple[int, str]:
+    """Check the manifest's signature, and that the keys in it are the pinned ones."""
+    manifest, pins = evidence.manifest, evidence.pins
+    for what, pinned, said in (
+        ("log", pins.log, manifest.log_key),
+        ("receipts", pins.receipts, manifest.receipts_key),
+    ):
+        if pinned is not None and pinned.hex() != said:
+            raise ProofError(f"the bundle names another {what} key than the pinned one.")
+    written = evidence.member(SIGNATURE)
+    try:
+        value = bytes.fromhex(written.decode("ascii"))
+        Ed25519PublicKey.from_public_bytes(evidence.log_key).verify(value, PREFIX + evidence.member(MANIFEST))
+    except (ValueError, InvalidSignature) as error:
+        raise ProofError("the manifest is not signed with the log's key: the bundle was changed or forged.") from error
+    if value.hex().encode() != written:
+        raise ProofError("the manifest's signature is not written as signatures are: the bundle was changed.")
+    return 1, "manifest is signed with the log's key"
+
+
+def checkpoints(evidence: Evidence) -> tuple[int, str]:
+    """Check that the log signed its checkpoints."""
+    found = [each for each in (evidence.base_checkpoint, evidence.checkpoint) if each is not None]
+    for each in found:
+        verify_log(each, evidence.log_key)
+    return len(found), f"checkpoints are signed; the last has {evidence.checkpoint.size:,} entries"
+
+
+def root(evidence: Evidence) -> tuple[int, str]:
+    """Compute the root anew from the base and the entries."""
+    base = evidence.base
+    peaks, size = [bytes.fromhex(each) for each in base.peaks], base.size
+    before = EMPTY if evidence.base_checkpoint is None else evidence.base_checkpoint.root
+    known = 0 if evidence.base_checkpoint is None else evidence.base_checkpoint.size
+    if len(peaks) != size.bit_count() or (root_of_peaks(peaks), size) != (before, known):
+        raise ProofError("what the log had before is not what its earlier checkpoint says.")
+    for entry in evidence.entries:
+        decoded_entry(entry)
+        peaks, _ = grown(peaks, size, leaf_hash(entry))
+        size += 1
+    if (size, root_of_peaks(peaks)) != (evidence.checkpoint.size, evidence.checkpoint.root):
+        raise ProofError("the entries do not lead to the root that was signed: one was changed, added or removed.")
+    return len(evidence.entries), f"entries lead to the root {evidence.checkpoint.root.hex()[:16]}…"
+
+
+def consistency(evidence: Evidence) -> tuple[int, str]:
+    """Check the proof that the log only grew since the earlier checkpoint."""
+    base, last = evidence.base_checkpoint, evidence.checkpoint
+    size, before = (0, EMPTY) if base is None else (base.size, base.root)
+    proof = [bytes.fromhex(each) for each in decoded(evidence.member(CONSISTENCY), tuple[Hex, ...], CONSISTENCY)]
+    verify_consistency(size, last.size, before, last.root, proof)
+    return 1, f"proof: the log of {last.size:,} entries continues that of {size:,}"
+
+
+def cosignatures(evidence: Evidence) -> tuple[int, str]:
+    """Check the cosignatures of the witnesses whose keys are pinned."""
+    for name, key in evidence.pins.witnesses.items():
+        verify_witness(evidence.checkpoint, name, key)
+    others = len(evidence.checkpoint.signatures) - 1 - len(evidence.pins.witnesses)
+    return len(
+        evidence.pins.witnesses
+    ), f"pinned witnesses cosigned; {max(0, others)} other signatures are nobody's here"
+
+
+def openings(evidence: Evidence) -> tuple[int, str]:
+    """Check that every shown entry is in the log, and commits to what is shown."""
+    last, begin = evidence.checkpoint, evidence.base.size
+    for each in evidence.openings:
+        entry = each.entry.encode()
+        proof = [bytes.fromhex(hash_) for hash_ in each.proof]
+        verify_opening(entry, Opening(bytes.fromhex(each.salt), each.content.encode()))
+        verify_inclusion(each.index, last.size, leaf_hash(entry), proof, last.root)
+        if each.index >= begin and evidence.entries[each.index - begin] != entry:
+            raise ProofError(f"entry {each.index} is shown as another one than the log has.")
+    _check_everything_shown(evidence)
+    return len(evidence.openings), "shown entries are in the log, and say what they commit to"
+
+
+def _check_everything_shown(evidence: Evidence) -> None:
+    """Check that no entry of those kinds is kept back: of these nothing is ever destroyed."""
+    shown = {each.index for each in evidence.openings}
+    if len(shown) != len(evidence.openings):
+        raise ProofError("an entry is shown twice.")
+    for index, entry in enumerate(evidence.entries, evidence.base.size):
+        if decoded_entry(entry).kind in ("release", "bundle", "override", "request") and index not in shown:
+            raise ProofError(f"entry {index} of the log is not shown, though entries of its kind always can be.")

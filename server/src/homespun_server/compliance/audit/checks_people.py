@@ -1,0 +1,124 @@
+"""Checks of requests, receipts and consents."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from homespun.errors import HomespunError, ProofError
+from homespun.protocol.asking.receipt import DeviceReceipt
+from homespun.protocol.asking.receipt import verify as verify_receipt
+from homespun.protocol.canonical import canonical
+from homespun_server.compliance.audit.contents import CONSENTS, DEVICES, AuditedRequest, Counts, Devices, decoded
+from homespun_server.compliance.audit.evidence import Evidence, sha256
+from homespun_server.compliance.log.entries import decoded as decoded_entry
+from homespun_server.compliance.requests.course import ENDED, Course, folded, opening
+from homespun_server.store.moments import text_of
+
+
+def requests(evidence: Evidence) -> tuple[int, str]:
+    """Check that every request went as its timeline says, and that the log knows each step of it."""
+    known = {
+        (str(said["request"]), said["sequence"]): said
+        for said in evidence.said
+        if "request" in said and "sequence" in said
+    }
+    here = {each.request.id for each in evidence.requests}
+    for each in evidence.requests:
+        _followed(each, known)
+    for (name, sequence), said in known.items():
+        within = str(said["received"]) >= evidence.manifest.since
+        if within and name not in here:
+            raise ProofError(f"the log knows a request {name}, step {sequence}, that is not here.")
+    return len(evidence.requests), "requests went as their timelines say, each step of which is in the log"
+
+
+def deadlines(evidence: Evidence) -> tuple[int, str]:
+    """Check that every request was answered in time, by its own frozen rules."""
+    created, open_ones = evidence.manifest.created, 0
+    for each in evidence.requests:
+        course = _begun(each)
+        for event in each.timeline:
+            before, course = course, folded(course, event)
+            if before.state not in ENDED and course.state in ENDED and event.moment > text_of(course.due):
+                raise ProofError(f"the request {each.request.id} ended on {event.moment}, after {text_of(course.due)}.")
+        if course.state not in ENDED:
+            open_ones += 1
+            if created > text_of(course.due):
+                raise ProofError(f"the request {each.request.id} is open, and was due on {text_of(course.due)}.")
+    return len(evidence.requests), f"requests kept their deadlines; {open_ones} are open and not due yet"
+
+
+def receipts(evidence: Evidence) -> tuple[int, str]:
+    """Check every device's receipt against the key that it registered."""
+    keys = decoded(evidence.member(DEVICES), Devices, DEVICES).keys
+    count = 0
+    for each in evidence.requests:
+        for event in each.timeline:
+            if event.what == "answered":
+                _check_receipt(event.detail.get("receipt"), keys, each.request.id)
+                count += 1
+    return count, "receipts of devices are signed with the keys that they registered"
+
+
+def consents(evidence: Evidence) -> tuple[int, str]:
+    """Check that no more consent events are counted than the log has commitments to."""
+    counts = decoded(evidence.member(CONSENTS), Counts, CONSENTS).counts
+    number = sum(each.number for each in counts)
+    if any(each.number < 1 for each in counts):
+        raise ProofError("a count of consent events is below one.")
+    committed = sum(decoded_entry(entry).kind == "consent" for entry in evidence.entries)
+    if number > committed + evidence.base.size:
+        raise ProofError(f"{number} consent events are counted, and the log can have no more than {committed}.")
+    return committed, f"commitments to consent events since then; {number:,} events are counted"
+
+
+def _begun(each: AuditedRequest) -> Course:
+    received = datetime.fromisoformat(each.request.received).astimezone(UTC)
+    return opening(each.rules, each.data_map.names, received)
+
+
+def _followed(each: AuditedRequest, known: dict[tuple[str, object], dict[str, object]]) -> None:
+    course, request = _begun(each), each.request
+    for event in each.timeline:
+        course = folded(course, event)
+        said = known.get((request.id, event.sequence))
+        ours = {
+            "request": request.id,
+            "sequence": event.sequence,
+            "moment": event.moment,
+            "what": event.what,
+            "kind": request.kind,
+            "regulation": request.regulation,
+            "received": request.received,
+            "state": course.state,
+            "due": text_of(course.due),
+            "missing": list(course.missing),
+            "detail": sha256(canonical(event.detail)),
+        }
+        if said != ours:
+            raise ProofError(f"step {event.sequence} of the request {request.id} is another than the log knows.")
+    told = (request.state, request.due, request.next, request.events)
+    told_anew = (
+        course.state,
+        text_of(course.due),
+        None if course.next is None else text_of(course.next),
+        course.sequence,
+    )
+    if told != told_anew:
+        raise ProofError(f"the request {request.id} is said to be {told}, and its timeline adds up to {told_anew}.")
+    logged = sum(name == request.id for name, _ in known)
+    if logged != len(each.timeline):
+        raise ProofError(
+            f"the log knows {logged} steps of the request {request.id}, and {len(each.timeline)} are here."
+        )
+
+
+def _check_receipt(raw: object, keys: dict[str, str], request: str) -> None:
+    try:
+        receipt = msgspec.convert(raw, DeviceReceipt)
+        key = keys.get(receipt.device) or (receipt.erasure.public_key if receipt.erasure is not None else None)
+        if receipt.request != request or key is None:
+            raise ProofError("it is of another request, or its device's key is gone.")
+        verify_receipt(receipt, key)
+    except (msgspec.ValidationError, HomespunError) as error:
+        raise ProofError(f"a receipt of the request {request} was forged or changed: {error}") from error

@@ -1,0 +1,190 @@
+"""What an audit bundle's members hold. Every structure has a version, and is read strictly."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from homespun.errors import ProofError
+from homespun_server.compliance.requests.course import Event
+from homespun_server.compliance.requests.profile import Rules
+from homespun_server.compliance.requests.rows import DataMap, Request
+
+SCHEMA_VERSION = 1
+"""Version of audit bundles that this program writes and reads."""
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+BASE = "log/base.json"
+BASE_CHECKPOINT = "log/base.txt"
+CHECKPOINT = "log/checkpoint.txt"
+CONSISTENCY = "log/consistency.json"
+ENTRIES = "log/entries.jsonl"
+OPENINGS = "log/openings.jsonl"
+CONSENTS = "consents/counts.json"
+DEVICES = "requests/devices.json"
+BUDGET = "budget/"
+REGISTRY = "registry/"
+BUNDLES = "bundles/"
+REPOSITORY = "repository/"
+REQUESTS = "requests/request-"
+EXPLANATIONS = "explanations/"
+
+PREFIX = b"homespun audit manifest 1\n"
+"""Separates what is signed here from anything else that the same key signs."""
+
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+T = TypeVar("T")
+
+
+class AuditManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the bundle holds.
+
+    Attributes:
+        created: When it was exported, ISO 8601, UTC.
+        since: Since when entries and requests are in it, ISO 8601, UTC.
+        server: Version of the homespun-server that exported it.
+        log_key: The key that signed it, and the checkpoints.
+        receipts_key: The key that signs receipts.
+        members: SHA-256 of every other member but the signature, by name.
+    """
+
+    schema: Literal[1] = 1
+    created: str
+    since: str
+    server: str
+    log_key: Hex
+    receipts_key: Hex
+    members: dict[str, Hex]
+
+
+class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The log as it was before the first entry that is in the bundle.
+
+    Attributes:
+        size: How many entries it had.
+        peaks: The hashes of its complete subtrees, the largest first.
+    """
+
+    schema: Literal[1] = 1
+    size: int
+    peaks: tuple[Hex, ...]
+
+
+class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An entry that is shown, with the proof that it is in the log.
+
+    Attributes:
+        index: Its place.
+        entry: What everybody sees.
+        salt: 64 hexadecimal digits.
+        content: What it commits to, canonical JSON.
+        proof: The hashes of the proof of inclusion.
+    """
+
+    schema: Literal[1] = 1
+    index: int
+    entry: str
+    salt: Hex
+    content: str
+    proof: tuple[Hex, ...]
+
+
+class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A registered bundle; card, lineage and gates as the registry keeps them.
+
+    Attributes:
+        bundle: Its identity.
+        name: Its name.
+        version: Which version of this name.
+        stage: Where it is.
+        card: JSON.
+        lineage: JSON, with exact figures of the operator's.
+        gates: JSON.
+    """
+
+    schema: Literal[1] = 1
+    bundle: Hex
+    name: str
+    version: int
+    stage: str
+    card: str
+    lineage: str
+    gates: str
+
+
+class AuditedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request, without whom it is about."""
+
+    schema: Literal[1] = 1
+    request: Request
+    rules: Rules
+    data_map: DataMap
+    timeline: tuple[Event, ...]
+
+
+class CountOfDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many consent events there were of a kind on a day."""
+
+    day: str
+    purpose: str
+    notice: str
+    action: str
+    number: int
+
+
+class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Consent events, counted; nobody is named, and no count is of a person."""
+
+    schema: Literal[1] = 1
+    counts: tuple[CountOfDay, ...]
+
+
+class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys that devices registered for their receipts, by the device's random id."""
+
+    schema: Literal[1] = 1
+    keys: dict[str, Hex]
+
+
+class Released(msgspec.Struct, frozen=True):
+    """A release, as far as the audit reads a lineage."""
+
+    statistic: str
+    sha256: str
+    rho: str
+
+
+class LineageInShort(msgspec.Struct, frozen=True):
+    """A lineage, as far as the audit reads it; a bundle that was registered by hand has none."""
+
+    releases: tuple[Released, ...] = ()
+    measured: tuple[Released, ...] = ()
+
+
+def decoded(raw: bytes | str, kind: type[T], what: str) -> T:
+    """Read JSON strictly.
+
+    Raises:
+        ProofError: It is none of its kind.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
+        raise ProofError(f"{what} is malformed: {error}") from error
+
+
+def lines(raw: bytes) -> list[bytes]:
+    """Return the lines of a member; the last one ends with a line break, too.
+
+    Raises:
+        ProofError: The last one does not.
+    """
+    if raw and not raw.endswith(b"\n"):
+        raise ProofError("a member of lines was cut off.")
+    return raw.split(b"\n")[:-1]
+
+
+def plain(value: Any) -> Any:
+    """Return a structure for canonical JSON."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,78 @@
+"""What an audit bundle holds of the log and of the budget ledgers."""
+
+from collections.abc import Iterator
+
+from homespun.protocol.canonical import canonical
+from homespun.protocol.merkle import complete_ranges
+from homespun_server.compliance.audit.contents import (
+    BASE,
+    BASE_CHECKPOINT,
+    BUDGET,
+    CHECKPOINT,
+    CONSISTENCY,
+    ENTRIES,
+    OPENINGS,
+    Base,
+    Opened,
+    plain,
+)
+from homespun_server.compliance.log import LogEntry, TransparencyLog
+from homespun_server.compliance.log.log import MAX_ENTRIES
+from homespun_server.store import SqlLog, Store
+
+SHOWN = frozenset({"release", "bundle", "override", "request"})
+"""Kinds of which the openings are shown. Consents and receipts are people's own; of them the commitments are."""
+
+
+def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:
+    """Return the log's members.
+
+    Args:
+        log: The log.
+        size: The size of the signed checkpoint.
+        since: Entries from then on are in the bundle; see ``text_of``.
+    """
+    everything = [each for each in _all(log) if each.index < size]
+    first = next((each.index for each in everything if each.moment >= since), size)
+    checkpoints = log.checkpoints()
+    # The last checkpoint that anybody may have seen by then: from it on, everything can be followed.
+    base = max((each for each in checkpoints if each.size <= first), key=lambda each: each.size, default=None)
+    begin = 0 if base is None else base.size
+    last = next(each for each in checkpoints if each.size == size)
+    openings = [_opened(log, each, size) for each in everything if each.opening is not None and each.kind in SHOWN]
+    found = {
+        BASE: canonical(
+            plain(Base(size=begin, peaks=tuple(each.hex() for each in log.hashes(complete_ranges((0, begin)))))),
+        ),
+        CHECKPOINT: last.encode(),
+        CONSISTENCY: canonical([each.hex() for each in log.consistency(begin, size)]),
+        ENTRIES: b"".join(each.entry + b"\n" for each in everything[begin:]),
+        OPENINGS: b"".join(canonical(plain(each)) + b"\n" for each in openings),
+    }
+    return found if base is None else {**found, BASE_CHECKPOINT: base.encode()}
+
+
+def ledgers(store: Store) -> dict[str, bytes]:
+    """Return every budget ledger, an event a line."""
+    log = SqlLog(store)
+    return {f"{BUDGET}{name}.jsonl": b"".join(event + b"\n" for event in log.read(name)) for name in log.data_sets()}
+
+
+def _all(log: TransparencyLog) -> Iterator[LogEntry]:
+    after = -1
+    while found := log.entries(after=after, limit=MAX_ENTRIES):
+        yield from found
+        after = found[-1].index
+
+
+def _opened(log: TransparencyLog, entry: LogEntry, size: int) -> Opened:
+    opening = entry.opening
+    if opening is None:
+        raise ValueError("an entry that is shown has its opening")
+    return Opened(
+        index=entry.index,
+        entry=entry.entry.decode(),
+        salt=opening.salt.hex(),
+        content=opening.content.decode(),
+        proof=tuple(each.hex() for each in log.inclusion(entry.index, size)),
+    )

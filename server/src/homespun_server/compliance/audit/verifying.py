@@ -1,0 +1,79 @@
+"""Verifying an audit bundle: every check, each by itself, with no network and no database."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from homespun.errors import HomespunError, ProofError
+from homespun_server.compliance.audit import (
+    checks_budget,
+    checks_bundles,
+    checks_explanations,
+    checks_log,
+    checks_people,
+)
+from homespun_server.compliance.audit.container import unpack
+from homespun_server.compliance.audit.evidence import Evidence
+from homespun_server.compliance.audit.pins import UNPINNED, Pins
+from homespun_server.compliance.checks import Check, checked
+
+Run = Callable[[Evidence], tuple[int, str]]
+
+CHECKS: dict[str, Run] = {
+    "container": checks_log.container,
+    "members": checks_log.members,
+    "signature": checks_log.signature,
+    "checkpoints": checks_log.checkpoints,
+    "log root": checks_log.root,
+    "consistency": checks_log.consistency,
+    "cosignatures": checks_log.cosignatures,
+    "openings": checks_log.openings,
+    "budget chain": checks_budget.chain,
+    "budget arithmetic": checks_budget.arithmetic,
+    "budget in the log": checks_budget.logged,
+    "registry in the log": checks_bundles.registry,
+    "overrides": checks_bundles.overrides,
+    "cards": checks_bundles.cards,
+    "signed repository": checks_bundles.signed,
+    "requests": checks_people.requests,
+    "deadlines": checks_people.deadlines,
+    "receipts": checks_people.receipts,
+    "consents": checks_people.consents,
+    "explanations": checks_explanations.explanations,
+    "chain": checks_explanations.chain,
+}
+"""The checks by name, in the order in which they are told."""
+
+_PINNED_BY = {"signature": "log", "checkpoints": "log", "signed repository": "root"}
+
+
+def verify(raw: bytes, pins: Pins) -> tuple[Check, ...]:
+    """Return what every check finds.
+
+    Args:
+        raw: The audit bundle.
+        pins: What the auditor knows from elsewhere.
+
+    Raises:
+        ProofError: It is no audit bundle that can be read.
+    """
+    evidence = Evidence(raw, unpack(raw), pins)
+    return tuple(_checked(name, run, evidence) for name, run in CHECKS.items())
+
+
+def _checked(name: str, run: Run, evidence: Evidence) -> Check:
+    found = checked(name, lambda: _explained(run, evidence))
+    pin = _PINNED_BY.get(name)
+    if found.outcome == "pass" and pin is not None and getattr(evidence.pins, pin) is None:
+        return msgspec.structs.replace(found, figure=f"{found.figure} ({UNPINNED})")
+    return found
+
+
+def _explained(run: Run, evidence: Evidence) -> tuple[int, str]:
+    """Run a check on what may be anything; whatever it trips over is a finding and no crash."""
+    try:
+        return run(evidence)
+    except HomespunError:
+        raise
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, IndexError, ArithmeticError, OSError) as error:
+        raise ProofError(f"it is malformed: {type(error).__name__}: {error}.") from error
