@@ -100,6 +100,7 @@ lint: setup ## Check style, types, layers, locks and documentation
 	$(RUN) -m tools.pipeline_reference --check
 	$(RUN) -m tools.benchmark_page --check
 	$(RUN) -m tools.compliance_page --check
+	$(RUN) -m tools.risks_reference --check
 	$(RUN) -m tools.build_docs
 
 .PHONY: docs

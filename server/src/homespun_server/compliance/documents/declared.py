@@ -119,6 +119,7 @@ class DataMap:
         purposes: What data are processed for.
         entries: Everything that is kept, sent or summed.
         modules: The direction of every module of the protocol that defines structures.
+        not_sent: Structures of an ``upload`` module that no device sends.
         digest: SHA-256 over the files.
         schema: SCHEMA_VERSION of the writer.
     """
@@ -127,6 +128,7 @@ class DataMap:
     purposes: tuple[Purpose, ...]
     entries: tuple[Entry, ...]
     modules: dict[str, Direction]
+    not_sent: tuple[str, ...]
     digest: str
     schema: int = SCHEMA_VERSION
 
@@ -152,6 +154,7 @@ class EntriesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: tuple[Entry, ...]
     defaults: dict[str, Any] = {}
     modules: dict[str, Direction] = {}
+    not_sent: tuple[_Word, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -172,6 +175,7 @@ def data_map() -> DataMap:
         purposes=purposes.purpose,
         entries=tuple(entry for file in places.values() for entry in file.entry),
         modules={name: direction for file in places.values() for name, direction in file.modules.items()},
+        not_sent=tuple(name for file in places.values() for name in file.not_sent),
         digest=hashlib.sha256(b"".join(raw.values())).hexdigest(),
     )
     contradictions = list(_contradictions(found))
