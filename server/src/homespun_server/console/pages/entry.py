@@ -1,10 +1,9 @@
 """Signing in and out, and style sheets and scripts, which need nobody to be signed in."""
 
-from typing import Annotated
 from urllib.parse import urlsplit
 
 from litestar import Request, Response, get, post
-from litestar.params import PathParameter
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from homespun_server.api.problem import ClientError
@@ -13,7 +12,7 @@ from homespun_server.console.cookies import host_of, session_cookie
 from homespun_server.console.desk import At, Desk, PageRequest, Sent
 from homespun_server.console.entering import from_here
 from homespun_server.console.entrance import RefusedError
-from homespun_server.console.pages.kinds import back_to, changing, reading
+from homespun_server.console.pages.kinds import Said, back_to, changing, reading
 from homespun_server.console.rendering import Page
 from homespun_server.console.said import text_of
 
@@ -22,7 +21,7 @@ ENTRY = "/console/sign-in"
 
 
 @get(ENTRY.removeprefix("/console"), include_in_schema=False, sync_to_thread=True)
-def sign_in_page(desk: At, to: str = "", said: str = "") -> Page:
+def sign_in_page(desk: At, to: FromQuery[str] = "", said: Said = "") -> Page:
     """Show the form to sign in with."""
     return _form(desk, to, said=text_of(said))
 
@@ -64,7 +63,7 @@ def account(desk: At, request: PageRequest) -> Page:
 
 
 @get("/static/{mark:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-def static(mark: str, name: Annotated[str, PathParameter(max_length=40)]) -> Response[bytes]:
+def static(mark: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """Return a style sheet or a script; its address changes with its content."""
     found = assets().get(name)
     if found is None or found.mark != mark:
@@ -73,7 +72,7 @@ def static(mark: str, name: Annotated[str, PathParameter(max_length=40)]) -> Res
 
 
 @get("/{rest:path}", include_in_schema=False, sync_to_thread=False)
-def nothing(rest: str) -> Response[None]:  # noqa: ARG001 - it may be anything
+def nothing(rest: FromPath[str]) -> Response[None]:  # noqa: ARG001 - it may be anything
     """Say that there is no such page."""
     raise ClientError("there is no such page.", status_code=404)
 

@@ -6,13 +6,16 @@ from urllib.parse import urlencode
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect
 
 from homespun_server.api.roles import Action
 from homespun_server.console.entering import allows, from_here, with_token
 
 Decorator = Callable[[Callable[..., Any]], HTTPRouteHandler]
+
+Said = Annotated[str, QueryParameter(max_length=40)]
+"""What a page is to say; see ``console.said``."""
 
 Identity = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
 

@@ -14,7 +14,7 @@ from homespun_server.api.channels import known_channel
 from homespun_server.api.problem import ClientError
 from homespun_server.console.desk import At, Desk, PageRequest, Sent
 from homespun_server.console.entrance import RefusedError
-from homespun_server.console.pages.kinds import back_to, changing, reading
+from homespun_server.console.pages.kinds import Said, back_to, changing, reading
 from homespun_server.console.rendering import Page
 from homespun_server.console.said import text_of
 from homespun_server.console.sessions import Visitor
@@ -31,7 +31,7 @@ _RELEASE = "/rollout/{application:str}/{stage:str}/{number:int}"
 
 
 @reading("/rollout")
-def rollout_page(desk: At, request: PageRequest, said: str = "") -> Page:
+def rollout_page(desk: At, request: PageRequest, said: Said = "") -> Page:
     """Show what devices are offered."""
     channels = channel_views(desk.services)
     return desk.renderer.page("rollout", request.auth, place="rollout", channels=channels, said=text_of(said))
