@@ -101,6 +101,7 @@ class Course:
         effects: The last effect by store.
         began: Most records that were found in a store before it was worked on.
         devices: Whether each device that was asked has answered.
+        declined: Devices on which the person declined what was asked.
         models: The models that are to be made again, and the bundle that was made instead.
         copied: Whether a copy was made.
     """
@@ -117,6 +118,7 @@ class Course:
     effects: Mapping[str, Effect] = field(default_factory=dict)
     began: Mapping[str, int] = field(default_factory=dict)
     devices: Mapping[str, bool] = field(default_factory=dict)
+    declined: frozenset[str] = frozenset()
     models: Mapping[str, str | None] = field(default_factory=dict)
     copied: bool = False
 
@@ -142,7 +144,7 @@ class Course:
     def outcome(self, connector: str) -> Effect | None:
         """Return how things stand with a store; None: nothing was recorded."""
         if connector == DEVICES and self.devices:
-            return _of_devices(len(self.devices), len(self.waiting))
+            return _of_devices(len(self.devices), len(self.waiting), len(self.declined))
         if connector == MODELS and self.models:
             return _of_models(len(self.models), len(self.untrained))
         return self.effects.get(connector)
@@ -223,7 +225,9 @@ def _asked(course: Course, event: Event) -> Course:
 
 
 def _answered(course: Course, event: Event) -> Course:
-    return _worked(replace(course, devices={**course.devices, str(event.detail["device"]): True}))
+    device, declined = str(event.detail["device"]), event.detail.get("outcome") == "declined"
+    refused = course.declined | {device} if declined else course.declined
+    return _worked(replace(course, devices={**course.devices, device: True}, declined=refused))
 
 
 def _scheduled(course: Course, event: Event) -> Course:
@@ -263,13 +267,20 @@ _CHANGES: dict[What, Callable[[Course, Event], Course]] = {
 }
 
 
-def _of_devices(asked: int, waiting: int) -> Effect:
+def _of_devices(asked: int, waiting: int, declined: int) -> Effect:
     if waiting:
         return Effect(
             outcome="pending",
             level="unverified",
             records=asked - waiting,
             detail=f"{waiting} of {asked} devices have not answered. What is on them is as it was, as far as is known.",
+        )
+    if declined:
+        return Effect(
+            outcome="kept",
+            level="unverified",
+            records=asked,
+            detail=f"All {asked} devices answered with a signed receipt; on {declined} the person declined.",
         )
     return Effect(
         outcome="done",

@@ -20,7 +20,7 @@ from homespun_server.errors import SettingsError
 from homespun_server.settings import ServerSettings
 
 Kind = Literal[
-    "access", "portability", "rectification", "erasure", "restriction", "objection", "explanation", "opt_out"
+    "access", "portability", "rectification", "erasure", "restriction", "objection", "explanation", "opt-out"
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
+from homespun.protocol.asking.receipt import DeviceReceipt
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests import moves, rows
+from homespun_server.compliance.requests.asking.answers import OpenRequest
 from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, State, What, folded, opening
 from homespun_server.compliance.requests.identity import IdentityCheck
 from homespun_server.compliance.requests.ports import Connector, Log, Person, Subjects
@@ -25,6 +27,12 @@ from homespun_server.errors import RequestError
 from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_requests import request_people
+
+DEVICE = Actor("device", "device")
+"""Who answers where a device does; which one, the event says."""
+
+_LINE = 60
+"""Most characters of how identity was settled that devices are told."""
 
 MAX_QUEUE = 1_000
 """Most requests that are read at once."""
@@ -303,37 +311,39 @@ class Requests:
         found = ((each, each.days_left(now)) for each in self.queue(limit=limit))
         return tuple(_reminder(each, days, now) for each, days in found if days is not None and days <= within_days)
 
-    def for_devices(self) -> tuple[Request, ...]:
-        """Return the requests that devices may have to do with: worked on, and closed while devices were pending."""
+    def for_devices(self) -> tuple[OpenRequest, ...]:
+        """Return what devices are asked: requests that are worked on, and those closed while devices were pending."""
         with self._store.reading() as connection:
-            return rows.in_states(connection, (*WORKED, "closed_pending"))
+            found = [each for each in rows.in_states(connection, (*WORKED, "closed_pending")) if each.subject]
+            return tuple(_for_devices(each, rows.events(connection, each.id)) for each in found)
 
     def devices_asked(self, request: str, devices: Sequence[str], actor: Actor) -> Course:
-        """Record that devices were asked, by tag; each is pending until it answers.
+        """Record that devices were asked, by their names; each is pending until it answers.
 
         Raises:
             RequestError: The request is not worked on.
         """
         return self.record(request, "asked", {"devices": sorted(devices)}, actor)
 
-    def device_answered(self, request: str, device: str, receipt: Mapping[str, object], actor: Actor) -> Course:
-        """Record a device's signed receipt, which was verified; once.
+    def device_answered_within(self, connection: Connection, receipt: DeviceReceipt, raw: bytes) -> None:
+        """Record a device's signed receipt, which was verified, in the transaction that keeps it; once.
+
+        A request that has ended stays as it is: what comes too late is kept with the device.
 
         Args:
-            request: The request's id.
-            device: The device's tag, as it was asked.
+            connection: The transaction's.
             receipt: The receipt.
-            actor: Who took it.
+            raw: The same as it came.
 
         Raises:
-            RequestError: The device was not asked, or the request is not worked on.
+            UnknownRequestError: There is no such request.
         """
-        course = self.course(request)
-        if device not in course.devices:
-            raise RequestError(f"the request {request} asked no such device. Nothing was recorded.")
-        if course.devices[device]:
-            return course
-        return self.record(request, "answered", {"device": device, "receipt": dict(receipt)}, actor)
+        found = rows.get(connection, receipt.request)
+        course, _ = rows.course(connection, receipt.request)
+        if course.state not in _BY_MACHINE["answered"] or course.devices.get(receipt.device):
+            return
+        detail: moves.Detail = {"device": receipt.device, "outcome": receipt.outcome, "receipt": raw.decode()}
+        self._append(connection, found, course, "answered", detail, DEVICE)
 
     def _append(
         self, connection: Connection, found: Request, course: Course, what: What, detail: moves.Detail, actor: Actor
@@ -365,6 +375,19 @@ class Requests:
             "detail": hashlib.sha256(canonical(event.detail)).hexdigest(),
         }
         self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
+
+
+def _for_devices(request: Request, events: Sequence[Event]) -> OpenRequest:
+    identified = next((each for each in events if each.what == "identified"), None)
+    verified = "nothing had to be shown" if identified is None else str(identified.detail["method"])
+    return OpenRequest(
+        request=request.id,
+        subject=str(request.subject),
+        kind=request.kind,
+        regulation=request.regulation,
+        deadline=request.due[:10],
+        verified="".join(each for each in verified if each.isprintable())[:_LINE],
+    )
 
 
 def _reminder(request: Request, days: int, now: datetime) -> Reminder:

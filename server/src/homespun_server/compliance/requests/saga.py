@@ -8,7 +8,7 @@
 - Models come last: one that was made again before the person's rows had gone would have them in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -24,7 +24,7 @@ from homespun_server.errors import ConflictError
 from homespun_server.store import Actor
 
 _COPIED = frozenset({"access", "portability", "explanation"})
-_SET_ASIDE = frozenset({"restriction", "objection", "opt_out"})
+_SET_ASIDE = frozenset({"restriction", "objection", "opt-out"})
 
 
 class ErasureSaga:
@@ -36,6 +36,7 @@ class ErasureSaga:
         connectors: Sequence[Connector],
         tombstones: Tombstones,
         retrainings: Retrainings | None = None,
+        devices: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         """Use requests and stores.
 
@@ -44,8 +45,10 @@ class ErasureSaga:
             connectors: The stores there are now, by the names that data maps use.
             tombstones: The marks of what was erased.
             retrainings: The models that are to be made again; None: there is no registry.
+            devices: Returns the devices that registered under a pseudonym; None: devices are not asked here.
         """
-        self._requests, self._tombstones, self._retrainings = requests, tombstones, retrainings
+        self._requests, self._tombstones = requests, tombstones
+        self._retrainings, self._devices = retrainings, devices
         self._connectors = {each.name: each for each in connectors}
 
     def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
@@ -69,6 +72,8 @@ class ErasureSaga:
         for name in course.missing:
             if name not in (DEVICES, MODELS):
                 course = self._one(name, person, actor, corrections)
+        if DEVICES in course.connectors:
+            course = self._ask(person, course, actor)
         if MODELS in course.connectors:
             course = self._models(request, course, actor)
         return course
@@ -96,6 +101,20 @@ class ErasureSaga:
             effect = failed(str(error))
         return self._requests.record(person.request, "effect", _detail(name, effect), actor)
 
+    def _ask(self, person: Person, course: Course, actor: Actor) -> Course:
+        found = () if self._devices is None or person.subject is None else self._devices(person.subject)
+        new = [each for each in found if each not in course.devices]
+        if new:
+            return self._requests.devices_asked(person.request, new, actor)
+        known = course.outcome(DEVICES)
+        if course.devices or (known is not None and known.final):
+            return course
+        effect = nothing(
+            "No device of this person registered to be asked. What is on devices is theirs alone: nobody here can reach "
+            "or see it, and the person does there what they asked for here."
+        )
+        return self._requests.record(person.request, "effect", _detail(DEVICES, effect), actor)
+
     def _models(self, request: str, course: Course, actor: Actor) -> Course:
         if course.rules.kind != "erasure" or self._retrainings is None:
             effect = nothing("Only an erasure has models made again." if self._retrainings else "There is no registry.")
@@ -110,9 +129,7 @@ class ErasureSaga:
                 detail = {"bundle": job.bundle, "name": job.name}
                 course = self._requests.record(request, "scheduled", detail, actor)
         if not course.models:
-            effect = nothing(
-                "No model in the registry was made without a guarantee; see the disclosure for the others."
-            )
+            effect = nothing("No model in the registry lacks a guarantee; the answer lists all.")
             return self._kept(request, course, effect, actor)
         return self.check_models(request, actor)
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Select, String, Table, cast, func, or_, select, update
 
+from homespun_server.compliance.consent.subjects import overwritten
 from homespun_server.compliance.requests.effects import Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Openings, Person, Subjects
 from homespun_server.store import Store
@@ -82,7 +83,6 @@ class LogOpenings(Connector):
 
     name = "log openings"
     what = "salts and contents of entries of the transparency log that are about a person"
-    level = "key_destroyed"
 
     def __init__(self, store: Store, log: Openings, openings: Column[str]) -> None:
         """Use a store and its log.
@@ -114,8 +114,8 @@ class LogOpenings(Connector):
             gone = self._log.forget_within(connection, person.subject)
         if not gone:
             return nothing("No entry of the log is about the person's pseudonym.")
-        told = f"{gone} salts of 256 bits were destroyed with their contents: what is public commits to nothing known."
-        return Effect(outcome="done", level=self.level, records=gone, detail=told)
+        told = f"{gone} salts of 256 bits were removed with their contents: what is public commits to nothing known."
+        return _destroyed(self._store, gone, told)
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the pseudonym."""
@@ -136,7 +136,6 @@ class Pseudonyms(Connector):
 
     name = "pseudonyms"
     what = "a random key per person, from which the pseudonym is made"
-    level = "key_destroyed"
 
     def __init__(self, store: Store, subjects: Subjects, held: Held, forget: Forget) -> None:
         """Use a store and its pseudonyms.
@@ -167,7 +166,7 @@ class Pseudonyms(Connector):
             gone = self._subjects.forget_within(connection, person.identifier)
         if gone is None:
             return nothing("There is no key for this person.")
-        return Effect(outcome="done", level=self.level, records=1, detail="The person's key was destroyed.")
+        return _destroyed(self._store, 1, "The person's key was overwritten and removed.")
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the pseudonym: whoever comes back gets another one."""
@@ -318,6 +317,15 @@ class Course(Connector):
                 "whose key is destroyed."
             ),
         )
+
+
+def _destroyed(store: Store, records: int, told: str) -> Effect:
+    """Return what removing keys is worth: older pages of the database may have them still."""
+    if overwritten(store):
+        detail = f"{told} The database was asked to overwrite it, and its log of older pages was emptied."
+        return Effect(outcome="done", level="key_destroyed", records=records, detail=detail)
+    detail = f"{told} The database may hold an older page of it until it cleans up or somebody's reading ends."
+    return Effect(outcome="done", level="logical", records=records, detail=detail)
 
 
 def _again(connection: Connection, store: str, held: Held, forget: Forget, marked: Marked) -> int:

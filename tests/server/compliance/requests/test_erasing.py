@@ -1,0 +1,119 @@
+"""A request is closed without evidence, a store is forgotten, or others lose what is theirs."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from homespun_server.compliance.requests.ports import Correction
+from homespun_server.errors import RequestError
+from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Office
+
+
+def test_a_person_is_still_somewhere_after_an_erasure(desk: Office) -> None:
+    desk.known()
+    request = desk.opened()
+    course = desk.desk.saga.work(request.id, ADA)
+    assert (course.state, course.missing) == ("completed", ())
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+    assert PERSON not in pq.read_table(desk.settings.folder / PARQUET)["user"].to_pylist()
+    assert desk.subjects.pseudonym(PERSON) is None
+    assert course.effects[f"table {CSV}"].records == 10
+    assert course.effects["pseudonyms"].level == "key_destroyed"
+    assert course.effects["collection"].outcome == "kept"
+
+
+def test_others_lose_rows_or_bytes(desk: Office) -> None:
+    before = [row for row in desk.rows if not row.startswith(PERSON)]
+    desk.closed()
+    assert desk.rows == before
+    table = pq.read_table(desk.settings.folder / PARQUET)
+    assert table["user"].to_pylist().count(OTHER) == 4
+    assert table.schema.field("stars").type == "int16"
+
+
+def test_a_request_closes_before_anything_was_done(desk: Office) -> None:
+    request = desk.opened()
+    with pytest.raises(RequestError, match="cannot be closed"):
+        desk.desk.requests.act(request.id, "closed", ADA)
+
+
+def test_a_request_closes_while_a_store_failed(desk: Office) -> None:
+    request = desk.opened()
+    text = (desk.settings.folder / CSV).read_bytes()
+    (desk.settings.folder / CSV).write_bytes(b"no header here\n")
+    course = desk.desk.saga.work(request.id, ADA)
+    assert course.state == "partial"
+    assert course.missing == (f"table {CSV}", "models")
+    assert PERSON not in pq.read_table(desk.settings.folder / PARQUET)["user"].to_pylist()
+    with pytest.raises(RequestError, match="no evidence that anything was done there"):
+        desk.desk.requests.act(request.id, "closed", ADA, {"pending": True})
+    (desk.settings.folder / CSV).write_bytes(text)
+    assert desk.desk.saga.work(request.id, ADA).state == "completed"
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+
+
+def test_a_store_is_left_out_because_it_went_from_the_settings(desk: Office) -> None:
+    request = desk.opened()
+    del desk.desk.saga._connectors[f"table {PARQUET}"]
+    course = desk.desk.saga.work(request.id, ADA)
+    assert f"table {PARQUET}" in course.missing
+    assert "no longer name this store" in course.effects[f"table {PARQUET}"].detail
+
+
+def test_a_store_claims_what_reading_refutes(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = desk.opened()
+    monkeypatch.setattr("homespun_server.compliance.requests.connectors.rows_of_tables.TableFile.change", lambda *_: 10)
+    course = desk.desk.saga.work(request.id, ADA)
+    assert course.effects[f"table {CSV}"].outcome == "failed"
+    assert "10 records are still there" in course.effects[f"table {CSV}"].detail
+
+
+def test_the_operators_records_name_a_person_and_nobody_says_so(desk: Office) -> None:
+    request = desk.opened()
+    from homespun_server.store import AuditLog
+
+    AuditLog(desk.store).add(ADA, "mention", f"spoke of {PERSON}")
+    effect = desk.desk.saga.work(request.id, ADA).effects["operator's records"]
+    assert (effect.outcome, effect.level) == ("kept", "unverified")
+    assert "1 entries of the record of changes" in effect.detail
+
+
+def test_leftovers_of_killed_runs_stay(desk: Office) -> None:
+    import os
+
+    left = desk.settings.folder / "temporary" / "homespun-run-abcd1234"
+    left.mkdir()
+    (left / "people.csv").write_text(f"user\n{PERSON}\n")
+    for path in (left / "people.csv", left):
+        os.utime(path, (0, 0))
+    request = desk.opened()
+    assert desk.desk.saga.work(request.id, ADA).effects["temporary files"].records == 1
+    assert not left.exists()
+
+
+def test_a_value_stays_wrong_or_another_is_changed(desk: Office) -> None:
+    request = desk.opened("rectification")
+    theirs = [row for row in desk.rows if row.startswith(PERSON)]
+    wrong = [Correction("item", "item-3", "item-4"), Correction("item", "item-1", "item-2")]
+    course = desk.desk.saga.work(request.id, ADA, wrong)
+    assert course.effects[f"table {CSV}"].records == 1
+    assert [row for row in desk.rows if row.startswith(PERSON)] == [row.replace("item-3,", "item-4,") for row in theirs]
+    assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
+
+
+def test_what_is_restricted_is_still_trained_on(desk: Office) -> None:
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+    aside = desk.settings.folder / "compliance" / "set-aside" / f"{request.id}.jsonl"
+    assert aside.read_text().count(PERSON) >= 14
+    assert aside.stat().st_mode & 0o077 == 0
+    # An erasure reaches what was set aside.
+    erasure = desk.opened()
+    assert desk.desk.saga.work(erasure.id, ADA).effects["set aside"].records == 14
+    assert PERSON not in aside.read_text()
+
+
+def test_a_name_outlives_its_request(desk: Office) -> None:
+    request = desk.closed()
+    assert desk.desk.requests.person(request.id).identifier is None
+    assert request.state == "closed"
