@@ -1,6 +1,7 @@
 """The façade that applications use, and the only place where the client's parts are put together."""
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
@@ -43,6 +44,7 @@ from homespun.recommendation import Recommendation
 from homespun.updating import Updating, open_installed, seed_of, updater_of
 
 if TYPE_CHECKING:
+    from homespun.console import Console
     from homespun.contribute.urllib3_transport import Urllib3Transport
     from homespun.person.export import Recipient, RecipientKey
     from homespun.protocol.export import Manifest
@@ -89,11 +91,41 @@ class Personalizer:
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
         )
         self._home = home
+        self._console: Console | None = None
+        self._console_lock = threading.Lock()
 
     @property
     def bundle(self) -> Bundle:
         """The model and catalogue in use."""
         return self.items.bundle
+
+    @property
+    def console(self) -> "Console":
+        """The person's own page, served on this machine alone; ``console.url()`` opens it."""
+        with self._console_lock:
+            if self._console is None:
+                from homespun.console import Console, Parts  # noqa: PLC0415 - only who shows it needs a server
+
+                self._console = Console(
+                    Parts(
+                        consent=self.consent,
+                        controls=self.controls,
+                        attributes=self.attributes,
+                        attribute_names=tuple(self._home.settings.attributes),
+                        items=self.items,
+                        ledger=self.ledger,
+                        decisions=self.decisions,
+                        experiments=self.experiments,
+                        contributions=self.contributions,
+                        listing=self._listing,
+                        events=self.events,
+                        interests=self.interests,
+                        erase=self.erase,
+                        exported=self._exported,
+                        entropy=self._home.entropy,
+                    )
+                )
+            return self._console
 
     @classmethod
     def open(
@@ -549,6 +581,14 @@ class Personalizer:
             entropy=home.entropy,
         )
 
+    def _exported(self, passphrase: str | None) -> bytes:
+        from homespun.person.export import export_bytes  # noqa: PLC0415 - as in import_
+        from homespun.person.taking import contents  # noqa: PLC0415
+
+        home = self._home
+        found = contents(home, self.items.view)
+        return export_bytes(found, passphrase=passphrase, settings=home.settings, entropy=home.entropy)
+
     def rectify(self, wrong: Event, right: Event) -> int:
         """Replace every event that equals ``wrong``, wherever it stands; the old values are gone as if erased.
 
@@ -652,6 +692,10 @@ class Personalizer:
 
     def close(self) -> None:
         """Close the profile; closing twice does nothing. The bundle stays open: it may be shared."""
+        with self._console_lock:
+            console = self._console
+        if console is not None:
+            console.close()
         self.updates.close()
         self.contributions.close()
         self.experiments.settle()

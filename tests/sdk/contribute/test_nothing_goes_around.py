@@ -18,9 +18,14 @@ ASKING = "homespun/sync/urllib3_http.py"
 REPORTING = "homespun/contribute/urllib3_transport.py"
 """The transport of reports, which is handed to the way out."""
 
+SERVING = frozenset({"homespun/console/handler.py", "homespun/console/serving.py"})
+"""What serves the person's own page on this machine; it accepts connections and makes none."""
+
 # Modules that may import something that can reach a network: both transports, what cuts their connections off, and
-# what serves an application's own tests.
-TRANSPORTS = frozenset({ASKING, REPORTING, "homespun/contribute/cutting_off.py", "homespun/testing/loopback.py"})
+# what serves the person's own page and an application's own tests.
+TRANSPORTS = frozenset(
+    {ASKING, REPORTING, "homespun/contribute/cutting_off.py", "homespun/testing/loopback.py", *SERVING}
+)
 
 ASKS = "homespun/sync/runner.py"
 """The only module that makes such a transport; it hands it to the one that writes each request down first."""

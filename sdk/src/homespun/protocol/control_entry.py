@@ -66,8 +66,8 @@ class ControlEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         target: The item of ``hide_item``, ``more_like``, ``less_like`` and ``ignore_item``; the tag of ``hide_tag`` and
             ``interest``; None for every other control.
         value: A weight from 0 to 1 for ``interest`` (0 is a veto, None lets it be inferred again); a level
-            from 0 to 1 for ``diversity`` and ``exploration``; a FrequencyCap for ``frequency_cap``; True or False for the
-            others. None sets a control back.
+            from 0 to 1 for ``diversity`` and ``exploration``; a FrequencyCap for ``frequency_cap``; True or False for
+            the others. None sets a control back.
         undoes: Sequence of the earlier entry that this one takes back; control, target and value are then
             those of that entry.
 

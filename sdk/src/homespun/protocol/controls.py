@@ -267,6 +267,7 @@ def describe(entry: ControlEntry, title: str | None = None) -> str:
 
 _ABOUT_TAGS = ("hide_tag", "interest")
 _OPPOSITES = {"more_like": "less_like", "less_like": "more_like"}
+_DIALS = {"diversity": "diversity 0%", "exploration": "exploration as the application has it"}
 _SWITCHES: dict[str, tuple[str, str]] = {
     "hide_item": ("never show {}", "may show {} again"),
     "hide_tag": ("never show anything tagged {}", "may show what is tagged {} again"),
@@ -289,10 +290,8 @@ def _words(entry: ControlEntry, name: str | None) -> str:
         return f"show an item at most {times} in {days}"
     if entry.control == "frequency_cap":
         return "show an item as often as it fits"
-    if entry.control == "diversity":
-        return f"diversity {value or 0:.0%}"
-    if entry.control == "exploration":
-        return "exploration as the application has it" if value is None else f"exploration {value:.0%}"
+    if entry.control in _DIALS:
+        return _DIALS[entry.control] if value is None else f"{entry.control} {value:.0%}"
     if value is None:
         return f"interest in {name} as inferred"
     return f"interest in {name} {value:.0%}" if value else f"no interest in {name}"

@@ -7,7 +7,7 @@ profile can be made from. Pure but for the files that they are told to write and
 from homespun.person.export.contents import Column, Contents, Section
 from homespun.person.export.reading import Imported, read_export
 from homespun.person.export.recipient import Recipient, RecipientKey
-from homespun.person.export.writing import CLEAR_SUFFIX, SEALED_SUFFIX, write_export
+from homespun.person.export.writing import CLEAR_SUFFIX, SEALED_SUFFIX, export_bytes, write_export
 
 __all__ = [
     "CLEAR_SUFFIX",
@@ -18,6 +18,7 @@ __all__ = [
     "Recipient",
     "RecipientKey",
     "Section",
+    "export_bytes",
     "read_export",
     "write_export",
 ]

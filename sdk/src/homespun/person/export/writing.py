@@ -1,5 +1,6 @@
 """Writing an export to a file: whole, for its owner only, or not at all."""
 
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -73,6 +74,19 @@ def write_export(
         raise
     sync_folder(target.parent)
     return manifest
+
+
+def export_bytes(
+    contents: Contents, *, passphrase: str | None = None, settings: Settings = DEFAULTS, entropy: Entropy = os.urandom
+) -> bytes:
+    """Return what ``write_export`` would write, without a disk: for somebody who gets it at once.
+
+    Raises:
+        MisuseError: The contents cannot be written.
+    """
+    made = io.BytesIO()
+    _write(made, contents, _sealed_for(None, passphrase), settings, entropy)
+    return made.getvalue()
 
 
 def _write(

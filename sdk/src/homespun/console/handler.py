@@ -1,0 +1,189 @@
+"""One request: read within limits, checked for where it comes from, answered with the same headers always.
+
+What is checked, in this order: that the request is one of HTTP and small; that it names exactly this server as its
+host, so that no name that was pointed at this machine will do (DNS rebinding); that the browser does not say that
+another page made it; then the session; and for what changes something, the origin and the form's own token.
+"""
+
+import socket
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, Protocol
+
+from homespun.console.answers import HEADERS, Answer, refusal
+from homespun.console.forms import FORM, MAX_BODY
+from homespun.errors import MisuseError
+
+if TYPE_CHECKING:
+    from homespun.console.serving import Server
+
+COOKIE = "homespun"
+
+BAD, TOO_LARGE, NOT_OURS, NOT_ALLOWED, FAILED = 400, 413, 421, 405, 500
+
+READ_SECONDS = 5.0
+"""How long a connection may be silent."""
+
+_MAX_TARGET = 4096
+
+
+class Site(Protocol):
+    """What is served."""
+
+    @property
+    def host(self) -> str:
+        """What requests must name as their host."""
+        ...
+
+    def listens_at(self, port: int) -> None:
+        """Take note of the port."""
+        ...
+
+    def get(self, target: str, secret: str, headers: "Asked") -> Answer:
+        """Answer a request that changes nothing."""
+        ...
+
+    def post(self, target: str, secret: str, headers: "Asked", body: str) -> Answer:
+        """Answer a form."""
+        ...
+
+
+class Asked:
+    """The headers of a request that matter; each is empty if it is not there."""
+
+    def __init__(self, origin: str, site: str, *, ahead: bool, fetched: bool) -> None:
+        """Take what was sent.
+
+        Args:
+            origin: ``Origin``.
+            site: ``Sec-Fetch-Site``.
+            ahead: Whether a browser asks ahead of anybody's wish.
+            fetched: Whether our own script asks.
+        """
+        self.origin = origin
+        self.site = site
+        self.ahead = ahead
+        self.fetched = fetched
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads a request and writes its answer; HTTP/1.0, so that a connection is for one request."""
+
+    timeout = READ_SECONDS
+    server: "Server"
+    connection: socket.socket
+
+    def do_GET(self) -> None:
+        """Answer a request for a page."""
+        self._answer(self._get())
+
+    def do_HEAD(self) -> None:
+        """Answer what a page's headers would be; nobody comes in by it."""
+        self._answer(self._get())
+
+    def do_POST(self) -> None:
+        """Answer a form."""
+        self._answer(self._post())
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuse what is no request of ours, with our headers and without repeating what was sent."""
+        self._arrived()
+        status = NOT_ALLOWED if code == 501 else int(code)  # noqa: PLR2004 - what http.server says of other methods
+        self._answer(refusal(status, "This is no request of this page."))
+
+    def version_string(self) -> str:
+        """Return what is said of the server: nothing of its version."""
+        return "homespun"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of http.server
+        """Write no log: addresses hold what somebody looked at."""
+
+    def _arrived(self) -> None:
+        self.server.arrived(self.connection)
+
+    def _get(self) -> Answer:
+        self._arrived()
+        wrong = self._wrong()
+        if wrong is not None:
+            return wrong
+        return self._made(lambda: self.server.site.get(self.path, self._secret(), self._asked()))
+
+    def _post(self) -> Answer:
+        try:
+            body = self._body()
+        except MisuseError as error:
+            self._arrived()
+            return refusal(TOO_LARGE if "too large" in str(error) else BAD, str(error))
+        self._arrived()
+        wrong = self._wrong()
+        if wrong is not None:
+            return wrong
+        return self._made(lambda: self.server.site.post(self.path, self._secret(), self._asked(), body))
+
+    def _made(self, make: Any) -> Answer:
+        try:
+            made = make()
+        except Exception:  # noqa: BLE001 - whatever it is, it must neither end the server nor tell anything
+            return refusal(FAILED, "That did not work, and nothing more can be said of it here. Load the page again.")
+        return made if isinstance(made, Answer) else refusal(FAILED, "That did not work.")
+
+    def _wrong(self) -> Answer | None:
+        """Return why a request is not looked at, if it is not."""
+        if self.headers.get_all("Host", []) != [self.server.site.host]:
+            return refusal(NOT_OURS, "This page is at another address.")
+        if not self.path.startswith("/") or len(self.path) > _MAX_TARGET or not self.path.isascii():
+            return refusal(BAD, "This is no address of this page.")
+        return None
+
+    def _body(self) -> str:
+        """Read a form.
+
+        Raises:
+            MisuseError: It is none, or too large.
+        """
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        length = self.headers.get_all("Content-Length", [])
+        if "Transfer-Encoding" in self.headers or kind != FORM or len(length) != 1 or not _is_number(length[0]):
+            raise MisuseError("this is no form of this page.")
+        if int(length[0]) > MAX_BODY:
+            raise MisuseError("this form is too large.")
+        try:
+            return self.rfile.read(int(length[0])).decode("ascii")
+        except (OSError, UnicodeDecodeError):
+            raise MisuseError("this is no form of this page.") from None
+
+    def _asked(self) -> Asked:
+        headers = self.headers
+        purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
+        return Asked(
+            headers.get("Origin", ""),
+            headers.get("Sec-Fetch-Site", ""),
+            ahead="prefetch" in purpose or self.command == "HEAD",
+            fetched=headers.get("X-Homespun") == "fetch",
+        )
+
+    def _secret(self) -> str:
+        try:
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+        except CookieError:
+            return ""
+        return "" if found is None else found.value
+
+    def _answer(self, answer: Answer) -> None:
+        if self.request_version == "HTTP/0.9":
+            # It has no headers, so nothing would protect what it says.
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, value in {**HEADERS, **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 10  # noqa: PLR2004 - digits, no more than are needed
