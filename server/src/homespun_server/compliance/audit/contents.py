@@ -6,9 +6,11 @@ import msgspec
 from msgspec import Meta
 
 from homespun.errors import ProofError
+from homespun.protocol.bundle import PrivacyStatement
 from homespun_server.compliance.requests.course import Event
 from homespun_server.compliance.requests.profile import Rules
 from homespun_server.compliance.requests.rows import DataMap, Request
+from homespun_server.publishing.review import GateOnCard
 
 SCHEMA_VERSION = 1
 """Version of audit bundles that this program writes and reads."""
@@ -145,6 +147,14 @@ class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     schema: Literal[1] = 1
     keys: dict[str, Hex]
+
+
+class CardInShort(msgspec.Struct, frozen=True):
+    """A card of any version, as far as the audit reads it."""
+
+    name: str
+    privacy: PrivacyStatement
+    gates: tuple[GateOnCard, ...] = ()
 
 
 class Released(msgspec.Struct, frozen=True):
