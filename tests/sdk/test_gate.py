@@ -17,6 +17,7 @@ import homespun as hs
 from homespun.consent import parts as register
 from homespun.consent.parts import (
     ANSWERS,
+    ASKING,
     ATTRIBUTES,
     CACHE,
     CONSENT,
@@ -195,6 +196,7 @@ EXERCISES: Final[dict[str, Exercise]] = {
     MEETINGS.name: _meetings,
     ROLLOUT.name: _compartment(ROLLOUT),
     TASKS.name: _compartment(TASKS),
+    ASKING.name: _compartment(ASKING),
     CONTRIBUTIONS.name: _contributions,
     LEDGER.name: _contributions,
     PROOF.name: _identified(PROOF, hs.Purpose.CONSENT_PROOF),

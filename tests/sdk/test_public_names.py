@@ -29,6 +29,7 @@ PUBLIC = [
     "Receipt",
     "Recipient",
     "Recommendation",
+    "Requests",
     "Retention",
     "Scored",
     "Settings",

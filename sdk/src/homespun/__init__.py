@@ -6,6 +6,7 @@ The names below are the public surface; everything else may change between versi
 from typing import TYPE_CHECKING, Any
 
 from homespun._version import __version__
+from homespun.asked.settings import Requests
 from homespun.config import Retention, Settings
 from homespun.consent import Controller, Notice, Purpose
 from homespun.contribute.settings import Contributions
@@ -39,6 +40,7 @@ __all__ = [
     "Receipt",
     "Recipient",
     "Recommendation",
+    "Requests",
     "Retention",
     "Scored",
     "Settings",

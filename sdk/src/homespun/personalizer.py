@@ -8,6 +8,8 @@ from datetime import tzinfo
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from homespun.asked.composing import AskedBy, asked_of, check_requests
+from homespun.asked.settings import Requests
 from homespun.config import DEFAULTS, Durability, Settings, check_durability
 from homespun.consent import Notice
 from homespun.contribute.ledger import Ledger
@@ -72,6 +74,7 @@ class Personalizer:
         updater: "Updater | None" = None,
         newer: Bundle | None = None,
         contributing: Contributing | None = None,
+        asking: AskedBy | None = None,
     ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.consent = Consent(home)
@@ -87,6 +90,7 @@ class Personalizer:
         self.experiments = Experiments(home, lambda: seed_of(home), self.contributions.experiments)
         self.contributions.vector_of = self.experiments.vector_of
         self.contributions.settle = self.experiments.settle
+        self.requests = asked_of(home, updater, self.consent, self.controls, asking)
         self._listing = Listing(
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
         )
@@ -146,6 +150,7 @@ class Personalizer:
         templates: Mapping[str, str] | None = None,
         updates: "Updates | None" = None,
         contributions: Contributions | None = None,
+        requests: Requests | None = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -173,6 +178,8 @@ class Personalizer:
                 Nothing is asked for by opening: see ``sync``.
             contributions: What installations may contribute to sums over many people, where the person allows it;
                 None: nothing. Tasks come from the channel of ``updates``; see ``contributions.sync``.
+            requests: By whom this device is asked what the person asked of them, where the person allows it; None: by
+                nobody. The list comes from the channel of ``updates``; see ``requests.sync``.
 
         Raises:
             PolicyError: If the policy cannot be used.
@@ -194,12 +201,13 @@ class Personalizer:
         if updates is not None:
             _check_updates(updates, bundle)
         _check_contributions(contributions, updates)
+        check_requests(requests, updates)
         folder = None if path is None or key.is_ephemeral else folder_path(path)
         # Before the profile, which nothing would close if the sample were damaged.
         opened = open_sample(threads=settings.threads) if bundle is None else bundle
         try:
             place = Place(folder, key, settings, entropy, key_store)
-            sends = None if contributions is None else _reports(clock, updates)
+            sends = None if contributions is None and requests is None else _reports(clock, updates)
             home = Home(place, clock=clock, tombstones=tombstones, transport=transport or sends, choices=choices)
         except BaseException:
             if bundle is None:
@@ -212,7 +220,8 @@ class Personalizer:
                 newer = open_installed(updater, settings)
                 updater.using((newer or opened).id)
             contributing = _contributing(home, updater, contributions, updates, sends)
-            return cls(
+            asking = None if requests is None else AskedBy(requests, folder)
+            made = cls(
                 opened,
                 home,
                 policy=policy,
@@ -221,7 +230,9 @@ class Personalizer:
                 updater=updater,
                 newer=newer,
                 contributing=contributing,
+                asking=asking,
             )
+            made.requests.resume()
         except BaseException:
             home.close()
             if newer is not None:
@@ -229,6 +240,7 @@ class Personalizer:
             if bundle is None:
                 opened.close()
             raise
+        return made
 
     @classmethod
     def import_(
@@ -698,6 +710,7 @@ class Personalizer:
             console.close()
         self.updates.close()
         self.contributions.close()
+        self.requests.stop()
         self.experiments.settle()
         self.policy.forget()
         self._home.close()

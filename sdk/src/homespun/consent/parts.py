@@ -188,6 +188,16 @@ ANSWERS: Final = Part(
     stays="What was answered stays with the person; nothing more is asked for or answered.",
     words="requests that wait for the person, and what was answered",
 )
+ASKING: Final = Part(
+    name="asking",
+    purposes=frozenset({_STORAGE, Purpose.REQUESTS}),
+    blocked_by=frozenset({"private"}),
+    tables=("state.kept",),
+    compartment="asking",
+    unexported="It holds the keys by which this device is asked and answers; they never leave it.",
+    cleared=True,
+    words="the keys by which this device is asked and answers",
+)
 ROLLOUT: Final = Part(
     name="rollout",
     purposes=frozenset({_STORAGE}),
@@ -222,6 +232,7 @@ PARTS: Final = (
     LEDGER,
     PROOF,
     ANSWERS,
+    ASKING,
     ROLLOUT,
     TASKS,
 )
@@ -234,6 +245,7 @@ COMPARTMENTS: Final = tuple(part for part in PARTS if part.compartment is not No
 """The parts that keep values of their own in a compartment."""
 
 SIDE_EFFECTS: Final = {
+    "homespun.asked.afterwards": "keeps the receipt of an erasure beside the folder until it was taken",
     "homespun.cli.changing": "writes an export where the person asks for it",
     "homespun.cli.erasing": "writes a receipt where the person asks for it",
     "homespun.cli.opening": "reads a passphrase or a recovery key that the person names",
@@ -264,6 +276,7 @@ SIDE_EFFECTS: Final = {
     "homespun.sync.installing": "puts a newer bundle together on the disk",
     "homespun.sync.lock": "holds the lock of the updates' folder",
     "homespun.sync.repository": "asks for what a channel signs, after the request is in the ledger",
+    "homespun.sync.requested": "keeps the list of requests that a channel signs",
     "homespun.sync.runner": "makes the updates' folder",
     "homespun.sync.settings": "names the updates' folder",
     "homespun.sync.store": "keeps bundles, and what is known of their repository",

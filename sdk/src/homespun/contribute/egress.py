@@ -85,6 +85,16 @@ class Egress:
         self._rules = Rules(allowed, epsilon_steps(ceiling), limits, elsewhere)
         self._sending = threading.Lock()
 
+    def outliving(self, log: EgressLog, allowed: Callable[[str], int | None], limits: EgressLimits) -> "Egress":
+        """Return the way out of another log, which outlives the profile and takes none of the lifetime's ε.
+
+        Args:
+            log: Where its lines and payloads are kept.
+            allowed: As for this one.
+            limits: Limits of size, number and attempts.
+        """
+        return Egress(log, self._transport, allowed=allowed, clock=self._clock, ceiling=1, limits=limits)
+
     def queue(
         self,
         what: str,

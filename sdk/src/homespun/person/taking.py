@@ -43,7 +43,7 @@ def contents(home: Home, bundle: Bundle) -> Contents:
         consents=view.consent or home.ledger().records,
         decisions=decisions,
         egress=home.egress_entries(),
-        extra=(_exposures(home), *(_compartment(home, part) for part in COMPARTMENTS), _outbox(home)),
+        extra=(_exposures(home), *(_compartment(home, part) for part in COMPARTMENTS if part.section), _outbox(home)),
     )
 
 

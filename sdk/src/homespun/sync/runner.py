@@ -19,12 +19,12 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from homespun.contribute.requests import Requests
 from homespun.errors import MisuseError, ProfileStorageError
@@ -45,9 +45,12 @@ from homespun.sync.store import LOCK, Store
 from homespun.sync.taking import Taker, TakerContext, check_age
 
 if TYPE_CHECKING:
+    from homespun.protocol.asking.listing import RequestList
     from homespun.sync.collecting import Collection, Wanted
     from homespun.sync.repository import Repository
     from homespun.sync.urllib3_http import Urllib3Http
+
+T = TypeVar("T")
 
 _DRAWS = 1 << 32
 
@@ -170,10 +173,21 @@ class Updater:
             wanted: Returns the tasks whose items are needed now, the most wanted first; one of them gets them.
             permitted: Whether the person permits requests now.
         """
+        return self._alone(lambda: self._collect(wanted, permitted=permitted))
+
+    def requested(self, *, permitted: bool = True) -> "RequestList | Deferred | Rejected | Unreachable | None":
+        """Get the channel's list of requests to devices, as it is signed now; None: it has none. Never raises so.
+
+        Args:
+            permitted: Whether the person permits requests now.
+        """
+        return self._alone(lambda: self._list(permitted=permitted))
+
+    def _alone(self, get: "Callable[[], T]") -> "T | Deferred | Rejected | Unreachable":
         if not self._running.acquire(blocking=False):
             return Deferred("another thread is asking for something at the moment")
         try:
-            return self._collect(wanted, permitted=permitted)
+            return get()
         except StoppedError as stopped:
             return _failure(stopped.outcome)
         except Exception as error:  # noqa: BLE001 - collection does not raise into its host
@@ -283,18 +297,31 @@ class Updater:
             self._begin(state)
             return self._attempt(adopt, due, force=force)
 
-    def _collect(self, wanted: "Wanted", *, permitted: bool) -> "Collection | Deferred | Rejected | Unreachable":
-        if self._closed.is_set() or not permitted:
-            return Deferred("it was closed" if self._closed.is_set() else "a private session leaves no trace")
-        if self._updates.connection() == "offline":
-            return Deferred("the device is not connected")
+    def _collect(self, wanted: "Wanted", *, permitted: bool) -> "Collection":
         from homespun.sync.collecting import Collector  # noqa: PLC0415 - only who contributes needs it
 
+        with self._current(permitted=permitted) as repository:
+            return Collector(repository, self._store, self._updates.channel).collect(wanted)
+
+    def _list(self, *, permitted: bool) -> "RequestList | None":
+        from homespun.sync.requested import request_list  # noqa: PLC0415 - only who is asked needs it
+
+        with self._current(permitted=permitted) as repository:
+            return request_list(repository, self._store, self._updates.channel)
+
+    @contextlib.contextmanager
+    def _current(self, *, permitted: bool) -> "Iterator[Repository]":
+        """Keep everybody else out, and yield the repository with the newest metadata."""
+        if self._closed.is_set() or not permitted:
+            raise StoppedError(
+                Deferred("it was closed" if self._closed.is_set() else "a private session leaves no trace")
+            )
+        if self._updates.connection() == "offline":
+            raise StoppedError(Deferred("the device is not connected"))
         make_folder(self._updates.folder)
         with exclusive(self._updates.folder / LOCK):
             self._store.prepare()
-            repository = self._refreshed(self._store.read())
-            return Collector(repository, self._store, self._updates.channel).collect(wanted)
+            yield self._refreshed(self._store.read())
 
     def _refreshed(self, state: State) -> "Repository":
         """Return the repository with the newest metadata, of which expired one is remembered."""

@@ -22,6 +22,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import TargetFile
 
 from homespun.errors import MisuseError
+from homespun.protocol.asking.listing import list_path
 from homespun.protocol.bundle import MANIFEST
 from homespun.protocol.canonical import canonical
 from homespun.protocol.channel import (
@@ -187,7 +188,18 @@ class MemoryRepository:
             asked |= {path(channel, ref.sha256): raw for ref, raw in zip(refs[path], found, strict=True)}
         for raw in map(encode_universe, universes):
             asked[universe_path(channel, hashlib.sha256(raw).hexdigest())] = raw
-        self._asked[channel] = asked
+        listed = {path: raw for path, raw in self._asked.get(channel, {}).items() if path == list_path(channel)}
+        self._asked[channel] = {**asked, **listed}
+        self.publish(channel)
+
+    def list_requests(self, raw: bytes, channel: str = CHANNEL) -> None:
+        """Sign a list of requests to devices, in place of the one before.
+
+        Args:
+            raw: The list, as ``homespun.protocol.asking.listing.encode_list`` gives it.
+            channel: The channel, which has a release already.
+        """
+        self._asked[channel] = {**self._asked.get(channel, {}), list_path(channel): raw}
         self.publish(channel)
 
     def renew(self) -> None:
