@@ -110,8 +110,8 @@ class ErasureSaga:
         if course.devices or (known is not None and known.final):
             return course
         effect = nothing(
-            "No device of this person registered to be asked. What is on devices is theirs alone: nobody here can reach "
-            "or see it, and the person does there what they asked for here."
+            "No device of this person registered to be asked. What is on devices is theirs alone: nobody here can "
+            "reach or see it, and the person does there what they asked for here."
         )
         return self._requests.record(person.request, "effect", _detail(DEVICES, effect), actor)
 

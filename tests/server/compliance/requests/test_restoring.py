@@ -1,0 +1,175 @@
+"""What was erased comes back with a backup: of the store, of the tables, of the tombstones themselves."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from homespun_server.compliance.requests.tombstones import FILE, FOLDER
+from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Hands, Office, office
+
+BACKED_UP = ("store.sqlite", CSV, PARQUET)
+
+
+def backup(folder: Path, to: Path, names: tuple[str, ...] = BACKED_UP) -> None:
+    to.mkdir(exist_ok=True)
+    for name in names:
+        for path in folder.glob(f"{name}*"):
+            shutil.copy(path, to)
+
+
+def restore(folder: Path, kept: Path) -> None:
+    for path in folder.glob("store.sqlite*"):
+        path.unlink()
+    for path in kept.iterdir():
+        shutil.copy(path, folder)
+
+
+def has(found: Office, person: str) -> bool:
+    return found.subjects.pseudonym(person) is not None or any(row.startswith(person) for row in found.rows)
+
+
+def test_a_restore_of_yesterdays_store_and_tables_brings_a_person_back(tmp_path: Path) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    with office(wd) as found:
+        found.known()
+        found.known(OTHER)
+    backup(wd, kept)
+    with office(wd) as found:
+        found.closed()
+        assert not has(found, PERSON)
+    restore(wd, kept)
+    with office(wd) as found:
+        assert has(found, PERSON)
+        again = found.desk.saga.replay()
+        assert not has(found, PERSON)
+        assert has(found, OTHER)
+        assert (again[f"table {CSV}"], again[f"table {PARQUET}"], again["pseudonyms"]) == (10, 4, 1)
+        assert not any(found.desk.saga.replay().values())
+
+
+def test_the_tombstones_go_with_either_of_their_two_places(tmp_path: Path) -> None:
+    wd = tmp_path / "wd"
+    with office(wd) as found:
+        found.closed()
+        (wd / FOLDER / FILE).unlink()
+        assert found.desk.tombstones.merge() > 0
+        assert (wd / FOLDER / FILE).exists()
+        shutil.copy(wd / FOLDER / FILE, tmp_path)
+        (wd / FOLDER / FILE).write_bytes(b"")
+        write = found.settings.folder / CSV
+        write.write_text(write.read_text() + f"{PERSON},item-1,2025-01-01T00:00:00+00:00\n")
+        found.desk.saga.replay()
+        assert not has(found, PERSON)
+
+
+def test_a_line_that_was_cut_off_takes_the_next_one_with_it(tmp_path: Path) -> None:
+    with office(tmp_path / "wd") as found:
+        file = tmp_path / "wd" / FOLDER / FILE
+        found.desk.tombstones.add([("people", "one")])
+        file.write_bytes(file.read_bytes()[:-20])
+        found.desk.tombstones.add([("people", "two")])
+        found.desk.tombstones.merge()
+        assert all(found.desk.tombstones.marked("people", name) for name in ("one", "two"))
+        assert found.desk.tombstones.marked("people", "three") is None
+
+
+def test_a_tombstone_names_a_person(tmp_path: Path) -> None:
+    with office(tmp_path / "wd") as found:
+        subject = found.known()
+        found.closed()
+        raw = (tmp_path / "wd" / FOLDER / FILE).read_bytes()
+    assert PERSON.encode() not in raw
+    assert subject.encode() not in raw
+
+
+def test_who_comes_back_is_erased_at_every_start(tmp_path: Path) -> None:
+    clock = Hands()
+    with office(tmp_path / "wd", clock=clock) as found:
+        found.closed()
+        clock.pass_(days=1)
+        path = found.settings.folder / CSV
+        new = f"{PERSON},item-1,{clock().isoformat()}"
+        path.write_text(path.read_text() + new + f"\n{PERSON},item-2,2025-01-05T00:00:00+00:00\n")
+        assert found.desk.saga.replay()[f"table {CSV}"] == 1
+        assert [row for row in found.rows if row.startswith(PERSON)] == [new]
+        # A table without times cannot tell; the person is let in on purpose.
+        assert found.desk.tombstones.lift("people", PERSON)
+        assert found.desk.tombstones.marked("people", PERSON) is None
+        assert found.desk.tombstones.add([("people", PERSON)]) == 1
+        assert found.desk.tombstones.marked("people", PERSON) == clock()
+
+
+def test_nothing_is_erased_where_marks_cannot_be_kept(tmp_path: Path) -> None:
+    from homespun_server.errors import OutputError
+
+    with office(tmp_path / "wd") as found:
+        (tmp_path / "wd" / FOLDER).write_text("not a folder")
+        request = found.opened()
+        with pytest.raises(OutputError, match=r"(?i)nothing was erased"):
+            found.desk.saga.work(request.id, ADA)
+        assert has(found, PERSON)
+
+
+class Restoring(RuleBasedStateMachine):
+    """Backups, erasures and restores of any part in any order; every start replays."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = TemporaryDirectory()
+        self.wd = Path(self.folder.name) / "wd"
+        self.erased: set[str] = set()
+        self.backups = 0
+        with office(self.wd) as found:
+            found.known()
+            found.known(OTHER)
+        self.back_up()
+
+    @rule()
+    def back_up(self) -> None:
+        backup(self.wd, Path(self.folder.name) / f"backup-{self.backups}")
+        self.backups += 1
+
+    @rule(person=st.sampled_from([PERSON, OTHER]))
+    def erase(self, person: str) -> None:
+        with office(self.wd) as found:
+            found.closed(person=person)
+        self.erased.add(person)
+
+    @rule(which=st.integers(0, 9), parts=st.sets(st.sampled_from(BACKED_UP), min_size=1))
+    def restore(self, which: int, parts: set[str]) -> None:
+        kept = Path(self.folder.name) / f"backup-{which % self.backups}"
+        for part in parts:
+            for path in self.wd.glob(f"{part}*"):
+                path.unlink()
+            for path in kept.glob(f"{part}*"):
+                shutil.copy(path, self.wd)
+
+    @rule()
+    def loses_the_file_of_marks(self) -> None:
+        # The store still has them as of this moment; both at once are not lost.
+        with office(self.wd) as found:
+            found.desk.saga.replay()
+        (self.wd / FOLDER / FILE).unlink(missing_ok=True)
+        with office(self.wd) as found:
+            found.desk.saga.replay()
+
+    @invariant()
+    def erased_stays_erased(self) -> None:
+        if not hasattr(self, "folder"):
+            return
+        with office(self.wd) as found:
+            found.desk.saga.replay()
+            assert {person for person in (PERSON, OTHER) if has(found, person)} == {PERSON, OTHER} - self.erased
+
+    def teardown(self) -> None:
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+Restoring.TestCase.settings = settings(max_examples=6, stateful_step_count=6, deadline=None)
+TestErasedStaysErased = Restoring.TestCase

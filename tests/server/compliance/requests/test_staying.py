@@ -1,0 +1,97 @@
+"""What cannot be erased is kept quiet, or a model without a guarantee is called anonymous."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
+from homespun_server.privacy.spend import Spend
+from homespun_server.publishing.directory import open_registry
+from homespun_server.store import SqlLog
+from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
+
+
+def register(desk: Office, folder: Path, seed: int, *, private: bool = False, table: str = "one") -> str:
+    """Register a version of one bundle."""
+    from homespun_server.publishing.statement import PrivacyStatement  # noqa: F401 - what support uses
+    from tests.server.api.support import bundle_of
+
+    registry = open_registry(desk.settings, desk.store, desk.clock)
+    version = registry.add(
+        bundle_of(folder / f"bundle-{seed}", seed), lineage={"inputs": {"interactions": table}}, gates={}
+    )
+    _privacy(desk, version.id, "differential_privacy" if private else "non_private")
+    return version.id
+
+
+def _privacy(desk: Office, bundle: str, privacy: str) -> None:
+    from sqlalchemy import update
+
+    from homespun_server.store.moments import text_of
+    from homespun_server.store.schema import bundles
+
+    values = {"privacy": privacy, "epsilon": "4", "delta": "1e-06", "created": text_of(desk.clock())}
+    with desk.store.writing() as connection:
+        connection.execute(update(bundles).where(bundles.c.id == bundle).values(**values))
+
+
+def spend(desk: Office) -> None:
+    ledger = BudgetLedger(SqlLog(desk.store), "films", lambda: desk.clock().timestamp())
+    ledger.open(BudgetPolicy(epsilon=4.0, delta=1e-6, period="once"))
+    with ledger.reserve([((), Fraction(1, 10))], "a test") as reservation:
+        reservation.spend(
+            Spend(
+                statistic="item-counts",
+                mechanism="discrete-gaussian",
+                l2_bound=1,
+                sigma=10,
+                rho=Fraction(1, 200),
+                declaration="d" * 64,
+                path=(),
+            )
+        )
+
+
+def test_a_release_is_not_disclosed(desk: Office) -> None:
+    spend(desk)
+    stays = desk.desk.disclosed().aggregates
+    assert [(each.data_set, each.statistic, each.unit) for each in stays] == [("films", "item-counts", "user")]
+    assert 0 < float(stays[0].epsilon) < 4
+    assert "It rests on the operator" in stays[0].argument
+    request = desk.opened()
+    effect = desk.desk.saga.work(request.id, ADA).effects["released statistics"]
+    assert (effect.outcome, effect.records) == ("kept", 1)
+
+
+def test_a_model_without_a_guarantee_is_called_erased(desk: Office, tmp_path: Path) -> None:
+    old = register(desk, tmp_path, 1)
+    request = desk.opened()
+    course = desk.desk.saga.work(request.id, ADA)
+    assert (course.state, course.missing, course.untrained) == ("partial", ("models",), (old,))
+    assert "not called anonymous" in desk.desk.disclosed().models[0].argument
+    # Neither the model of before, nor one from the very same table, is one without the person.
+    desk.clock.pass_(hours=1)
+    register(desk, tmp_path, 2, table="one")
+    assert desk.desk.saga.check_models(request.id, ADA).untrained == (old,)
+    made = register(desk, tmp_path, 3, table="two")
+    course = desk.desk.saga.work(request.id, ADA)
+    assert (course.state, dict(course.models)) == ("completed", {old: made})
+    assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
+
+
+def test_a_model_is_made_again_while_rows_are_still_there(desk: Office, tmp_path: Path) -> None:
+    register(desk, tmp_path, 1)
+    text = (desk.settings.folder / CSV).read_bytes()
+    (desk.settings.folder / CSV).write_bytes(b"nothing\n")
+    request = desk.opened()
+    assert desk.desk.saga.work(request.id, ADA).models == {}
+    (desk.settings.folder / CSV).write_bytes(text)
+    assert len(desk.desk.saga.work(request.id, ADA).models) == 1
+
+
+@pytest.mark.parametrize("person", [PERSON, "nobody-that-is-there"])
+def test_models_are_made_again_for_nobody(desk: Office, tmp_path: Path, person: str) -> None:
+    register(desk, tmp_path, 1, private=person == PERSON)
+    request = desk.opened(person=person)
+    assert desk.desk.saga.work(request.id, ADA).effects["models"].outcome == "nothing"
