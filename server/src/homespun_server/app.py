@@ -16,7 +16,16 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from homespun.errors import HomespunError
-from homespun_server.api import changes, channels, registry, runs, tokens
+from homespun_server.api import (
+    changes,
+    channels,
+    consents,
+    intake_consents,
+    privacy_signal,
+    registry,
+    runs,
+    tokens,
+)
 from homespun_server.api.admission import Admission
 from homespun_server.api.cache import FileCache
 from homespun_server.api.documents import PATH, openapi
@@ -29,6 +38,7 @@ from homespun_server.api.problem import answer_http, answer_known, answer_unknow
 from homespun_server.api.renewal import Renewal
 from homespun_server.api.repository import RepositoryFiles
 from homespun_server.api.services import Services
+from homespun_server.compliance.opening import open_compliance
 from homespun_server.console.headers import PageHeaders
 from homespun_server.console.mounting import open_desk, pages
 from homespun_server.publishing.directory import open_registry, open_repository
@@ -68,7 +78,10 @@ def create_app(settings: ServerSettings, *, now: Now = utc_now, log: Log | None 
         metrics=Metrics(),
         now=now,
         forget=gate.forget,
+        compliance=open_compliance(settings, store, now),
     )
+    if services.compliance is None:
+        log.warning("no compliance here", why="there are no compliance keys, or no passphrase that opens them")
     application = _application(services, log)
     admission = Admission(application.asgi_handler, gate, settings.service)
     application.asgi_handler = Observed(PageHeaders(admission), services.metrics, log)
@@ -78,7 +91,10 @@ def create_app(settings: ServerSettings, *, now: Now = utc_now, log: Log | None 
 
 def _application(services: Services, log: Log) -> Litestar:
     return Litestar(
-        route_handlers=[_api(), pages(open_desk(services)), health, ready, metrics, _files(services.settings)],
+        route_handlers=[
+            *(_api(services), *_compliance(services), pages(open_desk(services))),
+            *(health, ready, metrics, _files(services.settings)),
+        ],
         dependencies={"services": Provide(_providing(services), sync_to_thread=False)},
         exception_handlers={HTTPException: answer_http, HomespunError: answer_known, Exception: answer_unknown},
         openapi_config=openapi(),
@@ -89,9 +105,19 @@ def _application(services: Services, log: Log) -> Litestar:
     )
 
 
-def _api() -> Router:
+def _api(services: Services) -> Router:
     routers = [each.routes() for each in (registry, channels, runs, tokens, changes)]
+    if services.compliance is not None:
+        routers += [each.routes() for each in (consents,)]
     return Router(PATH, route_handlers=routers, cache_control=CacheControlHeader(no_store=True))
+
+
+def _compliance(services: Services) -> list[Router]:
+    """Return what is open to devices and visitors, where there are keys for it."""
+    if services.compliance is None:
+        return []
+    signals = [privacy_signal] if services.settings.compliance.gpc else []
+    return [each.routes() for each in (intake_consents, *signals)]
 
 
 def _files(settings: ServerSettings) -> ASGIRouteHandler:

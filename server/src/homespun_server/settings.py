@@ -42,6 +42,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         token_burst: Requests that it may make at once after a pause.
         anonymous_rate: Requests without a token that everybody together may make a second for long.
         anonymous_burst: Such requests at once after a pause.
+        intake_rate: Requests that people's devices and browsers together may make to the intake a second for long.
+        intake_burst: Such requests at once after a pause.
         max_body: Largest body of a request, bytes.
         max_header: Largest line and headers of a request, bytes.
         request_seconds: Within so many seconds of its start a request must have arrived whole.
@@ -58,6 +60,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     token_burst: Count = 200
     anonymous_rate: Rate = 5_000.0
     anonymous_burst: Count = 10_000
+    intake_rate: Rate = 200.0
+    intake_burst: Count = 2_000
     max_body: Count = 1 << 16
     max_header: Count = 1 << 14
     request_seconds: Seconds = 10.0

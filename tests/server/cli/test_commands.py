@@ -42,6 +42,8 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "init",
         "serve",
         "console",
+        "compliance",
+        "consent",
         "tokens",
         "registry",
         "task",
@@ -52,6 +54,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "simulate",
         "statistics",
         "document",
+        "explanation",
     ]
     assert listed == commands == list(cli._COMMANDS)
 
@@ -77,10 +80,16 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate", "--metrics-epsilon E"),
         ("statistics", "--json"),
         ("document", "--format"),
+        ("explanation export", "--language TAG"),
+        ("explanation verify", "--processes N"),
         ("init", "--stages NAMES"),
         ("serve", "--workers N"),
         ("tokens create", "--role {publisher,operator,compliance,auditor}"),
         ("registry compare", "OTHER"),
+        ("compliance", "init"),
+        ("consent", "counts"),
+        ("consent status", "--case ID"),
+        ("consent import", "FILE"),
     ],
 )
 def test_a_command_does_not_say_what_it_takes(command: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from homespun_server.errors import StoreError
 from homespun_server.settings import ServiceSettings
 
 API = "/api/"
+INTAKE = "/intake/"
 PUBLIC = frozenset({"/api/v1/openapi.json"})
 UNLIMITED = frozenset({"/health", "/ready", "/metrics"})
 
@@ -39,6 +40,8 @@ class Admission:
         self._app = app
         self._gate = gate
         self._anonymous = TokenBucket(settings.anonymous_rate, settings.anonymous_burst, clock)
+        # What is written costs more than what is read, and a flood of it must not keep devices from their updates.
+        self._intake = TokenBucket(settings.intake_rate, settings.intake_burst, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer that there are too many."""
@@ -59,6 +62,8 @@ class Admission:
 
     async def _admit(self, scope: HTTPScope) -> Admitted:
         path = scope["path"]
+        if path.startswith(INTAKE):
+            return Admitted(None, self._intake.take())
         secret = _secret(scope) if path.startswith(API) and path not in PUBLIC else None
         if secret is None:
             return Admitted(None, self._anonymous.take())

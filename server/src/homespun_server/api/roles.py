@@ -1,7 +1,8 @@
 """Which role may do what: the one table. A role that is not named for an action may not do it.
 
 Everybody reads. Taking something back (to pause, to roll back, to switch off) is for everybody who acts, so that it
-never waits for somebody; giving more to devices is for those who publish and operate.
+never waits for somebody; giving more to devices is for those who publish and operate. Numbers of consents are for
+everybody; what a person said is for compliance alone, and only for a case.
 
 Pure.
 """
@@ -10,7 +11,19 @@ from typing import Literal, get_args
 
 from homespun_server.store.tokens import Role
 
-Action = Literal["read", "read-changes", "move-stage", "publish", "roll-out", "take-back", "manage-tokens"]
+Action = Literal[
+    "read",
+    "read-changes",
+    "move-stage",
+    "publish",
+    "roll-out",
+    "take-back",
+    "manage-tokens",
+    "read-consent",
+    "read-person",
+    "read-requests",
+    "handle-requests",
+]
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -22,6 +35,10 @@ _ALLOWED: dict[Action, frozenset[Role]] = {
     "roll-out": frozenset({"publisher", "operator"}),
     "take-back": frozenset({"publisher", "operator", "compliance"}),
     "manage-tokens": frozenset({"operator"}),
+    "read-consent": frozenset({"publisher", "operator", "compliance", "auditor"}),
+    "read-person": frozenset({"compliance"}),
+    "read-requests": frozenset({"operator", "compliance", "auditor"}),
+    "handle-requests": frozenset({"compliance"}),
 }
 
 

@@ -14,6 +14,7 @@ from litestar.types import Guard
 from homespun_server.api.metrics import Metrics
 from homespun_server.api.problem import ClientError
 from homespun_server.api.roles import Action, may
+from homespun_server.compliance.opening import Compliance
 from homespun_server.errors import TokenError
 from homespun_server.publishing.registry import Registry
 from homespun_server.publishing.repository import SignedRepository
@@ -38,6 +39,7 @@ class Services:
         metrics: Where is counted.
         now: Returns the time.
         forget: Called with the name of a token that was revoked.
+        compliance: What compliance works with; None: there are no keys for it.
     """
 
     settings: ServerSettings
@@ -50,6 +52,7 @@ class Services:
     metrics: Metrics
     now: Now
     forget: Callable[[str], None]
+    compliance: Compliance | None = None
 
 
 Given = NamedDependency[Services]
@@ -72,6 +75,17 @@ def requires(action: Action) -> Guard:
             raise ClientError(f"a token for the role {found.role} may not do this.", status_code=403)
 
     return check
+
+
+def compliance_of(services: Services) -> Compliance:
+    """Return what compliance works with, for its routes, which are there only where it is.
+
+    Raises:
+        ClientError: There are no keys for it.
+    """
+    if services.compliance is None:
+        raise ClientError("there is nothing here.", status_code=404)
+    return services.compliance
 
 
 def actor_of(request: AnyRequest) -> Actor:

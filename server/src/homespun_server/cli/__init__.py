@@ -33,6 +33,8 @@ _COMMANDS = {
     "init": "make a working directory: settings, store, keys, repository, a first token",
     "serve": "serve the repository and the API over HTTP",
     "console": "who may sign in to the pages of the service",
+    "compliance": "the keys of compliance, and what is kept under them",
+    "consent": "what people reported that they allow, with proof",
     "tokens": "make, list and revoke the tokens of the HTTP service",
     "registry": "the bundles, their stages, and what differs between two",
     "task": "what a channel asks of its devices: sums that nobody can take apart",
@@ -43,6 +45,7 @@ _COMMANDS = {
     "simulate": "a fleet of simulated devices, leader and helper beside the table path",
     "statistics": "what can be counted about people, in plain words",
     "document": "documents for the record: Art. 30 and 35 GDPR, Art. 27 DSA, a privacy notice, the data map",
+    "explanation": "explain recorded decisions in layers, and make a batch of them again",
 }
 
 _GATE_NOT_MET = 3

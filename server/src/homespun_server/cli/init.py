@@ -8,6 +8,7 @@ from rich.console import Console
 
 from homespun_server.cli.directory import command_actor
 from homespun_server.cli.signing import passphrase_of
+from homespun_server.compliance.keys import create_compliance_keys
 from homespun_server.errors import OutputError
 from homespun_server.publishing.directory import Passphrase, key_store
 from homespun_server.publishing.repository import SignedRepository
@@ -38,6 +39,7 @@ The first token, for the role operator and {days} days. It is shown this once:
 Next:
   homespun-server run pipeline.toml --in {folder}     train, check and publish a bundle
   homespun-server serve --in {folder}                 serve the repository and the API
+  homespun-server compliance status --in {folder}     the public keys of receipts and of the transparency log
   Applications ship keys/root.json of this directory: it is public, and what devices trust."""
 
 
@@ -94,6 +96,7 @@ def _fill(settings: ServerSettings, passphrase: Passphrase | None) -> str:
         each.mkdir()
     if passphrase is not None:
         SignedRepository.create(settings.repository, key_store(settings, passphrase), channels=settings.channels)
+        create_compliance_keys(settings, passphrase("compliance keys"))
     with open_store(settings.store) as store:
         token, _ = Tokens(store).create("operator", days=TOKEN_DAYS, note="the first", actor=command_actor("init"))
     return token

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.keys import FILE, ComplianceKeys, open_compliance_keys
+from homespun_server.compliance.log import TransparencyLog, open_log
+from homespun_server.compliance.requests.opening import Desk, open_desk
 from homespun_server.settings import ServerSettings
 from homespun_server.store import Store
 from homespun_server.store.moments import Now, utc_now
@@ -14,12 +17,18 @@ class Compliance:
 
     Attributes:
         keys: Its secrets.
+        log: The transparency log.
+        consents: The consent ledger.
+        requests: What works on requests of people.
     """
 
     keys: ComplianceKeys
+    log: TransparencyLog
+    consents: ConsentLedger
+    requests: Desk
 
 
-def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) -> Compliance | None:  # noqa: ARG001 - what follows uses them
+def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) -> Compliance | None:
     """Open what compliance works with, in a working directory.
 
     Args:
@@ -36,4 +45,11 @@ def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) 
     """
     if settings.passphrase is None or not (settings.keys / FILE).exists():
         return None
-    return Compliance(keys=open_compliance_keys(settings))
+    keys = open_compliance_keys(settings)
+    log = open_log(settings, store, keys, now)
+    return Compliance(
+        keys=keys,
+        log=log,
+        consents=ConsentLedger(store, keys, log, now),
+        requests=open_desk(settings, store, keys, log, now=now),
+    )

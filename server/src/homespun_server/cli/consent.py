@@ -1,0 +1,172 @@
+"""``homespun-server consent``: what people reported that they allow; of one person only for a case."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from homespun.errors import MisuseError
+from homespun_server.cli.directory import command_actor, settings_of
+from homespun_server.cli.signing import add_directory_option
+from homespun_server.compliance.consent import ConsentLedger
+from homespun_server.compliance.opening import open_compliance
+from homespun_server.errors import OutputError, SigningKeyError
+from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings
+from homespun_server.store import AuditLog, Store, open_store
+
+_STAYS = (
+    "This is what was reported, up to when it was last reported: whoever does not agree to report, or does not any "
+    "more, decides on their own device."
+)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    settings: ServerSettings
+    store: Store
+    ledger: ConsentLedger
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[_Opened]:
+    settings = settings_of(options)
+    with open_store(settings.store, create=False) as store:
+        compliance = open_compliance(settings, store)
+        if compliance is None:
+            raise SigningKeyError(
+                "the consent ledger needs the compliance keys; make them with homespun-server compliance init, and set "
+                f"{PASSPHRASE_VARIABLE}."
+            )
+        yield _Opened(settings, store, compliance.consents)
+
+
+def _subject(opened: _Opened, options: argparse.Namespace, what: str) -> str:
+    """Return whose records are asked for, after it was recorded for which case they are looked at."""
+    actor = command_actor(f"consent {what}")
+    AuditLog(opened.store).add(actor, "read-person", options.case, {"what": "consents"})
+    found = opened.ledger.subjects.pseudonym(options.subject)
+    if found is None:
+        raise MisuseError("nobody of that name reported anything, or they were erased; check the name.")
+    return found
+
+
+def _status(options: argparse.Namespace, console: Console) -> None:
+    with _opened(options) as opened:
+        found = opened.ledger.status_as_of(_subject(opened, options, "status"), options.at)
+    table = _table("purpose", "allowed", "why", "received")
+    for purpose, status in found.items():
+        table.add_row(purpose, "yes" if status.granted else "no", status.because, status.since or "–")
+    console.print(table)
+    _say(console, _STAYS)
+
+
+def _events(options: argparse.Namespace, console: Console) -> None:
+    with _opened(options) as opened:
+        subject = _subject(opened, options, "events")
+        events, conflicts = opened.ledger.events_of(subject), opened.ledger.conflicts_of(subject)
+        gaps = opened.ledger.gaps(subject)
+    table = _table("received", "source", "no.", "about", "what happened", "notice", "where", "log")
+    for event in events:
+        choice, notice = event.choice, event.choice.notice
+        about = choice.purpose or choice.signal or ""
+        version = "–" if notice is None else f"{notice.version} ({notice.language})"
+        place = f"{choice.method}, {choice.surface}"
+        log = "–" if event.log is None else str(event.log)
+        table.add_row(event.received, event.source[:8], str(event.sequence), about, choice.action, version, place, log)
+    console.print(table)
+    for gap in gaps:
+        _say(console, f"Of {gap.source[:8]} nothing was received from {gap.first} to {gap.last}.")
+    for each in conflicts:
+        _say(console, f"Refused on {each.received}: another report in the place of {each.source[:8]} {each.sequence}.")
+
+
+def _import(options: argparse.Namespace, console: Console) -> None:
+    try:
+        data = options.file.read_bytes()
+    except OSError as error:
+        raise MisuseError(f"{options.file} cannot be read: {error}. Nothing was brought in.") from error
+    with _opened(options) as opened:
+        AuditLog(opened.store).add(command_actor("consent import"), "import-consent", options.case)
+        receipts = opened.ledger.import_27560(data, options.subject)
+    _say(console, f"{len(receipts):,} choices of the document are in the ledger.")
+
+
+def _export(options: argparse.Namespace, console: Console) -> None:
+    with _opened(options) as opened:
+        subject = _subject(opened, options, "export")
+        document = opened.ledger.export_27560(subject, opened.settings.compliance.controller)
+    try:
+        with options.out.open("xb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document)))
+    except OSError as error:
+        raise OutputError(f"{options.out} cannot be written: {error}. Name a file that is not there yet.") from error
+    _say(console, f"{options.out} holds {len(document.records)} consent records (ISO/IEC TS 27560, DPV).")
+
+
+def _counts(options: argparse.Namespace, console: Console) -> None:
+    with _opened(options) as opened:
+        found = opened.ledger.counts(since=options.since, until=options.until)
+    table = _table("day", "about", "wording", "what happened", "how often")
+    for each in found:
+        wording = f"{each.version} ({each.language})" if each.notice else "–"
+        table.add_row(each.day, each.purpose, wording, each.action, f"{each.number:,}")
+    console.print(table)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _say(console: Console, told: str) -> None:
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2025-03-01") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as 2025-03-01T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def configure(command: argparse.ArgumentParser) -> None:
+    """Give the command its five parts."""
+    command.description = "The consent ledger: what people reported that they allow and refuse."
+    parts = command.add_subparsers(required=True, metavar="ACTION")
+    showing = parts.add_parser("status", help="where the purposes of a person stand, now or at a time")
+    showing.set_defaults(run=_status)
+    showing.add_argument("--at", type=_moment, metavar="TIME", help="the time, ISO 8601 (now)")
+    listing = parts.add_parser("events", help="what was received of a person, what is missing, what was refused")
+    listing.set_defaults(run=_events)
+    taking = parts.add_parser("import", help="bring in a document of ISO/IEC TS 27560")
+    taking.set_defaults(run=_import)
+    taking.add_argument("file", type=Path, metavar="FILE", help="as a device or this command wrote it")
+    giving = parts.add_parser("export", help="write a person's events as a document of ISO/IEC TS 27560")
+    giving.set_defaults(run=_export)
+    giving.add_argument("--out", type=Path, required=True, metavar="FILE", help="where; it must not be there")
+    counting = parts.add_parser("counts", help="how many choices each day brought, of nobody in particular")
+    counting.set_defaults(run=_counts)
+    counting.add_argument("--since", type=_day, metavar="DAY", help="the first day")
+    counting.add_argument("--until", type=_day, metavar="DAY", help="the day after the last")
+    for each in (showing, listing, taking, giving):
+        each.add_argument("--subject", required=True, metavar="NAME", help="what you call the person")
+        each.add_argument("--case", required=True, metavar="ID", help="the request that needs it; it is recorded")
+    for each in (showing, listing, taking, giving, counting):
+        add_directory_option(each)

@@ -1,0 +1,224 @@
+"""A report is taken twice, kept of nobody, told to strangers, or looked at without a case."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import insert
+
+from homespun.protocol.consent import ConsentRecord
+from homespun.protocol.consent_report import (
+    ConsentReport,
+    decode_answer,
+    decode_receipt,
+    encode_report,
+    report_of,
+    verify_receipt,
+)
+from homespun_server.compliance.keys import create_compliance_keys, public_compliance_keys
+from homespun_server.settings import ComplianceSettings, ServerSettings
+from homespun_server.store.schema_requests import request_documents, requests
+from tests.server.api.support import CHEAP, PASSPHRASE, Running, running, store_of
+
+INTAKE = "/intake/v1/consents"
+SIGNALS = "/intake/v1/signals"
+ADA = "ada-5f1c9e77@example.org"
+GPC = {"Sec-GPC": "1"}
+CASE = "0123456789abcdef"
+
+
+def report(sequence: int = 1, action: str = "grant", subject: str = ADA) -> ConsentReport:
+    record = ConsentRecord(
+        sequence=sequence,
+        purpose="measurement",
+        action=action,
+        notice=None,
+        surface="page",
+        method="explicit",
+        time=1e9,
+    )
+    return report_of(record, subject=subject, known_as="account", source="5" * 32, sdk="1")
+
+
+@pytest.fixture
+def settings(published: ServerSettings) -> ServerSettings:
+    create_compliance_keys(published, PASSPHRASE.encode(), costs=CHEAP)
+    return published
+
+
+@pytest.fixture
+def intake(settings: ServerSettings) -> Iterator[Running]:
+    with running(settings) as service:
+        yield service
+
+
+def post(service: Running, made: ConsentReport | bytes, **headers: str) -> Any:
+    content = made if isinstance(made, bytes) else encode_report(made)
+    return service.client.post(INTAKE, content=content, headers={"Content-Type": "application/json", **headers})
+
+
+def signal(service: Running, content: object, **headers: str) -> Any:
+    return service.client.post(SIGNALS, content=msgspec.json.encode(content) if content else b"", headers=headers)
+
+
+def case_of(settings: ServerSettings, subject: str | None = None) -> None:
+    """Put a case into the store."""
+    with store_of(settings) as store, store.writing() as connection:
+        connection.execute(insert(request_documents).values(digest="0" * 64, content="{}"))
+        row = {
+            "id": CASE, "kind": "access", "regulation": "gdpr", "subject": subject, "state": "received",
+            "received": "2025-03-01T12:00:00+00:00", "due": "2025-04-01T12:00:00+00:00", "next": None, "events": 0,
+            "rules": "0" * 64, "data_map": "0" * 64,
+        }  # fmt: skip
+        connection.execute(insert(requests).values(**row))
+
+
+def person(service: Running, case: str = CASE, subject: str = ADA, role: Any = "compliance") -> Any:
+    return service.post("/api/v1/consents/person", role, {"subject": subject, "case": case})
+
+
+def test_a_report_gets_no_receipt_or_another_the_second_time(intake: Running) -> None:
+    first = post(intake, report())
+    assert first.status_code == 200
+    assert first.headers["cache-control"] == "no-store"
+    answer = decode_answer(first.content)
+    verify_receipt(answer.receipt, report(), public_key=public_compliance_keys(intake.settings).receipts)
+    assert answer.gpc is None
+    intake.clock.pass_(days=1)
+    assert post(intake, report()).content == first.content
+
+
+def test_another_report_replaces_the_first(intake: Running) -> None:
+    post(intake, report())
+    refused = post(intake, report(action="withdraw"))
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith("conflict")
+    case_of(intake.settings)
+    seen = person(intake).json()
+    assert [event["choice"]["action"] for event in seen["events"]] == ["grant"]
+    assert len(seen["refused"]) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"\xff", b"[" * 5000, encode_report(report())[:-1], b" " * 60_001],
+    ids=["empty", "nothing", "list", "no text", "deep", "cut", "long"],
+)
+def test_something_else_than_a_report_is_taken(intake: Running, content: bytes) -> None:
+    refused = post(intake, content)
+    assert refused.status_code == 400
+    assert refused.json()["type"].endswith("malformed")
+    assert intake.get("/api/v1/consents/counts", "auditor").json() == {"counts": []}
+
+
+def test_a_body_without_end_is_read(intake: Running) -> None:
+    assert post(intake, b" " * (1 << 17)).status_code == 413
+
+
+def test_a_client_is_logged_or_kept(intake: Running) -> None:
+    post(intake, report(), **{"X-Forwarded-For": "203.0.113.77", "User-Agent": "a peculiar device"})
+    kept = b"".join(path.read_bytes() for path in intake.settings.folder.glob("store.sqlite*"))
+    for told in ("203.0.113.77", "peculiar", ADA, "testclient"):
+        assert told not in intake.log.getvalue()
+        assert told.encode() not in kept
+
+
+def test_a_flood_of_reports_is_taken_or_keeps_devices_from_updates(settings: ServerSettings) -> None:
+    with running(settings, intake_rate=0.01, intake_burst=2) as service:
+        found = [post(service, report()).status_code for _ in range(4)]
+        assert found == [200, 200, 429, 429]
+        assert service.get("/repository/metadata/timestamp.json").status_code == 200
+
+
+def test_the_header_is_not_honoured(intake: Running) -> None:
+    answer = decode_answer(post(intake, report(), **GPC).content)
+    assert answer.gpc is not None
+    case_of(intake.settings)
+    seen = person(intake).json()
+    assert seen["status"]["measurement"]["because"] == "forbidden by Global Privacy Control"
+    assert {event["origin"]: event["log"] for event in seen["events"]} == {"device": 0, "browser": answer.gpc.log}
+
+
+@pytest.mark.parametrize("value", ["0", "true", "1, 1", ""])
+def test_another_header_counts_as_the_signal(intake: Running, value: str) -> None:
+    assert decode_answer(post(intake, report(), **{"Sec-GPC": value}).content).gpc is None
+
+
+def test_a_visitors_signal_is_not_proven(intake: Running) -> None:
+    told = signal(intake, {"schema": 1, "subject": ADA}, **GPC).json()
+    assert (told["honoured"], told["kept"]) == (True, True)
+    receipt = decode_receipt(json.dumps(told["receipt"]).encode())
+    assert receipt.log == 0
+    assert signal(intake, {"schema": 1, "subject": ADA}, **GPC).json() == told
+    case_of(intake.settings)
+    assert not person(intake).json()["status"]["contribution"]["granted"]
+
+
+def test_something_is_kept_of_a_visitor_without_a_name(intake: Running) -> None:
+    assert signal(intake, None, **GPC).json() == {"honoured": True, "kept": False, "receipt": None}
+    assert signal(intake, {"schema": 1, "subject": ADA}).json() == {"honoured": False, "kept": False, "receipt": None}
+    assert signal(intake, {"schema": 1}, **GPC).status_code == 400
+    assert intake.get("/api/v1/consents/counts", "auditor").json() == {"counts": []}
+
+
+def test_the_support_of_the_signal_is_not_told(intake: Running) -> None:
+    found = intake.get("/.well-known/gpc.json")
+    assert found.json() == {"gpc": True, "lastUpdate": public_compliance_keys(intake.settings).created[:10]}
+    assert found.headers["content-type"].startswith("application/json")
+
+
+def test_a_service_that_does_not_honour_the_signal_says_so(settings: ServerSettings) -> None:
+    with running(replace(settings, compliance=ComplianceSettings(gpc=False))) as service:
+        assert service.get("/.well-known/gpc.json").status_code == 404
+        assert signal(service, {"schema": 1, "subject": ADA}, **GPC).status_code == 404
+        assert decode_answer(post(service, report(), **GPC).content).gpc is None
+
+
+def test_a_service_without_keys_takes_reports(service: Running) -> None:
+    assert post(service, report()).status_code == 404
+    assert service.get("/.well-known/gpc.json").status_code == 404
+    assert service.get("/api/v1/consents/counts", "auditor").status_code == 404
+    assert any("no compliance keys" in event.get("why", "") for event in service.events)
+
+
+def test_numbers_tell_of_people_or_need_a_special_role(intake: Running) -> None:
+    post(intake, report())
+    for role in ("publisher", "operator", "compliance", "auditor"):
+        found = intake.get("/api/v1/consents/counts", role)
+        (count,) = found.json()["counts"]
+        assert (count["day"], count["purpose"], count["action"], count["number"]) == (
+            "2025-03-01", "measurement", "grant", 1,
+        )  # fmt: skip
+        assert ADA not in found.text
+    assert intake.get("/api/v1/consents/counts").status_code == 401
+    assert intake.get("/api/v1/consents/counts?since=2025-03-02", "auditor").json() == {"counts": []}
+    assert intake.get("/api/v1/consents/notices", "auditor").json() == {"notices": {}}
+
+
+@pytest.mark.parametrize("role", ["publisher", "operator", "auditor"])
+def test_a_person_is_shown_to_another_role(intake: Running, role: Any) -> None:
+    post(intake, report())
+    case_of(intake.settings)
+    assert person(intake, role=role).status_code == 403
+
+
+def test_a_person_is_looked_at_without_a_case_or_a_trace(intake: Running) -> None:
+    post(intake, report())
+    assert person(intake).status_code == 404
+    case_of(intake.settings)
+    assert person(intake).status_code == 200
+    assert person(intake, subject="nobody").status_code == 404
+    changes = intake.get("/api/v1/changes", "auditor").json()["changes"]
+    looked = [each for each in changes if each["action"] == "read-person"]
+    assert [each["subject"] for each in looked] == [CASE, CASE]
+    assert ADA not in json.dumps(changes)
+
+
+def test_a_case_about_somebody_else_opens_everybody(intake: Running) -> None:
+    post(intake, report())
+    post(intake, report(subject="bob"))
+    case_of(intake.settings, subject="f" * 64)
+    assert person(intake).status_code == 404

@@ -1,0 +1,125 @@
+"""A command makes keys twice, shows a person without a case, or loses a document's choices on the way."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from homespun.consent import ConsentLedger as Choices
+from homespun.consent import Controller, Notice, Purpose, to_27560
+from homespun_server.cli import main
+from homespun_server.compliance.keys import public_compliance_keys
+from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings, read_settings
+from homespun_server.store import AuditLog, open_store
+from tests.server.api.support import PASSPHRASE, make_directory
+
+ADA = "ada-5f1c"
+ABOUT = ("--subject", ADA, "--case", "case-1")
+CONTROLLER = Controller(
+    identifier="https://films.example", name="Films", address="1 Street", contact="a@b.example", jurisdictions=("IE",)
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> ServerSettings:
+    settings = make_directory(tmp_path_factory.mktemp("service") / "wd")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
+        assert main(["compliance", "init", "--in", str(settings.folder)]) == 0
+    return settings
+
+
+@pytest.fixture
+def folder(made: ServerSettings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
+    return made.folder
+
+
+def run(*arguments: str, folder: Path) -> int:
+    return main([*arguments, "--in", str(folder)])
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    """What a device exports."""
+    asked = (Purpose.MEASUREMENT, Purpose.PERSONALIZATION)
+    choices = Choices()
+    choices = choices.extended(choices.grant(*asked, notice=Notice("Ok?"), now=1e9))
+    choices = choices.extended(choices.withdraw(Purpose.PERSONALIZATION, now=1e9 + 60))
+    path = tmp_path / "consents.json"
+    path.write_bytes(msgspec.json.encode(to_27560(choices.records, profile="c" * 32, controller=CONTROLLER)))
+    return path
+
+
+def test_keys_are_made_twice_or_by_a_passphrase_that_is_none(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = public_compliance_keys(read_settings(folder))
+    assert run("compliance", "init", folder=folder) == 1
+    assert "there already" in capsys.readouterr().err
+    assert public_compliance_keys(read_settings(folder)) == keys
+    assert run("compliance", "status", folder=folder) == 0
+    told = capsys.readouterr().out
+    assert keys.receipts in told
+    assert "reports refused: 0" in told
+    monkeypatch.delenv(PASSPHRASE_VARIABLE)
+    assert run("compliance", "status", folder=folder) == 0
+    assert PASSPHRASE_VARIABLE in capsys.readouterr().out
+    assert run("consent", "counts", folder=folder) == 1
+
+
+def test_a_document_loses_something_on_the_way_in_and_out(
+    folder: Path, document: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert run("consent", "import", str(document), *ABOUT, folder=folder) == 0
+        assert "3 choices" in capsys.readouterr().out
+    assert run("consent", "status", *ABOUT, folder=folder) == 0
+    told = capsys.readouterr().out
+    assert "withdrawn" in told
+    assert run("consent", "events", *ABOUT, folder=folder) == 0
+    assert "withdraw" in capsys.readouterr().out
+    assert run("consent", "counts", "--since", "2020-01-01", folder=folder) == 0
+    told = capsys.readouterr().out
+    assert "measurement" in told
+    assert ADA not in told
+    # Nobody is named in the settings yet.
+    assert run("consent", "export", "--out", str(tmp_path / "out.json"), *ABOUT, folder=folder) == 1
+    assert "compliance.controller" in capsys.readouterr().err
+
+
+def test_a_look_at_a_person_leaves_no_trace(folder: Path, document: Path) -> None:
+    run("consent", "import", str(document), *ABOUT, folder=folder)
+    run("consent", "events", *ABOUT, folder=folder)
+    with open_store(read_settings(folder).store) as store:
+        found = AuditLog(store).entries()
+    assert [(each.action, each.subject) for each in found][-2:] == [
+        ("import-consent", "case-1"),
+        ("read-person", "case-1"),
+    ]
+    assert ADA not in repr(found)
+
+
+@pytest.mark.parametrize("without", ["--subject", "--case"])
+def test_a_person_is_shown_without_a_case(folder: Path, without: str) -> None:
+    at = ABOUT.index(without)
+    with pytest.raises(SystemExit):
+        run("consent", "status", *ABOUT[:at], *ABOUT[at + 2 :], folder=folder)
+
+
+def test_an_export_replaces_a_file(folder: Path, document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("consent", "import", str(document), *ABOUT, folder=folder)
+    toml = folder / "homespun.toml"
+    before = toml.read_text(encoding="utf-8")
+    toml.write_text(
+        f'{before}\n[compliance.controller]\nname = "Films"\naddress = "1 Street"\ncontact = "p@films.example"\n',
+        encoding="utf-8",
+    )
+    try:
+        out = document.with_name("out.json")
+        assert run("consent", "export", "--out", str(out), *ABOUT, folder=folder) == 0
+        assert b"mailto:p@films.example" in out.read_bytes()
+        assert run("consent", "export", "--out", str(out), *ABOUT, folder=folder) == 1
+        assert "not there yet" in capsys.readouterr().err
+    finally:
+        toml.write_text(before, encoding="utf-8")
