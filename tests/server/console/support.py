@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,13 +13,27 @@ from typing import Any
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from homespun_server.compliance.keys import create_compliance_keys
+from homespun_server.compliance.opening import Compliance, open_compliance
+from homespun_server.compliance.requests.profile import KINDS, Kind
 from homespun_server.console.accounts import Accounts
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
 from homespun_server.publishing.directory import open_registry, open_repository
 from homespun_server.settings import ServerSettings
-from homespun_server.store import Role, SqlLog, Store, open_store
+from homespun_server.store import Actor, Role, SqlLog, Store, open_store
 from homespun_server.store.tokens import ROLES
-from tests.server.api.support import CANARY, CHEAP, PRODUCTION, TESTER, Hands, Running, bundle_of, running
+from tests.server.api.support import (
+    CANARY,
+    CHEAP,
+    PASSPHRASE,
+    PRODUCTION,
+    TESTER,
+    Hands,
+    Running,
+    bundle_of,
+    running,
+)
+from tests.server.compliance.consent.support import record, report
 from tests.server.privacy.ledger.support import spend_of
 
 PASSWORD = "quiet lamp over water"  # noqa: S105 - opens nothing that matters
@@ -62,6 +77,35 @@ def fill_budget(store: Store, name: str = "films", *, rounds: int = 6, now: Hand
         with ledger.reserve([(spend.path, spend.rho)], f"round {place // 3 + 1}") as reservation:
             reservation.spend(spend).claim()
         clock.pass_(days=9)
+
+
+def fill_compliance(settings: ServerSettings, start: datetime) -> dict[str, str]:
+    """Make compliance keys, consents and requests of made-up people; return a request's id by its kind."""
+    create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP, now=Hands(start))
+    clock = Hands(start - timedelta(days=40))
+    with open_store(settings.store, create=False) as store:
+        found = open_compliance(settings, store, clock)
+        assert found is not None
+        for day in range(40):
+            for person in range(1 + day % 4):
+                made = record(1, "personalization" if person % 2 else "contribution", ("grant", "refuse")[day % 3 == 2])
+                found.consents.record(report(made, subject=f"person-{day}-{person}", source=f"{day:016x}{person:016x}"))
+            clock.pass_(days=1)
+        return {kind: _request(found, clock, start, place, kind) for place, kind in enumerate(KINDS[:6])}
+
+
+def _request(found: Compliance, clock: Hands, start: datetime, place: int, kind: Kind) -> str:
+    clock.now = start - timedelta(days=33 - 6 * place)
+    desk, officer = found.requests, Actor("account compliance", "compliance")
+    made = desk.requests.open(kind, "gdpr", actor=officer, identifier=f"person-{place}-0", how="by mail, case 7")
+    clock.pass_(hours=5)
+    if place in (1, 3):
+        desk.requests.act(made.id, "identified", officer, {"method": "signed in", "evidence": "case 7"})
+        desk.requests.act(made.id, "accepted", officer, {})
+        desk.saga.work(made.id, officer)
+    clock.now = start
+    found.log.checkpoint()
+    return made.id
 
 
 class _Read(HTMLParser):

@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from homespun_server.api.limits import TokenBucket
+from homespun_server.api.problem import ClientError
 from homespun_server.api.services import Services
 from homespun_server.compliance.opening import Compliance
 from homespun_server.console.accounts import Accounts
@@ -37,6 +38,17 @@ class Desk:
     attempts: TokenBucket
     renderer: Renderer
     compliance: Compliance | None
+
+
+def compliance_of(desk: Desk) -> Compliance:
+    """Return what compliance works with.
+
+    Raises:
+        ClientError: There are no keys for it.
+    """
+    if desk.compliance is None:
+        raise ClientError("there are no compliance keys, so there is nothing here yet.", status_code=404)
+    return desk.compliance
 
 
 At = NamedDependency[Desk]

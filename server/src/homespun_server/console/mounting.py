@@ -7,14 +7,24 @@ from litestar.di import Provide
 
 from homespun_server.api.limits import TokenBucket
 from homespun_server.api.services import Services
-from homespun_server.compliance.opening import open_compliance
 from homespun_server.console.accounts import Accounts
 from homespun_server.console.answering import errors
 from homespun_server.console.desk import Desk
 from homespun_server.console.entering import entering, sent
 from homespun_server.console.entrance import Entrance
 from homespun_server.console.headers import PATH
-from homespun_server.console.pages import budget, changes, entry, models, overview, rollout
+from homespun_server.console.pages import (
+    budget,
+    changes,
+    consent,
+    documents,
+    entry,
+    log,
+    models,
+    overview,
+    requests,
+    rollout,
+)
 from homespun_server.console.rendering import Place, Renderer, Section
 from homespun_server.console.sessions import Sessions
 from homespun_server.passphrase import KeyCosts
@@ -35,7 +45,21 @@ MENU = (
             Place("budget", "Privacy budget", "/console/budget"),
         ),
     ),
-    Section("Evidence", (Place("changes", "Record of changes", "/console/changes", "read-changes"),)),
+    Section(
+        "People",
+        (
+            Place("requests", "Requests", "/console/requests", "read-requests", "compliance"),
+            Place("consent", "Consent", "/console/consent", "read-consent", "compliance"),
+        ),
+    ),
+    Section(
+        "Evidence",
+        (
+            Place("log", "Transparency log", "/console/log", "read", "compliance"),
+            Place("documents", "Documents", "/console/documents"),
+            Place("changes", "Record of changes", "/console/changes", "read-changes"),
+        ),
+    ),
 )
 
 
@@ -45,10 +69,6 @@ def open_desk(services: Services, *, costs: KeyCosts | None = None) -> Desk:
     Args:
         services: What the API works with.
         costs: What trying a password is to cost; None: the usual.
-
-    Raises:
-        SettingsError: The compliance keys' file is none.
-        SigningKeyError: The passphrase does not open the compliance keys.
     """
     store, now = services.store, services.now
     accounts, sessions = Accounts(store, now, costs=costs), Sessions(store, now)
@@ -58,14 +78,14 @@ def open_desk(services: Services, *, costs: KeyCosts | None = None) -> Desk:
         sessions=sessions,
         entrance=Entrance(store, accounts, sessions, now),
         attempts=TokenBucket(ATTEMPTS_RATE, ATTEMPTS_BURST, time.monotonic),
-        renderer=Renderer(services.settings.application, MENU),
-        compliance=open_compliance(services.settings, store, now),
+        renderer=Renderer(services.settings.application, _menu(services.compliance is not None)),
+        compliance=services.compliance,
     )
 
 
 def pages(desk: Desk) -> Router:
     """Return the routes of the console."""
-    modules = (overview, models, rollout, budget, changes, entry)
+    modules = (overview, models, rollout, budget, requests, consent, log, documents, changes, entry)
     return Router(
         PATH,
         route_handlers=[handler for module in modules for handler in module.HANDLERS],
@@ -74,3 +94,9 @@ def pages(desk: Desk) -> Router:
         exception_handlers=errors(desk.renderer),
         include_in_schema=False,
     )
+
+
+def _menu(there: bool) -> tuple[Section, ...]:  # noqa: FBT001 - whether there are compliance keys
+    """Return the menu, without what needs compliance keys where there are none."""
+    shown = (Section(each.title, tuple(p for p in each.places if there or not p.needs)) for each in MENU)
+    return tuple(section for section in shown if section.places)

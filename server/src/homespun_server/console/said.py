@@ -4,6 +4,10 @@ TEXTS = {
     "paused": "Paused: no further device takes the release. Those that have it keep it.",
     "resumed": "Resumed: devices take the release again.",
     "rolled-back": "Rolled back: the earlier bundle was released again.",
+    "request-opened": "The request is open, and its clock has started.",
+    "request-recorded": "It was recorded.",
+    "request-worked": "The request was carried to every store; see below what was done.",
+    "checkpoint-signed": "The log was brought up to date, and a checkpoint was signed.",
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "Every session of your account has ended.",
 }

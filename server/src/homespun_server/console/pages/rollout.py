@@ -12,17 +12,13 @@ from litestar.response import Redirect
 from homespun_server.api.acting import allowed, recorded
 from homespun_server.api.channels import known_channel
 from homespun_server.api.problem import ClientError
-from homespun_server.console.desk import At, Desk, PageRequest, Sent
-from homespun_server.console.entrance import RefusedError
-from homespun_server.console.pages.kinds import Said, back_to, changing, reading
+from homespun_server.console.desk import At, PageRequest, Sent
+from homespun_server.console.pages.kinds import Said, back_to, changing, confirm, reading, reason_in
 from homespun_server.console.rendering import Page
 from homespun_server.console.said import text_of
-from homespun_server.console.sessions import Visitor
 from homespun_server.console.views.rollout import channel_views
 
 PATH = "/console/rollout"
-
-MAX_REASON = 500
 
 ChannelName = Annotated[str, PathParameter(pattern="^[a-z][a-z0-9-]{0,31}$")]
 ReleaseNumber = Annotated[int, PathParameter(ge=1, le=10**9)]
@@ -73,33 +69,3 @@ def roll_back(desk: At, request: PageRequest, sent: Sent, application: ChannelNa
 
 
 HANDLERS = (rollout_page, pause, resume, roll_back)
-
-
-def reason_in(sent: dict[str, str]) -> str:
-    """Return the reason that a form gives.
-
-    Raises:
-        ClientError: If it gives none, or one that is no line.
-    """
-    reason = sent.get("reason", "").strip()
-    if not reason or len(reason) > MAX_REASON or not reason.isprintable():
-        raise ClientError(
-            f"this needs a reason of one line, at most {MAX_REASON} characters; it stays in the record of changes. "
-            "Nothing was changed.",
-            status_code=400,
-        )
-    return reason
-
-
-def confirm(desk: Desk, visitor: Visitor, sent: dict[str, str]) -> None:
-    """Refuse whoever sends a form without the account's password.
-
-    Raises:
-        ClientError: If it is wrong.
-    """
-    if desk.attempts.take():
-        raise ClientError("too many passwords were tried; wait a minute. Nothing was changed.", status_code=429)
-    try:
-        desk.entrance.confirm(visitor, sent.get("password", ""))
-    except RefusedError as error:
-        raise ClientError(f"{error} Nothing was changed.", status_code=403) from None

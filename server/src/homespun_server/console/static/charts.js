@@ -7,8 +7,8 @@
   const STROKES = ["--series-0", "--series-1", "--series-2", "--series-3", "--series-4", "--series-5"];
   const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4], [4, 2], [1, 4]];
 
-  // The rows of a table as aligned columns: times, and for each series the latest value so far.
-  const columns = (rows) => {
+  // The rows of a table as aligned columns: times, and for each series the latest value so far, or what was counted then.
+  const columns = (rows, counted) => {
     const found = rows
       .map((row) => ({ at: Date.parse(row.dataset.time) / 1000, name: row.dataset.series, value: Number(row.dataset.value) }))
       .sort((one, other) => one.at - other.at);
@@ -17,6 +17,7 @@
     const values = names.map((name) => {
       let last = null;
       return times.map((at) => {
+        last = counted ? 0 : last;
         found.filter((each) => each.at === at && each.name === name).forEach((each) => { last = each.value; });
         return last;
       });
@@ -32,14 +33,15 @@
       return;
     }
     figure.hidden = false;
+    const straight = figure.dataset.lines === "straight";
     const place = figure.querySelector(".canvas");
-    const { names, data } = columns(rows);
+    const { names, data } = columns(rows, straight);
     const series = names.map((name, index) => ({
       label: name,
       stroke: colour(STROKES[index % STROKES.length]),
       dash: DASHES[index % DASHES.length],
       width: 2,
-      paths: figure.dataset.lines === "straight" ? undefined : uPlot.paths.stepped({ align: 1 }),
+      paths: straight ? undefined : uPlot.paths.stepped({ align: 1 }),
       points: { show: true, size: 6 },
     }));
     const width = () => Math.max(280, place.clientWidth);

@@ -1,17 +1,20 @@
 """What needs somebody's attention, most urgent first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from homespun.errors import HomespunError
 from homespun_server.api.health import readiness
+from homespun_server.api.roles import may
 from homespun_server.api.services import Services
+from homespun_server.compliance.log import TransparencyLog
+from homespun_server.compliance.requests.requests import Reminder
 from homespun_server.console.desk import Desk
 from homespun_server.console.sessions import Visitor
 from homespun_server.console.views.budget import Balance, balances
 from homespun_server.console.views.rollout import ChannelView, channel_views
-from homespun_server.console.words import left
+from homespun_server.console.words import left, plain
 from homespun_server.privacy.ledger.report import figure
 
 Level = Literal["act", "watch", "well"]
@@ -21,6 +24,14 @@ NEARLY_SPENT = 0.2
 
 MONTH_SECONDS = 30 * 86_400.0
 """Signatures of people's keys are worth a look this long before they end: people have to be found."""
+
+SOON_DAYS = 7
+
+NAMED = 5
+"""Requests that the overview names one by one."""
+
+MOST_DUE = 200
+"""Requests that it counts."""
 
 _ORDER: dict[Level, int] = {"act": 0, "watch": 1, "well": 2}
 
@@ -77,7 +88,7 @@ def overview(desk: Desk, visitor: Visitor) -> Overview:
         *_signatures(services),
         *_budgets(kept),
         *_rollouts(channels),
-        *_compliance(desk),
+        *_compliance(desk, visitor),
         *_sign_ins(visitor),
     ]
     return Overview(tuple(sorted(matters, key=lambda matter: _ORDER[matter.level])), kept, channels)
@@ -146,13 +157,42 @@ def _rollouts(channels: Iterable[ChannelView]) -> Iterator[Matter]:
             yield Matter("watch", f"{channel.name} is paused", f"No further device takes release {listed}.", path)
 
 
-def _compliance(desk: Desk) -> Iterator[Matter]:
-    if desk.compliance is None:
+def _compliance(desk: Desk, visitor: Visitor) -> Iterator[Matter]:
+    found = desk.compliance
+    if found is None:
         text = (
             "There are no compliance keys, or the service was given no passphrase: no consent ledger, requests or "
             "transparency log. Make them with homespun-server compliance init."
         )
         yield Matter("watch", "Compliance", text)
+        return
+    if may(visitor.role, "read-requests"):
+        yield from _requests(found.requests.requests.due(within_days=SOON_DAYS, limit=MOST_DUE))
+    yield _log(found.log)
+
+
+def _requests(due: Sequence[Reminder]) -> Iterator[Matter]:
+    path = "/console/requests"
+    for each in due[:NAMED]:
+        when = f"{-each.days_left} days late" if each.overdue else f"{each.days_left} days left"
+        text = f"{each.what.capitalize()} until {each.deadline[:10]}: {when}."
+        title = f"Request {each.request.id[:8]}: {plain(each.request.kind)}"
+        yield Matter("act" if each.overdue else "watch", title, text, f"{path}/{each.request.id}")
+    if len(due) > NAMED:
+        more = f"{MOST_DUE}+" if len(due) == MOST_DUE else str(len(due))
+        level: Level = "act" if due[NAMED].overdue else "watch"
+        yield Matter(level, "Deadlines", f"{more} requests in all are due within {SOON_DAYS} days, or late.", path)
+    if not due:
+        yield Matter("well", "Deadlines", f"No request is late, or due within {SOON_DAYS} days.", path)
+
+
+def _log(log: TransparencyLog) -> Matter:
+    size, signed = log.size(), log.checkpoints()
+    last = signed[-1].size if signed else 0
+    if size > last:
+        text = f"{size - last:,} of {size:,} entries are under no signed checkpoint yet."
+        return Matter("watch", "Transparency log", text, "/console/log")
+    return Matter("well", "Transparency log", f"All {size:,} entries are under a signed checkpoint.", "/console/log")
 
 
 def _sign_ins(visitor: Visitor) -> Iterator[Matter]:

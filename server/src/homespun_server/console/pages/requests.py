@@ -1,0 +1,153 @@
+"""Pages of people's requests, and forms for what an officer does with them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, get_args
+
+from litestar import Response
+from litestar.params import PathParameter, QueryParameter
+from litestar.response import Redirect
+
+from homespun.errors import MisuseError
+from homespun_server.api.problem import ClientError
+from homespun_server.api.roles import may
+from homespun_server.compliance.requests.course import What
+from homespun_server.compliance.requests.opening import Desk as RequestDesk
+from homespun_server.compliance.requests.profile import KINDS, Kind
+from homespun_server.compliance.requests.requests import RequestDetails
+from homespun_server.console.desk import At, Desk, PageRequest, Sent, compliance_of
+from homespun_server.console.pages.kinds import Said, back_to, changing, confirm, reading
+from homespun_server.console.rendering import Page
+from homespun_server.console.said import text_of
+from homespun_server.console.sessions import Visitor
+from homespun_server.console.views.requests import STATES, queue, request_view
+from homespun_server.errors import ConflictError, RequestError, UnknownRequestError
+
+PATH = "/console/requests"
+
+RequestId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$")]
+
+_FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
+    "confirm": ("confirmed", ("how",)),
+    "identify": ("identified", ("method", "evidence")),
+    "accept": ("accepted", ()),
+    "refuse": ("refused", ("reason", "notice")),
+    "extend": ("extended", ("reason", "notice")),
+    "withdraw": ("withdrawn", ("how",)),
+    "close": ("closed", ()),
+}
+"""What a form is called, which event it records, and what it has to say with it."""
+
+
+@reading("/requests", "read-requests")
+def requests_page(
+    desk: At, request: PageRequest, shown: Annotated[str, QueryParameter(name="state", max_length=20)] = "", said: Said = ""
+) -> Page:
+    """Show the queue."""
+    office = _office(desk)
+    chosen = next((each for each in STATES if each == shown), None)
+    view = queue(office, desk.services.store, desk.services.now(), chosen)
+    return desk.renderer.page(
+        "requests",
+        request.auth,
+        place="requests",
+        view=view,
+        states=STATES,
+        kinds=KINDS,
+        profiles=office.requests.profiles,
+        said=text_of(said),
+    )
+
+
+@reading("/requests/{number:str}", "read-requests")
+def request_page(desk: At, request: PageRequest, number: RequestId, said: Said = "") -> Page:
+    """Show a request. That somebody looked is recorded before they see it."""
+    with _told():
+        details, person = _seen(desk, number, request.auth)
+    view = request_view(details, person, desk.services.now())
+    return desk.renderer.page("request", request.auth, place="requests", view=view, said=text_of(said))
+
+
+@changing("/requests", "handle-requests")
+def open_request(desk: At, request: PageRequest, sent: Sent) -> Redirect:
+    """Open a request; its clock starts now."""
+    kind = next((each for each in get_args(Kind) if each == sent.get("kind")), None)
+    person = sent.get("person", "").strip()
+    if kind is None or not person or len(person) > 200 or not person.isprintable():  # noqa: PLR2004 - a name's length
+        raise ClientError("a request has a kind, and is about somebody. Nothing was recorded.", status_code=400)
+    how = sent.get("how", "").strip()[:500] or "recorded by an officer"
+    with _told():
+        made = _office(desk).requests.open(
+            kind, sent.get("regulation", ""), actor=request.auth.actor, identifier=person, how=how
+        )
+    return back_to(f"{PATH}/{made.id}", "request-opened")
+
+
+@changing("/requests/{number:str}/work", "handle-requests")
+def work(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Redirect:
+    """Carry a request to every store; the password is asked for once more before anything is erased."""
+    office = _office(desk)
+    with _told():
+        if office.requests.get(number).request.kind == "erasure":
+            confirm(desk, request.auth, sent)
+        office.saga.work(number, request.auth.actor)
+    return back_to(f"{PATH}/{number}", "request-worked")
+
+
+@changing("/requests/{number:str}/export", "handle-requests", status_code=200)
+def export(desk: At, request: PageRequest, number: RequestId) -> Response[bytes]:
+    """Return the answer as a ZIP; that it was made is recorded."""
+    with _told():
+        content = _office(desk).exporter.answer(number, request.auth.actor)
+    headers = {"Content-Disposition": f'attachment; filename="request-{number}.zip"'}
+    return Response(content, media_type="application/zip", headers=headers)
+
+
+@changing("/requests/{number:str}/{action:str}", "handle-requests")
+def act(
+    desk: At,
+    request: PageRequest,
+    sent: Sent,
+    number: RequestId,
+    action: Annotated[str, PathParameter(max_length=20)],
+) -> Redirect:
+    """Record what an officer did or decided."""
+    if action not in _FIELDS:
+        raise ClientError("there is no such action.", status_code=404)
+    what, fields = _FIELDS[action]
+    detail: dict[str, object] = {name: sent.get(name, "").strip() for name in fields}
+    if action == "close" and sent.get("pending") == "yes":
+        detail["pending"] = True
+    seen = sent.get("seen", "")
+    with _told():
+        _office(desk).requests.act(
+            number, what, request.auth.actor, detail, seen=int(seen) if seen.isdecimal() else None
+        )
+    return back_to(f"{PATH}/{number}", "request-recorded")
+
+
+HANDLERS = (requests_page, request_page, open_request, work, export, act)
+
+
+def _office(desk: Desk) -> RequestDesk:
+    return compliance_of(desk).requests
+
+
+def _seen(desk: Desk, number: str, visitor: Visitor) -> tuple[RequestDetails, str | None]:
+    requests = _office(desk).requests
+    if may(visitor.role, "read-person"):
+        return requests.viewed(number, visitor.actor)
+    details = requests.get(number)
+    desk.services.audit.add(visitor.actor, "view-request", number, {"person": "not shown"})
+    return details, None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell whoever sent a form why it is refused: messages of requests say nothing but what officers may know."""
+    try:
+        yield
+    except UnknownRequestError:
+        raise ClientError("there is no such request.", status_code=404) from None
+    except (RequestError, MisuseError, ConflictError) as error:
+        raise ClientError(str(error), status_code=409) from error
