@@ -22,7 +22,7 @@ from homespun_server.privacy.ledger.state import RecordedSpend
 from homespun_server.privacy.spend import COLLECTED, cost
 from homespun_server.privacy.zcdp import epsilon_of
 from homespun_server.publishing.repository.layout import Layout
-from homespun_server.publishing.repository.state import State, load
+from homespun_server.publishing.repository.state import State, load, parse_root
 
 _FIRST_ROOT = "metadata/1.root.json"
 _ROUNDING = Decimal("1.0011")
@@ -85,6 +85,9 @@ def signed(evidence: Evidence) -> tuple[int, str]:
     root = evidence.pins.root or files.get(_FIRST_ROOT)
     if root is None:
         raise ProofError("the signed repository has no root.")
+    version = parse_root(root).signed.version
+    if files.get(f"metadata/{version}.root.json", root) != root:
+        raise ProofError(f"the root of version {version} is another than the pinned one.")
     with tempfile.TemporaryDirectory() as folder:
         for name, raw in files.items():
             path = Path(folder, name)

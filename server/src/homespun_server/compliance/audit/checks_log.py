@@ -4,10 +4,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from homespun.errors import ProofError
+from homespun.protocol.checkpoint import decode as decode_checkpoint
 from homespun.protocol.checkpoint import verify_log, verify_witness
 from homespun.protocol.merkle import EMPTY, grown, leaf_hash, root_of_peaks, verify_consistency, verify_inclusion
 from homespun_server.compliance.audit.container import check_packed
-from homespun_server.compliance.audit.contents import CONSISTENCY, MANIFEST, PREFIX, SIGNATURE, Hex, decoded
+from homespun_server.compliance.audit.contents import (
+    CONSISTENCY,
+    COSIGNED,
+    COSIGNED_CONSISTENCY,
+    MANIFEST,
+    PREFIX,
+    SIGNATURE,
+    Hex,
+    decoded,
+)
 from homespun_server.compliance.audit.evidence import Evidence, sha256
 from homespun_server.compliance.log.entries import Opening, verify_opening
 from homespun_server.compliance.log.entries import decoded as decoded_entry
@@ -78,19 +88,22 @@ def consistency(evidence: Evidence) -> tuple[int, str]:
     """Check the proof that the log only grew since the earlier checkpoint."""
     base, last = evidence.base_checkpoint, evidence.checkpoint
     size, before = (0, EMPTY) if base is None else (base.size, base.root)
-    proof = [bytes.fromhex(each) for each in decoded(evidence.member(CONSISTENCY), tuple[Hex, ...], CONSISTENCY)]
-    verify_consistency(size, last.size, before, last.root, proof)
+    verify_consistency(size, last.size, before, last.root, _proof(evidence, CONSISTENCY))
     return 1, f"proof: the log of {last.size:,} entries continues that of {size:,}"
 
 
 def cosignatures(evidence: Evidence) -> tuple[int, str]:
-    """Check the cosignatures of the witnesses whose keys are pinned."""
+    """Check the last cosigned checkpoint: that pinned witnesses cosigned it, and that the log only grew since."""
+    if COSIGNED not in evidence.members and not evidence.pins.witnesses:
+        return 0, "witnesses: nobody cosigned, and none is pinned"
+    found, last = decode_checkpoint(evidence.member(COSIGNED)), evidence.checkpoint
+    verify_log(found, evidence.log_key)
     for name, key in evidence.pins.witnesses.items():
-        verify_witness(evidence.checkpoint, name, key)
-    others = len(evidence.checkpoint.signatures) - 1 - len(evidence.pins.witnesses)
-    return len(
-        evidence.pins.witnesses
-    ), f"pinned witnesses cosigned; {max(0, others)} other signatures are nobody's here"
+        verify_witness(found, name, key)
+    verify_consistency(found.size, last.size, found.root, last.root, _proof(evidence, COSIGNED_CONSISTENCY))
+    others = len(found.signatures) - 1 - len(evidence.pins.witnesses)
+    told = f"; {others} more cosignatures are of witnesses who are not pinned" if others > 0 else ""
+    return len(evidence.pins.witnesses), f"pinned witnesses cosigned the log of {found.size:,} entries{told}"
 
 
 def openings(evidence: Evidence) -> tuple[int, str]:
@@ -105,6 +118,10 @@ def openings(evidence: Evidence) -> tuple[int, str]:
             raise ProofError(f"entry {each.index} is shown as another one than the log has.")
     _check_everything_shown(evidence)
     return len(evidence.openings), "shown entries are in the log, and say what they commit to"
+
+
+def _proof(evidence: Evidence, name: str) -> list[bytes]:
+    return [bytes.fromhex(each) for each in decoded(evidence.member(name), tuple[Hex, ...], name)]
 
 
 def _check_everything_shown(evidence: Evidence) -> None:

@@ -6,7 +6,15 @@ from homespun.errors import HomespunError, ProofError
 from homespun.protocol.asking.receipt import parse_receipt
 from homespun.protocol.asking.receipt import verify as verify_receipt
 from homespun.protocol.canonical import canonical
-from homespun_server.compliance.audit.contents import CONSENTS, DEVICES, AuditedRequest, Counts, Devices, decoded
+from homespun_server.compliance.audit.contents import (
+    CONSENTS,
+    DEVICES,
+    REQUESTS,
+    AuditedRequest,
+    Counts,
+    Devices,
+    decoded,
+)
 from homespun_server.compliance.audit.evidence import Evidence, sha256
 from homespun_server.compliance.log.entries import decoded as decoded_entry
 from homespun_server.compliance.requests.course import ENDED, Course, folded, opening
@@ -21,8 +29,11 @@ def requests(evidence: Evidence) -> tuple[int, str]:
         if "request" in said and "sequence" in said
     }
     here = {each.request.id for each in evidence.requests}
+    files = {(str(said["request"]), said["sha256"]) for said in evidence.said_of("request file")}
     for each in evidence.requests:
         _followed(each, known)
+        if (each.request.id, sha256(evidence.member(f"{REQUESTS}{each.request.id}.json"))) not in files:
+            raise ProofError(f"the request {each.request.id} is told otherwise than the log knows it.")
     for (name, sequence), said in known.items():
         within = str(said["received"]) >= evidence.manifest.since
         if within and name not in here:

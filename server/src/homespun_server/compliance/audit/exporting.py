@@ -54,16 +54,20 @@ def export(
         TransparencyError: The log does not continue what was signed before.
     """
     log, moment = open_log(settings, store, keys, now), now()
-    log.catch_up()
-    checkpoint = log.checkpoint()
     since = text_of(wanted.since)
+    requests = gathering_people.requests(store, since)
+    log.catch_up()
+    # What is told of a request is fixed as a whole: the rules that went for it, who acted, and every word.
+    for content in gathering_people.fixed(requests):
+        log.append("request", content, reference=f"{content['request']} as {content['sha256']}")
+    checkpoint = log.checkpoint()
     records = dict(_records(wanted.explanations))
     members = {
         **gathering_log.members(log, checkpoint.size, since),
         **gathering_log.ledgers(store),
         **gathering_bundles.registered(store, settings.bundles, records.values(), everything=wanted.bundle_files),
         **gathering_bundles.repository(settings.repository),
-        **gathering_people.requests(store, since),
+        **requests,
         **gathering_people.consents(store),
         **records,
     }

@@ -9,9 +9,12 @@ from sqlalchemy import select
 from homespun.errors import MisuseError
 from homespun.protocol.bundle import CARD_DATA, MANIFEST
 from homespun.protocol.canonical import canonical
+from homespun.protocol.channel import document_path
 from homespun_server.compliance.audit.contents import BUNDLES, REGISTRY, REPOSITORY, Registered, plain
 from homespun_server.errors import OutputError
-from homespun_server.publishing.repository.layout import METADATA, TARGETS
+from homespun_server.publishing.repository.layout import Layout
+from homespun_server.publishing.repository.roles import ROOT, SHA256, TIMESTAMP
+from homespun_server.publishing.repository.state import State, load
 from homespun_server.store import Store
 from homespun_server.store.schema import bundles
 
@@ -56,9 +59,28 @@ def registered(store: Store, folder: Path, records: Iterable[bytes], *, everythi
 
 
 def repository(folder: Path) -> dict[str, bytes]:
-    """Return the signed repository's metadata and its channels' documents, without the bundles' files."""
-    paths = [*(folder / METADATA).glob("*.json"), *(folder / TARGETS).glob("*/*/*.channel.json")]
+    """Return what of the signed repository is in force: metadata and channels' documents, without the bundles' files.
+
+    Args:
+        folder: The repository's; nothing is returned where there is none.
+
+    Raises:
+        RepositoryError: It is not as its publisher left it.
+    """
+    layout = Layout(folder)
+    if not layout.timestamp.exists():
+        return {}
+    roots = [path for role, _, path in layout.versions() if role == ROOT]
+    state = load(layout, _read(layout.role(ROOT, 1)), None)
+    roles = [layout.role(name, state.role(name).signed.version) for name in state.names if name != TIMESTAMP]
+    documents = [_document(layout, state, channel) for channel in state.channels]
+    paths = [*roots, layout.timestamp, *roles, *documents]
     return {f"{REPOSITORY}{path.relative_to(folder).as_posix()}": _read(path) for path in sorted(paths)}
+
+
+def _document(layout: Layout, state: State, channel: str) -> Path:
+    path = document_path(channel)
+    return layout.target(path, state.channels[channel].signed.targets[path].hashes[SHA256])
 
 
 def _named(records: Iterable[bytes]) -> set[str]:

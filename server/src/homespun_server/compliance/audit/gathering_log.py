@@ -10,6 +10,8 @@ from homespun_server.compliance.audit.contents import (
     BUDGET,
     CHECKPOINT,
     CONSISTENCY,
+    COSIGNED,
+    COSIGNED_CONSISTENCY,
     ENTRIES,
     OPENINGS,
     Base,
@@ -49,6 +51,11 @@ def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:
         ENTRIES: b"".join(each.entry + b"\n" for each in everything[begin:]),
         OPENINGS: b"".join(canonical(plain(each)) + b"\n" for each in openings),
     }
+    # A checkpoint that was signed for this very export, no witness can have seen yet.
+    cosigned = max((each for each in checkpoints if len(each.signatures) > 1), key=lambda each: each.size, default=None)
+    if cosigned is not None:
+        proof = [each.hex() for each in log.consistency(cosigned.size, size)]
+        found |= {COSIGNED: cosigned.encode(), COSIGNED_CONSISTENCY: canonical(proof)}
     return found if base is None else {**found, BASE_CHECKPOINT: base.encode()}
 
 

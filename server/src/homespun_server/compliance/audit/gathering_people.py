@@ -1,5 +1,8 @@
 """What an audit bundle holds of people's requests and consents: nobody is named in it."""
 
+import hashlib
+from collections.abc import Iterator, Mapping
+
 import msgspec
 from sqlalchemy import func, select
 
@@ -41,6 +44,14 @@ def requests(store: Store, since: str) -> dict[str, bytes]:
         query = select(asking_devices.c.device, asking_devices.c.key)
         keys = {row.device: row.key for row in connection.execute(query)}
     return {**found, DEVICES: canonical(plain(Devices(keys=keys)))}
+
+
+def fixed(members: Mapping[str, bytes]) -> Iterator[dict[str, object]]:
+    """Yield what the log commits to of every request as it is exported."""
+    for name, raw in members.items():
+        if name.startswith(REQUESTS):
+            request = name.removeprefix(REQUESTS).removesuffix(".json")
+            yield {"what": "request file", "request": request, "sha256": hashlib.sha256(raw).hexdigest()}
 
 
 def consents(store: Store) -> dict[str, bytes]:
