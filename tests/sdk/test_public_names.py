@@ -16,6 +16,7 @@ from homespun.person.export import Recipient
 PUBLIC = [
     "Attribution",
     "Bundle",
+    "ConsentProof",
     "Contributions",
     "Controller",
     "Event",

@@ -9,6 +9,7 @@ from homespun._version import __version__
 from homespun.asked.settings import Requests
 from homespun.config import Retention, Settings
 from homespun.consent import Controller, Notice, Purpose
+from homespun.consent.proof import ConsentProof
 from homespun.contribute.settings import Contributions
 from homespun.errors import HomespunError
 from homespun.explain.explanation import Attribution, Explanation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Attribution",
     "Bundle",
+    "ConsentProof",
     "Contributions",
     "Controller",
     "Event",

@@ -12,6 +12,7 @@ from homespun.asked.composing import AskedBy, asked_of, check_requests
 from homespun.asked.settings import Requests
 from homespun.config import DEFAULTS, Durability, Settings, check_durability
 from homespun.consent import Notice
+from homespun.consent.proof import ConsentProof
 from homespun.contribute.ledger import Ledger
 from homespun.contribute.log import Transport
 from homespun.contribute.settings import Contributions
@@ -39,6 +40,7 @@ from homespun.profile import Key, KeyStore, Place, Sizes, Tombstones
 from homespun.profile.files import Entropy
 from homespun.protocol.events import ContextValue, Event
 from homespun.protocol.receipts import Receipt
+from homespun.proving import Proving
 from homespun.ranking.onboarding import MOST_ANSWERS, Answers
 from homespun.ranking.request import HOME
 from homespun.ranking.rules import RuleReport
@@ -75,6 +77,7 @@ class Personalizer:
         newer: Bundle | None = None,
         contributing: Contributing | None = None,
         asking: AskedBy | None = None,
+        proving: Proving | None = None,
     ) -> None:
         """Put the parts together; applications call ``Personalizer.open``."""
         self.consent = Consent(home)
@@ -90,6 +93,7 @@ class Personalizer:
         self.experiments = Experiments(home, lambda: seed_of(home), self.contributions.experiments)
         self.contributions.vector_of = self.experiments.vector_of
         self.contributions.settle = self.experiments.settle
+        self.consent_proof = proving or Proving(home, None)
         self.requests = asked_of(home, updater, self.consent, self.controls, asking)
         self._listing = Listing(
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
@@ -151,6 +155,7 @@ class Personalizer:
         updates: "Updates | None" = None,
         contributions: Contributions | None = None,
         requests: Requests | None = None,
+        consent_proof: ConsentProof | None = None,
     ) -> Self:
         """Open a person's profile, or prepare a new one that is written when the person allows it.
 
@@ -180,6 +185,8 @@ class Personalizer:
                 None: nothing. Tasks come from the channel of ``updates``; see ``contributions.sync``.
             requests: By whom this device is asked what the person asked of them, where the person allows it; None: by
                 nobody. The list comes from the channel of ``updates``; see ``requests.sync``.
+            consent_proof: Where what the person chooses is reported to, where they allow that; None: nowhere. See
+                ``consent_proof.sync``.
 
         Raises:
             PolicyError: If the policy cannot be used.
@@ -202,12 +209,14 @@ class Personalizer:
             _check_updates(updates, bundle)
         _check_contributions(contributions, updates)
         check_requests(requests, updates)
+        _check_type("consent_proof", consent_proof, ConsentProof | None, "make it with homespun.ConsentProof(...)")
         folder = None if path is None or key.is_ephemeral else folder_path(path)
         # Before the profile, which nothing would close if the sample were damaged.
         opened = open_sample(threads=settings.threads) if bundle is None else bundle
         try:
             place = Place(folder, key, settings, entropy, key_store)
-            sends = None if contributions is None and requests is None else _reports(clock, updates)
+            uploads = (contributions, requests, consent_proof)
+            sends = None if all(each is None for each in uploads) else _reports(clock, updates)
             home = Home(place, clock=clock, tombstones=tombstones, transport=transport or sends, choices=choices)
         except BaseException:
             if bundle is None:
@@ -231,6 +240,7 @@ class Personalizer:
                 newer=newer,
                 contributing=contributing,
                 asking=asking,
+                proving=Proving(home, consent_proof, sends),
             )
             made.requests.resume()
         except BaseException:

@@ -1,0 +1,39 @@
+"""Where a person's choices are reported to, where they agreed to that, and the key that receipts are checked with."""
+
+from dataclasses import dataclass
+
+from homespun.errors import MisuseError
+from homespun.protocol.consent_report import MAX_SUBJECT
+from homespun.protocol.destination import origin
+
+_KEY_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentProof:
+    """Where choices are reported to, while the person allows ``Purpose.CONSENT_PROOF``.
+
+    Attributes:
+        url: The operator's origin: ``https://host``, or ``http://`` for this very machine.
+        receipts_key: The operator's public key for receipts, 64 hexadecimal digits; ``homespun-server compliance
+            status`` shows it. Receipts of another key are not kept.
+        subject: What the operator calls the person, at most 200 characters that others cannot guess; None: a random
+            id of this installation, which the operator cannot connect with anything else.
+
+    Raises:
+        MisuseError: On construction, if a value is not what it should be.
+    """
+
+    url: str
+    receipts_key: str
+    subject: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        object.__setattr__(self, "url", origin(self.url))
+        key = self.receipts_key
+        if not isinstance(key, str) or len(key) != _KEY_DIGITS or set(key) - set("0123456789abcdef"):
+            raise MisuseError(f"receipts_key is {key!r}; use the operator's public key, {_KEY_DIGITS} hex digits.")
+        name = self.subject
+        if name is not None and not (isinstance(name, str) and 1 <= len(name) <= MAX_SUBJECT and name.isprintable()):
+            raise MisuseError(f"the subject must be 1 to {MAX_SUBJECT} characters that name the person, or None.")
