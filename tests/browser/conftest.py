@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from tests.browser.chromium import REBOUND, launch
 from tests.browser.layout import DESKTOP
+from tests.browser.office import Office, Premises, furnish, opened
+from tests.browser.person import Person, at_home
 from tests.browser.site import Site, served
 from tests.browser.watch import LOOPBACK, Watch
 
@@ -48,6 +50,7 @@ class Windows:
     def __init__(self, browser: Browser, watch: Watch) -> None:
         self.watch = watch
         self._browser = browser
+        self._problems: list[str] | None = None
 
     def __call__(
         self,
@@ -71,12 +74,14 @@ class Windows:
         self.watch.elsewhere.add(REBOUND)
 
     def close(self) -> list[str]:
-        """Close all windows, and return what pages should not have done."""
-        try:
-            return self.watch.problems()
-        finally:
-            for context in list(self._browser.contexts):
-                context.close()
+        """Close all windows, and return what pages should not have done; what they show has to be served until then."""
+        if self._problems is None:
+            try:
+                self._problems = self.watch.problems()
+            finally:
+                for context in list(self._browser.contexts):
+                    context.close()
+        return self._problems
 
 
 @pytest.fixture
@@ -89,7 +94,36 @@ def windows(chromium: Browser) -> Iterator[Windows]:
 
 
 @pytest.fixture
-def stranger() -> Iterator[Site]:
+def stranger(windows: Windows) -> Iterator[Site]:
     """Another origin: a web server on another port of this machine."""
     with served() as site:
         yield site
+        windows.close()
+
+
+@pytest.fixture
+def person(windows: Windows, tmp_path: Path) -> Iterator[Person]:
+    """Somebody who has just installed the application."""
+    with at_home(tmp_path / "profile") as found:
+        yield found
+        windows.close()
+
+
+@pytest.fixture
+def user(person: Person) -> Person:
+    """Somebody who uses the application, and allowed it to remember."""
+    return person.allow().rate()
+
+
+@pytest.fixture(scope="session")
+def premises(tmp_path_factory: pytest.TempPathFactory) -> Premises:
+    """A working directory, which is copied for each test."""
+    return furnish(tmp_path_factory.mktemp("premises"))
+
+
+@pytest.fixture
+def office(windows: Windows, premises: Premises, tmp_path: Path) -> Iterator[Office]:
+    """The service, and its console."""
+    with opened(premises, tmp_path) as found:
+        yield found
+        windows.close()

@@ -75,10 +75,12 @@ def tour(page: Page) -> Tour:
             stops.append(stop)
         if {each["name"] for each in stops} >= set(controls):
             break
+    marked = {each["name"] for each in stops if each["marked"]}
     return Tour(
         controls=controls,
         reached=tuple(dict.fromkeys(each["name"] for each in stops)),
-        unmarked=tuple(each["name"] for each in stops if not each["marked"]),
+        # The parts of a field for dates are stops of their own, some of which the browser marks inside the field.
+        unmarked=tuple(dict.fromkeys(each["name"] for each in stops if each["name"] not in marked)),
         outside=tuple(each["name"] for each in stops if not each["inside"]),
     )
 
