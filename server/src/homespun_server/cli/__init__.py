@@ -35,6 +35,7 @@ _COMMANDS = {
     "console": "who may sign in to the pages of the service",
     "compliance": "the keys of compliance, and what is kept under them",
     "consent": "what people reported that they allow, with proof",
+    "request": "requests of people: deadlines, what was done where, and the evidence",
     "tokens": "make, list and revoke the tokens of the HTTP service",
     "registry": "the bundles, their stages, and what differs between two",
     "task": "what a channel asks of its devices: sums that nobody can take apart",
