@@ -69,9 +69,13 @@ class World:
 
     def pass_(self, seconds: float) -> None:
         """Let time pass, for devices and for the server; what the channel signs is signed anew."""
+        self.wait(seconds)
+        self.repository.renew()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and nothing be signed."""
         self.clock.advance(seconds)
         self.server.clock.now = datetime.fromtimestamp(self.clock(), UTC)
-        self.repository.renew()
 
     def publish(self) -> bytes:
         raw = self.server.asking.listed()
