@@ -35,6 +35,7 @@ def test_a_command_is_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "evaluate",
         "experiment",
         "audit",
+        "log",
         "keys",
         "publish",
         "rollout",

@@ -20,9 +20,11 @@ from homespun_server.errors import (
     RegistryError,
     RepositoryBusyError,
     RepositoryError,
+    RequestError,
     SigningKeyError,
     StoreError,
     TokenError,
+    UnknownRequestError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -139,6 +141,8 @@ _STATUSES: tuple[tuple[type[HomespunError], int], ...] = (
     (NotRegisteredError, 404),
     (RegistryError, 409),
     (TokenError, 404),
+    (UnknownRequestError, 404),
+    (RequestError, 409),
     (ConflictError, 409),
     (StoreError, 503),
     (SigningKeyError, 503),
@@ -148,7 +152,7 @@ _STATUSES: tuple[tuple[type[HomespunError], int], ...] = (
     (MisuseError, 409),
 )
 
-_TOLD = (RegistryError, TokenError)
+_TOLD = (RegistryError, TokenError, RequestError)
 """Errors whose messages name nothing but what the client named itself."""
 
 _DETAILS = {

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from homespun_server.compliance.consent.subjects import Subjects
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.log import TransparencyLog
+from homespun_server.compliance.requests.course import What
 from homespun_server.compliance.requests.opening import Desk, open_desk
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.settings import ComplianceSettings, ServerSettings, TableSettings
 from homespun_server.store import Actor, Store, open_store
 
@@ -23,6 +25,7 @@ NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 
 KEYS = ComplianceKeys.drawn(lambda size: sha256(b"keys of requests").digest()[:size])
 ADA, BOB = Actor("account ada", "compliance"), Actor("account bob", "compliance")
+_STEPS: tuple[What, ...] = ("identified", "accepted")
 PERSON, OTHER = "user-000017", "user-000018"
 CSV, PARQUET = "interactions.csv", "ratings.parquet"
 
@@ -60,17 +63,19 @@ class Office:
         assert found is not None
         return found
 
-    def opened(self, kind: str = "erasure", *, person: str = PERSON, regulation: str = "gdpr", until: str = "accepted"):
+    def opened(
+        self, kind: Kind = "erasure", *, person: str = PERSON, regulation: str = "gdpr", until: str = "accepted"
+    ):
         """Open a request and bring it to a state: ``received``, ``identified`` or ``accepted``."""
         request = self.desk.requests.open(kind, regulation, actor=ADA, identifier=person)
-        steps = {"received": (), "identified": ("identified",), "accepted": ("identified", "accepted")}[until]
+        steps: tuple[What, ...] = {"received": (), "identified": _STEPS[:1], "accepted": _STEPS}[until]
         for step in steps:
             if request.state == "identified" and step == "identified":
                 continue
             request = self.desk.requests.act(request.id, step, ADA, {"method": "passport seen", "evidence": "case 1"})
         return request
 
-    def closed(self, kind: str = "erasure", **chosen: str):
+    def closed(self, kind: Kind = "erasure", **chosen: str):
         """Open a request, work on it, answer it and close it."""
         request = self.opened(kind, **chosen)
         self.desk.saga.work(request.id, ADA)

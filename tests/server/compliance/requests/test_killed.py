@@ -71,7 +71,7 @@ def begun(wd: Path) -> str:
     with office(wd) as found:
         found.known()
         (wd / "work").mkdir(exist_ok=True)
-        return found.opened().id
+        return str(found.opened().id)
 
 
 def worked_in_a_child(wd: Path, request: str, fatal: int) -> int:

@@ -51,15 +51,9 @@ told = "A copy."
 """
 
 
-def receipt(request: str, device: str, outcome: str = "declined") -> DeviceReceipt:
+def receipt(request: str, device: str) -> DeviceReceipt:
     return DeviceReceipt(
-        request=request,
-        kind="erasure",
-        device=device,
-        sequence=1,
-        time="0.000000",
-        outcome=outcome,
-        by="person",  # type: ignore[arg-type]
+        request=request, kind="erasure", device=device, sequence=1, time="0.000000", outcome="declined", by="person"
     )
 
 

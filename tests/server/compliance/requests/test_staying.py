@@ -14,7 +14,6 @@ from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
 
 def register(desk: Office, folder: Path, seed: int, *, private: bool = False, table: str = "one") -> str:
     """Register a version of one bundle."""
-    from homespun_server.publishing.statement import PrivacyStatement  # noqa: F401 - what support uses
     from tests.server.api.support import bundle_of
 
     registry = open_registry(desk.settings, desk.store, desk.clock)

@@ -81,6 +81,8 @@ class ErasureSaga:
     def replay(self) -> dict[str, int]:
         """Bring the tombstones together, erase again what they name, and return how many records by store."""
         self._tombstones.merge()
+        if not self._tombstones.known():
+            return {}
         marked = self._tombstones.seen()
         return {name: each.replay(marked) for name, each in self._connectors.items()}
 

@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from homespun_server.errors import DataError, OutputError
 
 Row = dict[str, str]
@@ -37,7 +34,6 @@ TEXT = (".csv", ".tsv", ".txt")
 
 _MAKING, _LEFT = ".homespun-new-", ".homespun-old-"
 _CHUNK = 1 << 20
-_ROWS = 1 << 16
 
 
 class _Raw(NamedTuple):
@@ -106,7 +102,7 @@ class TableFile:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (csv.Error, UnicodeError, pa.ArrowException) as error:
+        except (csv.Error, UnicodeError) as error:
             told = f"{self.path} cannot be read as a table: {error}. It was left alone."
             raise DataError(told, path=self.path) from error
         except OSError as error:
@@ -132,13 +128,12 @@ class TableFile:
                 yield (dict(zip(header, cells, strict=False)) if meant else None), raw
 
     def _parquet_rows(self, who: Who) -> Iterator[tuple[Row | None, _Raw]]:
-        with pq.ParquetFile(self.path) as file:
-            self._check(file.schema_arrow.names)
-            for batch in file.iter_batches(_ROWS):
-                for row in _meant(batch, self.user, who)[0]:
-                    yield row, _Raw("", "")
+        from homespun_server.compliance.requests.connectors import parquet  # noqa: PLC0415 - it takes long to import
 
-    def _check(self, header: list[str]) -> None:
+        return ((row, _Raw("", "")) for row in parquet.rows(self, who))
+
+    def check(self, header: list[str]) -> None:
+        """Refuse a header without the person's column."""
         if self.user not in header:
             raise DataError(
                 f"{self.path} has no column {self.user!r}; it has {', '.join(header)[:500]}. See compliance.tables.",
@@ -163,14 +158,9 @@ class TableFile:
         return changed
 
     def _parquet_written(self, made: Path, who: Who, change: Change) -> int:
-        changed = 0
-        with pq.ParquetFile(self.path) as file:
-            self._check(file.schema_arrow.names)
-            with pq.ParquetWriter(made, file.schema_arrow) as writer:
-                for batch in file.iter_batches(_ROWS):
-                    after, count = _changed(batch, self.user, who, change)
-                    changed += count
-                    writer.write_batch(after)
+        from homespun_server.compliance.requests.connectors import parquet  # noqa: PLC0415 - it takes long to import
+
+        changed = parquet.written(self, made, who, change)
         with made.open("rb+") as file:
             _flushed(file)
         return changed
@@ -219,36 +209,9 @@ def _records(file: IO[str], table: TableFile) -> Iterator[tuple[list[str], _Raw,
     for cells in csv.reader(lines(), delimiter=delimiter):
         if not header:
             header = [cell.removeprefix("\ufeff").strip() for cell in cells]
-            table._check(header)  # noqa: SLF001 - of this module
+            table.check(header)
         yield cells, _Raw("".join(raw), delimiter), header
         raw.clear()
-
-
-def _meant(batch: pa.RecordBatch, user: str, who: Who) -> tuple[list[Row], list[int]]:
-    texts = [None if value is None else str(value) for value in batch.column(user).to_pylist()]
-    places = [place for place, value in enumerate(texts) if value is not None and who(value)]
-    found = batch.take(pa.array(places, pa.int64())).to_pylist()
-    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in found], places
-
-
-def _changed(batch: pa.RecordBatch, user: str, who: Who, change: Change) -> tuple[pa.RecordBatch, int]:
-    rows, places = _meant(batch, user, who)
-    after = {place: (row, change(dict(row))) for place, row in zip(places, rows, strict=True)}
-    gone = {place for place, (_, new) in after.items() if new is None}
-    other = {place: pair for place, pair in after.items() if pair[1] is not None and pair[0] != pair[1]}
-    if other:
-        columns = [_column(batch, name, other) for name in batch.schema.names]
-        batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
-    kept = [place for place in range(batch.num_rows) if place not in gone]
-    return batch.take(pa.array(kept, pa.int64())), len(gone) + len(other)
-
-
-def _column(batch: pa.RecordBatch, name: str, other: dict[int, tuple[Row, Row | None]]) -> pa.Array:
-    column, values = batch.column(name), batch.column(name).to_pylist()
-    for place, (before, after) in other.items():
-        if after is not None and after[name] != before[name]:
-            values[place] = pa.scalar(after[name]).cast(column.type).as_py()
-    return pa.array(values, column.type)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -1,0 +1,128 @@
+"""Somebody who may not reads whom a request is about, acts on it, or leaves no trace; a restore is served as it is."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from homespun_server.compliance.keys import create_compliance_keys
+from homespun_server.settings import ComplianceSettings, ServerSettings, TableSettings
+from homespun_server.store import AuditLog
+from tests.server.api.support import CHEAP, PASSPHRASE, Hands, Running, running, store_of
+
+PERSON = "user-000017"
+TABLE = "user,item\nuser-000017,a\nuser-000018,b\n"
+
+
+@pytest.fixture
+def settings(directory: ServerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServerSettings:
+    create_compliance_keys(directory, PASSPHRASE.encode(), costs=CHEAP, now=Hands())
+    (directory.folder / "people.csv").write_text(TABLE)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    return replace(directory, compliance=ComplianceSettings(tables=(TableSettings(path="people.csv"),)))
+
+
+@pytest.fixture
+def service(settings: ServerSettings) -> Iterator[Running]:
+    with running(settings) as found:
+        yield found
+
+
+def opened(service: Running, kind: str = "erasure") -> str:
+    asked = {"kind": kind, "regulation": "gdpr", "person": PERSON}
+    answer = service.post("/api/v1/requests", "compliance", asked)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def act(service: Running, request: str, what: str, seen: int, **said: object):
+    return service.post(f"/api/v1/requests/{request}/act", "compliance", {"what": what, "seen": seen, **said})
+
+
+def accepted(service: Running, kind: str = "erasure") -> str:
+    request = opened(service, kind)
+    assert act(service, request, "identified", 1, method="seen", evidence="case 1").json()["state"] == "identified"
+    assert act(service, request, "accepted", 2).json()["state"] == "accepted"
+    return request
+
+
+def test_a_request_goes_through_without_evidence(service: Running) -> None:
+    request = accepted(service)
+    done = service.post(f"/api/v1/requests/{request}/work", "compliance", {}).json()
+    assert done["missing"] == []
+    assert PERSON not in (service.settings.folder / "people.csv").read_text()
+    assert act(service, request, "closed", done["request"]["events"]).json()["state"] == "closed"
+    assert service.get("/api/v1/requests", "auditor").json() == {"requests": []}
+    assert service.get("/api/v1/requests?state=closed", "auditor").json()["requests"][0]["id"] == request
+
+
+def test_who_acts_on_an_older_state_wins(service: Running) -> None:
+    request = opened(service)
+    assert act(service, request, "confirmed", 1, how="by mail").status_code == 200
+    assert act(service, request, "withdrawn", 1).status_code == 409
+
+
+def test_what_is_in_the_way_is_not_told(service: Running) -> None:
+    request = opened(service)
+    refused = act(service, request, "accepted", 1)
+    assert refused.status_code == 409
+    assert "cannot be accepted" in refused.json()["detail"]
+    assert service.get(f"/api/v1/requests/{'0' * 32}", "auditor").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["publisher", "operator", "auditor"])
+def test_a_role_does_what_is_not_its_own(service: Running, role: str) -> None:
+    request = opened(service)
+    asked = {"kind": "access", "regulation": "gdpr", "person": "x"}
+    assert service.post("/api/v1/requests", role, asked).status_code == 403  # type: ignore[arg-type]
+    for part in ("act", "work", "answer"):
+        assert service.post(f"/api/v1/requests/{request}/{part}", role, {}).status_code == 403  # type: ignore[arg-type]
+    assert service.get(f"/api/v1/requests/{request}/person", role).status_code == 403  # type: ignore[arg-type]
+    shown = service.get(f"/api/v1/requests/{request}", role)  # type: ignore[arg-type]
+    assert shown.status_code == (403 if role == "publisher" else 200)
+    assert PERSON not in shown.text
+
+
+def test_whom_a_request_is_about_is_read_without_a_trace(service: Running) -> None:
+    request = opened(service)
+    assert service.get(f"/api/v1/requests/{request}/person", "compliance").json() == {"person": PERSON}
+    service.get(f"/api/v1/requests/{request}", "auditor")
+    with store_of(service.settings) as store:
+        entries = [each for each in AuditLog(store).entries() if each.action == "view-request"]
+    assert [each.role for each in entries] == ["compliance", "auditor"]
+    assert PERSON not in service.log.getvalue()
+
+
+def test_an_answer_has_other_people_in_it(service: Running) -> None:
+    request = accepted(service, "access")
+    service.post(f"/api/v1/requests/{request}/work", "compliance", {})
+    answer = service.post(f"/api/v1/requests/{request}/answer", "compliance")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        assert json.loads(file.read("people.csv.jsonl")) == {"user": PERSON, "item": "a"}
+        assert all(b"user-000018" not in file.read(name) for name in file.namelist())
+
+
+def test_a_deadline_goes_by_unseen(service: Running) -> None:
+    opened(service)
+    assert service.get("/api/v1/requests/due", "auditor").json() == {"due": []}
+    service.clock.pass_(days=29)
+    due = service.get("/api/v1/requests/due", "compliance").json()["due"]
+    assert [(each["what"], each["days_left"], each["overdue"]) for each in due] == [("answer", 2, False)]
+
+
+def test_a_table_that_was_restored_is_served_to_the_next_training(settings: ServerSettings) -> None:
+    with running(settings) as first:
+        request = accepted(first)
+        first.post(f"/api/v1/requests/{request}/work", "compliance", {})
+    (settings.folder / "people.csv").write_text(TABLE)
+    with running(settings) as second:
+        assert PERSON not in (settings.folder / "people.csv").read_text()
+        assert "erased again after a restore" in [each["event"] for each in second.events]
+    with store_of(settings) as store:
+        assert AuditLog(store).entries()[-1].action == "replay-tombstones"
