@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from homespun._version import __version__
-from homespun.cli import changing, erasing, recommending, showing, verifying
+from homespun.cli import changing, erasing, recommending, serving, showing, verifying
 
 Parser = argparse.ArgumentParser
 
@@ -19,6 +19,13 @@ def parser() -> Parser:
     ledger.set_defaults(run=showing.ledger)
     ledger.add_argument("--json", action="store_true", help="print JSON, a line an entry")
     _add_profile(ledger)
+    console = commands.add_parser("console", help="serve the person's own page, on this machine alone")
+    console.set_defaults(run=serving.console)
+    console.add_argument(
+        "--minutes", type=_positive, default=15, metavar="N", help="end after so long without a request (15)"
+    )
+    _add_bundle(console)
+    _add_profile(console)
     verify = commands.add_parser("verify", help="make recorded lists again, and compare them with what was recorded")
     verify.set_defaults(run=verifying.verify)
     verify.add_argument("records", type=Path, metavar="RECORDS", help="what decisions.export wrote, in lines of JSON")

@@ -7,6 +7,7 @@ from homespun.consent import Purpose
 from homespun.console.answers import Answer, download
 from homespun.console.forms import Form
 from homespun.console.pages import why
+from homespun.console.pages.choices import LONGEST_NOTICE
 from homespun.console.view import View
 from homespun.errors import MisuseError
 
@@ -97,7 +98,7 @@ def _consent(view: View, form: Form) -> None:
     purpose = _purpose(form.text("purpose"))
     if form.is_on("on"):
         notice = view.notices.get(purpose)
-        if notice is None or notice.sha256 != form.text("notice"):
+        if notice is None or len(notice.text) > LONGEST_NOTICE or notice.sha256 != form.text("notice"):
             raise MisuseError("the words that you saw are not those of the application any more; read them again.")
         view.parts.consent.grant(purpose, notice=notice, surface=SURFACE)
         view.session.say("Allowed, until you end it.")

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 from homespun.person.export.markup import text
 
-LONGEST_TEXT = 20_000
-"""Characters of a text that are shown; notices are long."""
+LONGEST_TEXT = 8_000
+"""Characters of a text that are shown; what is longer is cut where it stands."""
 
 _VOID: Final = frozenset({"input", "link", "meta"})
 

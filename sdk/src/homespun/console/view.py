@@ -9,6 +9,9 @@ from homespun.console.parts import Notices, Parts
 from homespun.console.private import PrivateSession
 from homespun.person.export.markup import moment
 
+LONGEST_TITLE = 160
+"""Characters of a title where many are told."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -40,14 +43,18 @@ class View:
 
     def title(self, item: str) -> str:
         """Return an item's title; its id where nothing is known of it."""
-        bundle = self.parts.items.view
-        return bundle.title(item) if item in bundle else item
+        return self.titles([item]).get(item, item)
 
     def titles(self, items: Iterable[str]) -> dict[str, str]:
         """Return titles by item, for those that are known."""
         bundle = self.parts.items.view
         known = [item for item in dict.fromkeys(items) if item in bundle]
-        return dict(zip(known, bundle.titles_at([bundle.position(item) for item in known]), strict=True))
+        found = bundle.titles_at([bundle.position(item) for item in known])
+        return dict(zip(known, map(_cut, found), strict=True))
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE]}…"
 
 
 def button(words: Child, look: str = "", *, name: str | None = None, label: str | None = None) -> Html:

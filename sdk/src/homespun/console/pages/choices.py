@@ -34,6 +34,10 @@ SWITCHES = (
 """What stops the use of data without ending a consent: control, name, effect."""
 
 
+LONGEST_NOTICE = 6_000
+"""Characters of the words that can be shown here; what has longer ones cannot be allowed here."""
+
+
 def page(view: View) -> Html:
     """Return the page."""
     return Html(_consents(view) + _switches(view) + _cap(view) + _changes(view))
@@ -60,15 +64,20 @@ def _consent(view: View, purpose: Purpose, status: PurposeStatus) -> Html:
     record, notice = status.decided_by, view.notices.get(purpose)
     shown = record.notice if record is not None else None
     since = element("p", status.because or "allowed", ", since ", time(record.time), class_="hint") if record else None
-    words = [
+    words: list[Html] = [
         more(
             f"The words that you saw (version {shown.version})",
-            element("p", shown.text, class_="notice", lang=shown.language),
+            element("p", _words(shown.text), class_="notice", lang=shown.language),
         )
         if shown is not None
         else NOTHING
     ]
-    if not status.granted and notice is not None and (shown is None or shown.sha256 != notice.sha256):
+    if (
+        not status.granted
+        and notice is not None
+        and len(notice.text) <= LONGEST_NOTICE
+        and (shown is None or shown.sha256 != notice.sha256)
+    ):
         words.append(element("p", notice.text, class_="notice", lang=notice.language))
     return element(
         "div",
@@ -82,10 +91,16 @@ def _consent(view: View, purpose: Purpose, status: PurposeStatus) -> Html:
     )
 
 
+def _words(text: str) -> str:
+    return text if len(text) <= LONGEST_NOTICE else f"{text[:LONGEST_NOTICE]} … (the whole text is in your export)"
+
+
 def _withdraw(view: View, purpose: Purpose, name: str) -> Html:
     if purpose is not Purpose.DEVICE_STORAGE:
         return view.form("consent", _switch(name, on=True), back=BACK, purpose=purpose.value, on="off")
-    warning = element("p", "This erases the whole profile, at once and for ever. You get a receipt.", class_="hint")
+    warning = element(
+        "p", "Ending this erases the whole profile, at once and for ever. You get a receipt.", class_="hint"
+    )
     sure = element(
         "label", element("input", type="checkbox", name="sure", value="on", required=True), " Erase everything"
     )
@@ -95,7 +110,7 @@ def _withdraw(view: View, purpose: Purpose, name: str) -> Html:
 
 def _grant(view: View, purpose: Purpose, name: str) -> Html:
     notice = view.notices.get(purpose)
-    if notice is None:
+    if notice is None or len(notice.text) > LONGEST_NOTICE:
         return element("p", "The application has to ask you for this; it cannot be allowed here.", class_="hint")
     return view.form(
         "consent", _switch(name, on=False), back=BACK, purpose=purpose.value, on="on", notice=notice.sha256

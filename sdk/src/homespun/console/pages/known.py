@@ -12,7 +12,7 @@ from homespun.protocol.events import Event
 MOST_INTERESTS = 40
 """Interests that are shown; the others are in the export."""
 
-MOST_BEHIND = 12
+MOST_BEHIND = 6
 """Events that are told behind one interest."""
 
 LATEST = 20

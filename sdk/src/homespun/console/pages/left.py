@@ -7,7 +7,7 @@ from homespun.errors import LedgerError
 from homespun.measure.meeting import Running
 from homespun.protocol.egress import EgressEntry
 
-MOST_ENTRIES = 100
+MOST_ENTRIES = 50
 """Entries that are listed; all are in the export."""
 
 MOST_BYTES = 512

@@ -159,7 +159,12 @@ def _difference(view: View, made: Recommendation, reason: Counterfactual | Chang
 
 def _words(view: View, change: Change) -> str:
     # The parts of one item by several components are one reason.
-    return f"what you did with {view.title(change.target)}" if change.kind == "event" else change.label
+    named = {
+        "event": f"what you did with {view.title(change.target)}",
+        "more_like": f"your wish for more like {view.title(change.target)}",
+        "less_like": f"your wish for less like {view.title(change.target)}",
+    }
+    return named.get(change.kind, change.label)
 
 
 def _named(titles: Sequence[str]) -> str:

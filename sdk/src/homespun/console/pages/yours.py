@@ -6,7 +6,7 @@ from homespun.protocol.receipts import Receipt
 
 BACK = "yours"
 
-MOST_ITEMS = 500
+MOST_ITEMS = 200
 """Items that are offered by name when a part is erased."""
 
 
@@ -18,7 +18,7 @@ def page(view: View) -> Html:
 def _take(view: View) -> Html:
     form = view.form_as(
         "export",
-        "stack",
+        "stack card",
         element("label", "A passphrase, to seal it (optional)", for_="export-passphrase"),
         element("input", type="password", id="export-passphrase", name="passphrase", autocomplete="new-password"),
         element("p", "Without one, whoever gets hold of the file can read it.", class_="hint"),
@@ -37,7 +37,7 @@ def _part(view: View) -> Html:
     options = [element("option", title, value=item) for item, title in titles.items()]
     form = view.form_as(
         "erase",
-        "stack grid",
+        "stack card",
         element("label", "About one item, by its id", for_="erase-item"),
         element("input", id="erase-item", name="item", list="items-known", value=wanted, autocomplete="off"),
         element("datalist", options, id="items-known"),
@@ -67,7 +67,7 @@ def _part(view: View) -> Html:
 def _all(view: View) -> Html:
     form = view.form_as(
         "erase",
-        "sure",
+        "sure card",
         element(
             "label", element("input", type="checkbox", name="sure", value="on", required=True), " Yes, erase everything"
         ),
