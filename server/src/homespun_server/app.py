@@ -20,9 +20,11 @@ from homespun_server.api import (
     changes,
     channels,
     consents,
+    intake_asking,
     intake_consents,
     privacy_signal,
     registry,
+    requests,
     runs,
     tokens,
 )
@@ -31,11 +33,14 @@ from homespun_server.api.cache import FileCache
 from homespun_server.api.documents import PATH, openapi
 from homespun_server.api.gate import TokenGate
 from homespun_server.api.health import health, metrics, ready, timestamp_left
+from homespun_server.api.log import routes as log_routes
+from homespun_server.api.log_keeping import LogKeeping
 from homespun_server.api.logs import Log, open_log
 from homespun_server.api.metrics import Metrics
 from homespun_server.api.observing import Observed, described
 from homespun_server.api.problem import answer_http, answer_known, answer_unknown, status_of
 from homespun_server.api.renewal import Renewal
+from homespun_server.api.replaying import replay
 from homespun_server.api.repository import RepositoryFiles
 from homespun_server.api.services import Services
 from homespun_server.compliance.opening import open_compliance
@@ -93,7 +98,7 @@ def _application(services: Services, log: Log) -> Litestar:
     return Litestar(
         route_handlers=[
             *(_api(services), *_compliance(services), pages(open_desk(services))),
-            *(health, ready, metrics, _files(services.settings)),
+            *(health, ready, metrics, log_routes(), _files(services.settings)),
         ],
         dependencies={"services": Provide(_providing(services), sync_to_thread=False)},
         exception_handlers={HTTPException: answer_http, HomespunError: answer_known, Exception: answer_unknown},
@@ -108,7 +113,7 @@ def _application(services: Services, log: Log) -> Litestar:
 def _api(services: Services) -> Router:
     routers = [each.routes() for each in (registry, channels, runs, tokens, changes)]
     if services.compliance is not None:
-        routers += [each.routes() for each in (consents,)]
+        routers += [each.routes() for each in (consents, requests)]
     return Router(PATH, route_handlers=routers, cache_control=CacheControlHeader(no_store=True))
 
 
@@ -117,7 +122,7 @@ def _compliance(services: Services) -> list[Router]:
     if services.compliance is None:
         return []
     signals = [privacy_signal] if services.settings.compliance.gpc else []
-    return [each.routes() for each in (intake_consents, *signals)]
+    return [each.routes() for each in (intake_asking, intake_consents, *signals)]
 
 
 def _files(settings: ServerSettings) -> ASGIRouteHandler:
@@ -143,7 +148,9 @@ def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyn
         left = timestamp_left(services)
         fresh = left is not None and left > Lifetimes().timestamp.total_seconds() / 2
         # Even where the timestamp holds, whoever runs the service is to learn what only other keys can sign.
-        return services.repository.refresh(always=not fresh)
+        found = services.repository.refresh(always=not fresh)
+        _ask(services, log)
+        return found
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -152,13 +159,30 @@ def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyn
                 log.warning("nothing is signed here", why="no passphrase was given; renew the timestamp elsewhere")
                 yield
                 return
+            # Nothing is served of what a restore brought back and an erasure had taken.
+            await anyio.to_thread.run_sync(replay, services, log)
             renewal = Renewal(renew, services.settings.service.renew_seconds, services.metrics, log)
             async with anyio.create_task_group() as group:
                 group.start_soon(renewal.run)
+                if services.compliance is not None:
+                    transparency = services.compliance.log
+                    group.start_soon(LogKeeping(transparency, services.settings.service.renew_seconds, log).run)
                 yield
                 group.cancel_scope.cancel()
 
     return lifespan
+
+
+def _ask(services: Services, log: Log) -> None:
+    """Sign the list of requests to devices if it is time to, whatever is asked."""
+    if services.compliance is None:
+        return
+    try:
+        if services.compliance.asking.is_due():
+            services.compliance.asking.publish(services.repository, services.settings.channels)
+            log.info("list of requests signed")
+    except (HomespunError, OSError) as error:
+        log.error("list of requests not signed", **described(error))
 
 
 def _logging(log: Log) -> Callable[[Exception, Scope], Awaitable[None]]:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from homespun.errors import MisuseError
 from homespun_server.cli.directory import command_actor, settings_of
+from homespun_server.cli.request_asking import configure_asking
 from homespun_server.cli.request_view import course_view, queue_view, request_view
 from homespun_server.cli.signing import add_directory_option
 from homespun_server.compliance.opening import open_compliance
@@ -149,6 +150,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     _configure_reading(parts)
     _configure_deciding(parts)
     _configure_doing(parts)
+    configure_asking(parts)
 
 
 def _configure_reading(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

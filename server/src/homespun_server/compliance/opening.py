@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.keys import FILE, ComplianceKeys, open_compliance_keys
 from homespun_server.compliance.log import TransparencyLog, open_log
+from homespun_server.compliance.requests.asking import Asking
+from homespun_server.compliance.requests.asking.opening import open_asking
 from homespun_server.compliance.requests.opening import Desk, open_desk
 from homespun_server.settings import ServerSettings
 from homespun_server.store import Store
@@ -20,12 +22,14 @@ class Compliance:
         log: The transparency log.
         consents: The consent ledger.
         requests: What works on requests of people.
+        asking: Asks devices.
     """
 
     keys: ComplianceKeys
     log: TransparencyLog
     consents: ConsentLedger
     requests: Desk
+    asking: Asking
 
 
 def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) -> Compliance | None:
@@ -47,9 +51,11 @@ def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) 
         return None
     keys = open_compliance_keys(settings)
     log = open_log(settings, store, keys, now)
+    desk = open_desk(settings, store, keys, log, now=now)
     return Compliance(
         keys=keys,
         log=log,
         consents=ConsentLedger(store, keys, log, now),
-        requests=open_desk(settings, store, keys, log, now=now),
+        requests=desk,
+        asking=open_asking(store, keys, desk.requests, now),
     )
