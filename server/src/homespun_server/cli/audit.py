@@ -1,4 +1,4 @@
-"""``homespun-server audit``: attack this build's releases, or a bundle, and say what the attacks found.
+"""``homespun-server audit``: attack this build's releases, or a bundle, and say what the attacks found; audit bundles.
 
 ``audit privacy`` needs no data: its people are synthetic. ``audit membership`` is about the operator's people.
 """
@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from homespun.errors import MisuseError
+from homespun_server.cli.audit_bundle import add_bundles
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress
 from homespun_server.evaluation.membership import attack_bundle
@@ -162,10 +163,11 @@ _LITTLE_POWER = (
 
 def configure(command: argparse.ArgumentParser) -> None:
     """Give the command its arguments."""
-    command.description = "Attacks that show whether the privacy that is claimed is there."
-    kinds = command.add_subparsers(required=True, metavar="ATTACK")
+    command.description = "Attacks that show whether the privacy that is claimed is there; bundles for auditors."
+    kinds = command.add_subparsers(required=True, metavar="WHAT")
     _add_privacy(kinds)
     _add_membership(kinds)
+    add_bundles(kinds)
 
 
 def _add_privacy(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

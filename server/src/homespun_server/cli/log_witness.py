@@ -1,0 +1,71 @@
+"""``homespun-server log witness``: a party of its own that cosigns checkpoints. It needs no working directory."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from homespun.errors import MisuseError
+from homespun_server.cli.hexadecimal import key_of
+from homespun_server.compliance.log.fetching import fetch_continuation
+from homespun_server.compliance.log.published import read_continuation
+from homespun_server.compliance.log.witness import create_witness, open_witness
+from homespun_server.errors import OutputError
+
+
+def _new(options: argparse.Namespace, console: Console) -> None:
+    made = create_witness(options.folder, options.name)
+    told = f"The witness {made.name} has the key {made.public_key.hex()}. Give it to those who are to rely on it."
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _cosign(options: argparse.Namespace, console: Console) -> None:
+    witness = open_witness(options.folder)
+    last = witness.last(options.log_key)
+    if options.url is not None:
+        given = fetch_continuation(options.url, 0 if last is None else last.size)
+    else:
+        try:
+            given = read_continuation(options.proof.read_bytes())
+        except OSError as error:
+            raise MisuseError(f"{options.proof} cannot be read: {error}.") from error
+    content = witness.cosign(given, options.log_key).encode()
+    if options.out is None:
+        console.out(content.decode(), end="", highlight=False)
+        return
+    try:
+        options.out.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{options.out} cannot be written: {error}. Cosign again.") from error
+
+
+def _last(options: argparse.Namespace, console: Console) -> None:
+    found = open_witness(options.folder).last(options.log_key)
+    told = "It saw nothing of this log yet: 0 entries." if found is None else f"It last saw {found.size} entries."
+    console.print(told, markup=False, highlight=False)
+
+
+def add_witness(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``witness`` with its parts."""
+    command = parts.add_parser(
+        "witness",
+        help="cosign checkpoints that continue what was seen before, as a party of your own",
+        description="A witness remembers what it saw of a log, and cosigns only what continues it. It belongs on a "
+        "machine of somebody else's than the log's.",
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    new = actions.add_parser("new", help="make a witness's key")
+    new.set_defaults(run=_new)
+    new.add_argument("--name", required=True, help="its name, for instance witness.example/w1")
+    cosign = actions.add_parser("cosign", help="cosign a checkpoint, from a file or from the log's service")
+    cosign.set_defaults(run=_cosign)
+    source = cosign.add_mutually_exclusive_group(required=True)
+    source.add_argument("--proof", type=Path, metavar="FILE", help="what log prove --since wrote")
+    source.add_argument("--url", metavar="URL", help="the log's service, https://HOST")
+    cosign.add_argument("--out", type=Path, metavar="FILE", help="write the checkpoint there (standard output)")
+    last = actions.add_parser("last", help="how much of a log it saw")
+    last.set_defaults(run=_last)
+    for each in (cosign, last):
+        each.add_argument("--log-key", type=key_of, required=True, metavar="HEX", help="the log's key")
+    for each in (new, cosign, last):
+        each.add_argument("--folder", type=Path, required=True, metavar="DIR", help="the witness's own folder")
