@@ -52,7 +52,7 @@ class DeviceReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         request: The request's id at the operator's.
         kind: What was asked for.
         device: Who answers.
-        sequence: How many answers this device has given, with this one.
+        sequence: Ascends with each answer of this device; there may be gaps, where one was begun and never made.
         time: When, by the device's clock; see ``receipts.Time``.
         outcome: Whether it was done, or the person declined.
         by: Who decided: the person, or the application, which the person let execute such requests.
