@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from homespun.errors import MisuseError
 from homespun.model.bundle import Bundle
 from homespun.protocol.events import Event
+from homespun.ranking.default import DEFAULT
 from homespun.ranking.learning import SITTING, Learner, LearningRule, Posterior, Returns, Term
 from homespun.ranking.learning.counting import grades
+from homespun.ranking.surfaces import Compiled
 from tests.sdk import bundles, models
 
 ITEMS = 120
@@ -325,3 +327,10 @@ def test_a_model_without_rows_breaks_it(tmp_path: Path) -> None:
     )
     with Bundle.open(bundles.write(tmp_path / "bundle", model)) as bundle:
         assert Learner.of(bundle) is None
+
+
+def test_what_is_beside_a_policy_is_prepared_again(large: Bundle) -> None:
+    compiled = Compiled(large, DEFAULT)
+    first, second = compiled.beside(), compiled.beside()
+    assert first.learner is second.learner is compiled.learner
+    assert first.rules is second.rules is compiled.rules

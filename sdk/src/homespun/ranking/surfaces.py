@@ -76,6 +76,22 @@ class SurfacePlan:
         return blend.weights, None
 
 
+class _Made:
+    """What is made when it is first needed, once for a compiled policy and for all that are beside it."""
+
+    def __init__(self, bundle: Bundle, policy: Policy) -> None:
+        self._bundle = bundle
+        self._policy = policy
+
+    @cached_property
+    def rules(self) -> RuleBook:
+        return RuleBook(self._policy.rules, self._bundle, popularity_of(self._bundle))
+
+    @cached_property
+    def learner(self) -> Learner | None:
+        return Learner.of(self._bundle)
+
+
 class Compiled:
     """A bundle and the policy by which its lists are made. Safe to use from several threads at once.
 
@@ -106,6 +122,7 @@ class Compiled:
             for name, surface in {**DEFAULT.surfaces, **policy.surfaces}.items()
         }
         self._lock = threading.Lock()
+        self._made = _Made(bundle, policy)
         self._person: Person | None = None
         self._base: Person | None = None
 
@@ -167,11 +184,7 @@ class Compiled:
             PolicyError: Two rules have the same name.
         """
         with self._lock:
-            return self._rules
-
-    @cached_property
-    def _rules(self) -> RuleBook:
-        return RuleBook(self.policy.rules, self.bundle, popularity_of(self.bundle))
+            return self._made.rules
 
     def firing(self, plan: SurfacePlan, situation: Situation) -> Firing | None:
         """Return the rules that act; None where the surface has no stage for them, or the policy none."""
@@ -183,11 +196,7 @@ class Compiled:
     def learner(self) -> Learner | None:
         """What learns people's lasting tastes; made when first needed."""
         with self._lock:
-            return self._learner
-
-    @cached_property
-    def _learner(self) -> Learner | None:
-        return Learner.of(self.bundle)
+            return self._made.learner
 
     def weighed(self, history: History, weights: Weights) -> History:
         """Return a history whose parts count so many times as much."""
