@@ -58,7 +58,7 @@ def sections(workspace: Workspace) -> list[Section]:
         workspace.observer("requests", done, len(KINDS))
     columns = ("what", "p95, ms", "p50, ms", "bare SELECT: p95, ms", "bare SELECT: p50, ms", "aim", "verdict")
     note = (
-        f"{count:,} requests with {len(EVENTS)} events each, one in {OPEN_SHARE} open, {len(STORES)} stores on the map; "
+        f"{count:,} requests with {len(EVENTS)} events each, one in {OPEN_SHARE} open, {len(STORES)} stores mapped; "
         f"{PAGES} pages of {PAGE} and {DETAILS:,} details, one connection a reading. A bare SELECT reads the very "
         "rows by their index and throws them away; connecting is in both."
     )

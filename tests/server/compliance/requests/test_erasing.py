@@ -3,9 +3,11 @@
 import pyarrow.parquet as pq
 import pytest
 
+from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.requests.ports import Correction
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import RequestError
-from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Office
+from tests.server.compliance.requests.support import ADA, CSV, KEYS, OTHER, PARQUET, PERSON, Office
 
 
 def test_a_person_is_still_somewhere_after_an_erasure(desk: Office) -> None:
@@ -117,3 +119,38 @@ def test_a_name_outlives_its_request(desk: Office) -> None:
     request = desk.closed()
     assert desk.desk.requests.person(request.id).identifier is None
     assert request.state == "closed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "regulation", "ended"),
+    [
+        ("opt-out", "ccpa", {"contribution", "measurement"}),
+        ("objection", "gdpr", {"personalization", "contribution", "measurement"}),
+    ],
+)
+def test_an_opt_out_has_no_proof(desk: Office, kind: Kind, regulation: str, ended: set[str]) -> None:
+    request = desk.opened(kind, regulation=regulation)
+    for _ in range(2):
+        desk.desk.saga.work(request.id, ADA)
+    ledger = ConsentLedger(desk.store, KEYS, None, desk.clock)
+    events = ledger.events_of(desk.known())
+    assert {each.choice.purpose for each in events} == ended
+    assert {(each.choice.action, each.source, each.choice.method) for each in events} == {
+        ("withdraw", request.id, kind)
+    }
+    assert all(each.log is not None for each in events)
+    assert not any(ledger.status_as_of(desk.known())[purpose].granted for purpose in ended)
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+    assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
+
+
+def test_a_pseudonym_of_after_the_opening_is_forgotten_about(desk: Office) -> None:
+    request = desk.opened()
+    objection = desk.opened("objection")
+    desk.desk.saga.work(objection.id, ADA)
+    subject = desk.known()
+    course = desk.desk.saga.work(request.id, ADA)
+    assert course.effects["consent events"].records == 3
+    assert desk.desk.requests.get(request.id).request.subject == subject
+    assert ConsentLedger(desk.store, KEYS, None).events_of(subject) == ()
+    assert desk.subjects.pseudonym(PERSON) is None

@@ -91,7 +91,7 @@ def open_desk(
         Leftovers(temporary or Path(tempfile.gettempdir()), now),
         Steps(settings.work),
         Aggregation(store),
-        ConsentEvents(store, ConsentLedger(store, keys, log, now), _with_events),
+        ConsentEvents(store, ConsentLedger(store, keys, log, now), _with_events, now),
         LogOpenings(store, log, log_openings.c.subject),
         Notes(store),
         Logs(),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from homespun.protocol.receipts import Level
 from homespun_server.compliance.requests.effects import Effect, nothing
+from homespun_server.compliance.requests.profile import Kind
 
 
 class Log(Protocol):
@@ -123,8 +124,8 @@ class Connector:
         """Put values right."""
         return nothing("It holds no values that a person can say are wrong: only what happened, as it happened.")
 
-    def set_aside(self, person: Person) -> Effect:  # noqa: ARG002 - for those that do
-        """Keep a person's records out of use."""
+    def set_aside(self, person: Person, kind: Kind) -> Effect:  # noqa: ARG002 - for those that do
+        """Keep a person's records out of use, as a restriction, an objection or an opt-out asks."""
         return nothing("Nothing here is used for recommendations or training, so there is nothing to set aside.")
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - for those that do

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from homespun.protocol.asking.receipt import DeviceReceipt
 from homespun.protocol.canonical import canonical
@@ -26,7 +26,7 @@ from homespun_server.compliance.requests.sealing import Seal
 from homespun_server.errors import RequestError
 from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
-from homespun_server.store.schema_requests import request_people
+from homespun_server.store.schema_requests import request_people, requests
 
 DEVICE = Actor("device", "device")
 """Who answers where a device does; which one, the event says."""
@@ -213,6 +213,8 @@ class Requests:
             course, _ = rows.course(connection, request)
             checked = moves.checked(course, what, dict(detail or {}), self._now())
             after = self._append(connection, found, course, what, checked, actor)
+            if what == "working" and found.subject is None:
+                self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
             if after.state in ENDED:
                 connection.execute(delete(request_people).where(request_people.c.request == request))
@@ -344,6 +346,14 @@ class Requests:
             return
         detail: moves.Detail = {"device": receipt.device, "outcome": receipt.outcome, "receipt": raw.decode()}
         self._append(connection, found, course, "answered", detail, DEVICE)
+
+    def _name(self, connection: Connection, request: str) -> None:
+        """Keep the pseudonym of a person who got one after the request was opened, before anything forgets it."""
+        query = select(request_people.c.sealed).where(request_people.c.request == request)
+        sealed = connection.scalar(query)
+        subject = sealed and self._subjects.pseudonym(self._seal.opened(request, bytes(sealed)))
+        if subject:
+            connection.execute(update(requests).where(requests.c.id == request).values(subject=subject))
 
     def _append(
         self, connection: Connection, found: Request, course: Course, what: What, detail: moves.Detail, actor: Actor

@@ -160,7 +160,7 @@ def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Co
         return Effect(outcome="done", level="logical", records=records, detail=f"{records} records are in the copy.")
     if kind == "rectification":
         return store.rectify(person, corrections)
-    effect = store.set_aside(person) if kind in _SET_ASIDE else store.erase(person)
+    effect = store.set_aside(person, kind) if kind in _SET_ASIDE else store.erase(person)
     left = store.left(person) if effect.outcome in ("done", "nothing") and _reads(kind, store) else 0
     if left:
         return failed(f"{left} records are still there after it was done: {effect.detail}")

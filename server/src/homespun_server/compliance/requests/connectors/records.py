@@ -1,15 +1,20 @@
 """What else is in the operator's store: pseudonyms, consents, openings of the log, and the operator's records."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Select, String, Table, cast, func, or_, select, update
 
+from homespun.protocol.consent import ConsentRecord
+from homespun.protocol.consent_report import ConsentReport, report_of
+from homespun_server.compliance.consent import ConsentEvent, ConsentLedger
 from homespun_server.compliance.consent.subjects import overwritten
 from homespun_server.compliance.requests.effects import Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Openings, Person, Subjects
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.store import Store
+from homespun_server.store.moments import Now
 from homespun_server.store.schema import audit, bundles, collection_payloads, collection_sums, runs, tokens
 
 Held = Callable[[Connection], Sequence[str]]
@@ -18,17 +23,15 @@ Held = Callable[[Connection], Sequence[str]]
 Forget = Callable[[Connection, str], int]
 """Erases what a store has under a pseudonym, and returns how many records that were."""
 
+_SHARED = ("contribution", "measurement")
+_ENDED_BY: dict[Kind, tuple[str, ...]] = {
+    "opt-out": _SHARED,
+    "objection": ("personalization", *_SHARED),
+    "restriction": ("personalization", *_SHARED),
+}
+"""The purposes that a person no longer allows, by what they ask for."""
+
 _NO_SUBJECT = "The person has no pseudonym here, so nothing is kept under one."
-
-
-class Consents(Protocol):
-    """The consent ledger, as far as requests need it."""
-
-    def events_of(self, subject: str) -> Sequence[object]:
-        """Return what a subject agreed to and withdrew, in order."""
-
-    def erase_within(self, connection: Connection, subject: str) -> int:
-        """Remove a subject's events and return how many there were."""
 
 
 class ConsentEvents(Connector):
@@ -37,15 +40,16 @@ class ConsentEvents(Connector):
     name = "consent events"
     what = "what people agreed to and withdrew, by pseudonym, with the notice that they saw"
 
-    def __init__(self, store: Store, consents: Consents, held: Held) -> None:
+    def __init__(self, store: Store, consents: ConsentLedger, held: Held, now: Now) -> None:
         """Use a store and its consent ledger.
 
         Args:
             store: The store.
             consents: The consent ledger.
             held: Returns the pseudonyms that have events.
+            now: Returns the time.
         """
-        self._store, self._consents, self._held = store, consents, held
+        self._store, self._consents, self._held, self._now = store, consents, held, now
 
     def left(self, person: Person) -> int:
         """Return how many events a person has."""
@@ -68,6 +72,25 @@ class ConsentEvents(Connector):
         told = f"{gone} events were removed. Counts by day and purpose stay: they are of everybody, and of no one."
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
 
+    def set_aside(self, person: Person, kind: Kind) -> Effect:
+        """Record what the person no longer allows as withdrawals, each with a signed receipt and a log entry."""
+        if person.identifier is None:
+            return nothing("Nobody said what the operator calls this person, and withdrawals are recorded under that.")
+        purposes = _ENDED_BY[kind]
+        if any(each.source == person.request for each in self._events(person.identifier)):
+            return _withdrawn(purposes, "They were recorded by an attempt before.")
+        with self._store.writing() as connection:
+            receipts = [
+                self._consents.record_within(connection, _withdrawal(person, kind, purpose, place, self._now()))
+                for place, purpose in enumerate(purposes, start=1)
+            ]
+        digests = ", ".join(each.report[:16] for each in receipts if each is not None)
+        return _withdrawn(purposes, f"The receipts are for the reports {digests}.")
+
+    def _events(self, identifier: str) -> Sequence[ConsentEvent]:
+        subject = self._consents.subjects.pseudonym(identifier)
+        return () if subject is None else self._consents.events_of(subject)
+
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the pseudonym."""
         return () if person.subject is None else ((self.name, person.subject),)
@@ -76,6 +99,25 @@ class ConsentEvents(Connector):
         """Remove events of pseudonyms that were erased."""
         with self._store.writing() as connection:
             return _again(connection, self.name, self._held, self._consents.erase_within, marked)
+
+
+def _withdrawal(person: Person, kind: Kind, purpose: str, place: int, now: datetime) -> ConsentReport:
+    """Return a withdrawal as a report; the stream is the request, so that it is recorded once."""
+    record = ConsentRecord(
+        sequence=place,
+        purpose=purpose,
+        action="withdraw",
+        notice=None,
+        surface=f"request {person.request}",
+        method=kind,
+        time=now.timestamp(),
+    )
+    return report_of(record, subject=str(person.identifier), known_as="account", source=person.request, sdk="")
+
+
+def _withdrawn(purposes: Sequence[str], told: str) -> Effect:
+    detail = f"Recorded as withdrawn: {', '.join(purposes)}, with signed receipts and entries in the log. {told}"
+    return Effect(outcome="done", level="logical", records=len(purposes), detail=detail)
 
 
 class LogOpenings(Connector):

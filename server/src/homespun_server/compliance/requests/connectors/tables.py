@@ -17,6 +17,7 @@ import msgspec
 from homespun_server.compliance.requests.connectors.rows_of_tables import Row, TableFile
 from homespun_server.compliance.requests.effects import Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Correction, Marked, Person
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.tombstones import FOLDER
 from homespun_server.errors import OutputError
 from homespun_server.running.cache import Cache
@@ -86,7 +87,7 @@ class Table(Connector):
         told = f"{changed} rows were put right: {', '.join(sorted({each.column for each in corrections}))}."
         return Effect(outcome="done", level=self.level, records=changed, detail=told)
 
-    def set_aside(self, person: Person) -> Effect:
+    def set_aside(self, person: Person, kind: Kind) -> Effect:  # noqa: ARG002 - the same for each
         """Move a person's rows where no training reads them."""
         if person.identifier is None:
             return nothing(_UNNAMED)
