@@ -10,9 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar
-from litestar.testing import TestClient
-
 from homespun_server.compliance.keys import create_compliance_keys
 from homespun_server.compliance.opening import Compliance, open_compliance
 from homespun_server.compliance.requests.profile import KINDS, Kind
@@ -37,9 +34,9 @@ from tests.server.compliance.consent.support import record, report
 from tests.server.privacy.ledger.support import spend_of
 
 PASSWORD = "quiet lamp over water"  # noqa: S105 - opens nothing that matters
-ORIGIN = "http://localhost"
+HOST = "127.0.0.1"
 
-SAME = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "Host": "localhost"}
+SAME = {"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin", "Host": HOST}
 """What a browser says of a form that a page of this origin sends."""
 
 
@@ -82,11 +79,11 @@ def fill_budget(store: Store, name: str = "films", *, rounds: int = 6, now: Hand
 def fill_compliance(settings: ServerSettings, start: datetime) -> dict[str, str]:
     """Make compliance keys, consents and requests of made-up people; return a request's id by its kind."""
     create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP, now=Hands(start))
-    clock = Hands(start - timedelta(days=40))
+    clock = Hands(start - timedelta(days=12))
     with open_store(settings.store, create=False) as store:
         found = open_compliance(settings, store, clock)
         assert found is not None
-        for day in range(40):
+        for day in range(12):
             for person in range(1 + day % 4):
                 made = record(1, "personalization" if person % 2 else "contribution", ("grant", "refuse")[day % 3 == 2])
                 found.consents.record(report(made, subject=f"person-{day}-{person}", source=f"{day:016x}{person:016x}"))
@@ -152,17 +149,16 @@ class Seen:
 
 @dataclass
 class Browser:
-    """Somebody at a browser without scripts."""
+    """Somebody at a browser without scripts, with cookies of their own."""
 
-    client: TestClient[Litestar]
     service: Running
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, **headers: str) -> Seen:
-        return Seen.of(self.client.get(path, headers={"Host": "localhost", **headers}, follow_redirects=False))
+        return self._request("GET", path, headers={"Host": HOST, **headers})
 
-    def post(self, path: str, data: dict[str, str], headers: dict[str, str] | None = None) -> Seen:
-        sent = SAME if headers is None else headers
-        return Seen.of(self.client.post(path, data=data, headers=sent, follow_redirects=False))
+    def post(self, path: str, data: dict[str, str], headers: dict[str, str] | None = None, **more: Any) -> Seen:
+        return self._request("POST", path, headers=SAME if headers is None else headers, data=data, **more)
 
     def sign_in(self, name: str, password: str = PASSWORD) -> Seen:
         return self.post("/console/sign-in", {"name": name, "password": password})
@@ -173,17 +169,26 @@ class Browser:
 
     @property
     def cookie(self) -> str | None:
-        return self.client.cookies.get("homespun-console")
+        return self.cookies.get("homespun-console")
+
+    def _request(self, method: str, path: str, *, headers: dict[str, str], **more: Any) -> Seen:
+        client = self.service.client
+        client.cookies.clear()
+        if self.cookies:
+            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
+        answer = client.request(method, path, headers=headers, follow_redirects=False, **more)
+        self.cookies.update(answer.cookies)
+        client.cookies.clear()
+        return Seen.of(answer)
 
 
 @contextmanager
 def browsing(service: Running, role: Role | None = None) -> Iterator[Browser]:
     """Open a browser, and sign in for a role."""
-    with TestClient(service.application, base_url=ORIGIN, raise_server_exceptions=False) as client:
-        browser = Browser(client, service)
-        if role is not None:
-            assert browser.sign_in(role).status == 303
-        yield browser
+    browser = Browser(service)
+    if role is not None:
+        assert browser.sign_in(role).status == 303
+    yield browser
 
 
 @contextmanager

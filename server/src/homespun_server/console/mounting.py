@@ -19,6 +19,7 @@ from homespun_server.console.pages import (
     consent,
     documents,
     entry,
+    explanations,
     log,
     models,
     overview,
@@ -56,6 +57,7 @@ MENU = (
         "Evidence",
         (
             Place("log", "Transparency log", "/console/log", "read", "compliance"),
+            Place("explanations", "Explanations", "/console/explanations"),
             Place("documents", "Documents", "/console/documents"),
             Place("changes", "Record of changes", "/console/changes", "read-changes"),
         ),
@@ -85,7 +87,7 @@ def open_desk(services: Services, *, costs: KeyCosts | None = None) -> Desk:
 
 def pages(desk: Desk) -> Router:
     """Return the routes of the console."""
-    modules = (overview, models, rollout, budget, requests, consent, log, documents, changes, entry)
+    modules = (overview, models, rollout, budget, requests, consent, log, explanations, documents, changes, entry)
     return Router(
         PATH,
         route_handlers=[handler for module in modules for handler in module.HANDLERS],

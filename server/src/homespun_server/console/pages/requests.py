@@ -41,7 +41,10 @@ _FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
 
 @reading("/requests", "read-requests")
 def requests_page(
-    desk: At, request: PageRequest, shown: Annotated[str, QueryParameter(name="state", max_length=20)] = "", said: Said = ""
+    desk: At,
+    request: PageRequest,
+    shown: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
+    said: Said = "",
 ) -> Page:
     """Show the queue."""
     office = _office(desk)

@@ -1,0 +1,296 @@
+"""What a page must not do: show what a role may not see, run what is not its own, or forget that somebody looked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from homespun_server.console.headers import HEADERS, POLICY
+from homespun_server.console.mounting import MENU
+from homespun_server.console.said import TEXTS
+from homespun_server.settings import ServerSettings
+from homespun_server.store import AuditLog, Role
+from homespun_server.store.schema_requests import requests
+from homespun_server.store.tokens import ROLES
+from tests.server.api.support import Running, store_of
+from tests.server.console.support import SAME, Seen, browsing
+
+MOST_BYTES = 200_000
+"""A page with all that it loads."""
+
+PEOPLE: tuple[Role, ...] = ("compliance",)
+MOST: tuple[Role, ...] = ("operator", "compliance", "auditor")
+
+READ: dict[str, tuple[Role, ...]] = {
+    "/console/": ROLES,
+    "/console/account": ROLES,
+    "/console/models": ROLES,
+    "/console/models/compare": ROLES,
+    "/console/models/BUNDLE": ROLES,
+    "/console/rollout": ROLES,
+    "/console/budget?set=films&users=5000&items=2000&epsilon=1": ROLES,
+    "/console/consent": ROLES,
+    "/console/consent?days=365&purpose=personalization": ROLES,
+    "/console/requests": MOST,
+    "/console/requests?state=completed": MOST,
+    "/console/requests/REQUEST": MOST,
+    "/console/log": ROLES,
+    "/console/log/0": ROLES,
+    "/console/explanations": ROLES,
+    "/console/documents": ROLES,
+    "/console/changes": MOST,
+}
+
+CHANGE: dict[str, tuple[Role, ...]] = {
+    "/console/rollout/films/production/2/pause": ("publisher", "operator", "compliance"),
+    "/console/rollout/films/production/2/resume": ("publisher", "operator"),
+    "/console/rollout/films/production/rollback": ("publisher", "operator", "compliance"),
+    "/console/requests": PEOPLE,
+    "/console/requests/REQUEST/accept": PEOPLE,
+    "/console/requests/REQUEST/work": PEOPLE,
+    "/console/requests/REQUEST/export": PEOPLE,
+    "/console/log/checkpoint": PEOPLE,
+    "/console/explanations": ROLES,
+}
+
+
+def filled(service: Running, path: str) -> str:
+    with store_of(service.settings) as store, store.reading() as connection:
+        found = connection.execute(requests.select().where(requests.c.kind == "erasure")).one()
+    bundle = next(each.name for each in service.settings.bundles.iterdir() if len(each.name) == 64)
+    return path.replace("BUNDLE", bundle).replace("REQUEST", found.id)
+
+
+def pages(service: Running) -> Iterator[Seen]:
+    for role in ("compliance", "publisher"):
+        with browsing(service, role) as browser:  # type: ignore[arg-type]
+            for path, allowed in READ.items():
+                if role in allowed:
+                    yield browser.get(filled(service, path))
+
+
+def test_a_role_reads_or_changes_what_it_may_not(service: Running) -> None:
+    for role in ROLES:
+        with browsing(service, role) as browser:
+            for path, allowed in READ.items():
+                assert browser.get(filled(service, path)).status == (200 if role in allowed else 403), (role, path)
+            for path, allowed in CHANGE.items():
+                status = browser.send(filled(service, path)).status
+                assert (status != 403) == (role in allowed) or (role in allowed and path.endswith("work")), (role, path)
+
+
+def test_a_page_is_in_nobodys_table(service: Running) -> None:
+    from litestar.handlers import HTTPRouteHandler
+
+    known = {re.sub(r"[?].*", "", path) for path in (*READ, *CHANGE)}
+    patterns = {re.compile(re.sub(r"\{[^}]*\}", "[^/]+", each)) for each in _paths(service, HTTPRouteHandler)}
+    others = ("sign-in", "sign-out", "static", "documents/", "{rest")
+    for pattern in patterns:
+        told = any(pattern.fullmatch(path.rstrip("/") or path) or pattern.fullmatch(path) for path in known)
+        assert told or any(word in pattern.pattern for word in others) or "+/+" in pattern.pattern, pattern
+
+
+def _paths(service: Running, kind: type) -> set[str]:
+    return {
+        route.path
+        for route in service.application.routes
+        if route.path.startswith("/console/") and "rest" not in route.path
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, kind)
+    }
+
+
+def test_an_answer_lacks_a_header(service: Running) -> None:
+    with browsing(service, "compliance") as browser:
+        answers = [
+            *(browser.get(filled(service, path)) for path in READ),
+            browser.get("/console/nowhere"),
+            browser.get("/console/models/nothing"),
+            browser.get("/console/log/99999999"),
+            browser.get("/console/budget?set=nobody"),
+            browser.get("/console"),
+            browser.post("/console/requests", {}, {**SAME, "Origin": "http://evil.example"}),
+            browser.post("/console/models", {}),
+            browser.get("/console/static/0/console.css"),
+            browser.get("/console/sign-in"),
+        ]
+    assert {each.status for each in answers} >= {200, 403, 404, 405}
+    for answer in answers:
+        for name, value in HEADERS.items():
+            assert answer.headers.get_list(name.decode()) == [value.decode()], answer.status
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_policy_lets_something_foreign_or_inline_in() -> None:
+    parts = dict(part.split(" ", 1) for part in POLICY.split("; "))
+    assert parts["default-src"] == "'none'"
+    assert parts["script-src"] == parts["style-src"] == parts["connect-src"] == parts["form-action"] == "'self'"
+    assert parts["frame-ancestors"] == parts["base-uri"] == "'none'"
+    assert "unsafe" not in POLICY
+    assert "*" not in POLICY
+    assert "http" not in POLICY
+
+
+def test_a_page_has_something_inline_or_foreign(service: Running) -> None:
+    for page in pages(service):
+        for tag, attributes in page.tags:
+            assert tag != "style"
+            assert "style" not in attributes
+            assert not any(name.startswith(("on", "hx-on")) for name in attributes)
+            assert tag != "script" or (attributes.get("src") or "").startswith("/console/static/")
+            for name in ("href", "src", "action", "hx-get"):
+                assert (attributes.get(name) or "/").startswith(("/console/", "#")) or name not in attributes
+        assert '"allowEval":false' in page.text
+
+
+def test_a_page_is_hard_to_use_without_eyes_or_mouse(service: Running) -> None:
+    for page in pages(service):
+        labelled = {each.get("for") for each in page.all("label")}
+        ids = [each["id"] for _, each in page.tags if "id" in each]
+        assert len(ids) == len(set(ids))
+        assert page.all("html")[0]["lang"] == "en"
+        assert next(each["href"] for each in page.all("a")) == "#main"
+        assert len(page.all("h1")) == 1
+        assert len(page.all("main")) == 1
+        assert len(page.all("table")) == len(page.all("caption"))
+        assert all("scope" in each for each in page.all("th"))
+        assert all("alt" in each for each in page.all("img"))
+        assert any(each.get("aria-live") == "polite" for each in page.all("div"))
+        for tag, attributes in page.tags:
+            if tag in ("select", "textarea") or (
+                tag == "input" and attributes.get("type") not in ("hidden", "checkbox")
+            ):
+                assert attributes["id"] in labelled
+
+
+def test_a_form_works_with_scripts_alone(service: Running) -> None:
+    for page in pages(service):
+        forms = [(tag, each) for tag, each in page.tags if tag in ("form", "button", "input")]
+        for tag, each in forms:
+            if tag == "form":
+                assert (each.get("action") or "").startswith("/console/")
+                assert each.get("method") in ("get", "post")
+        posts = [each for tag, each in forms if tag == "form" and each.get("method") == "post"]
+        tokens = [each for tag, each in forms if tag == "input" and each.get("name") == "form_token"]
+        assert len(posts) == len(tokens)
+
+
+def test_a_page_with_all_that_it_loads_is_large(service: Running) -> None:
+    with browsing(service, "compliance") as browser:
+        for path in READ:
+            page = browser.get(filled(service, path))
+            addresses = [each["src"] for each in page.all("script")] + [each["href"] for each in page.all("link")]
+            loaded = sum(len(browser.get(each or "").text.encode()) for each in set(addresses))
+            assert len(page.text.encode()) + loaded <= MOST_BYTES, path
+
+
+def test_a_link_leads_nowhere(service: Running) -> None:
+    with browsing(service, "compliance") as browser:
+        seen: set[str] = set()
+        waiting = {"/console/"}
+        while waiting:
+            path = waiting.pop()
+            seen.add(path)
+            answer = browser.get(path)
+            assert answer.status == 200, path
+            if path.count("/") <= 3 and "documents/" not in path:
+                found = {link.partition("#")[0] for link in answer.links if link.startswith("/console")}
+                waiting |= {link for link in found - seen if "/log/" not in link and "/documents/" not in link}
+        assert {place.path for section in MENU for place in section.places} <= seen
+
+
+def test_a_document_is_not_made_or_shown_as_a_page(service: Running) -> None:
+    with browsing(service, "auditor") as browser:
+        made = browser.get("/console/documents/art-30/md")
+        assert made.status == 200
+        assert "Films Ltd" in made.text
+        assert made.headers["content-disposition"].startswith("attachment")
+        assert browser.get("/console/documents/art-31/md").status == 404
+        assert browser.get("/console/documents/art-30/exe").status == 404
+
+
+def test_a_look_at_a_person_is_not_recorded(service: Running, full: ServerSettings) -> None:
+    path = filled(service, "/console/requests/REQUEST")
+    for role, shown in (("compliance", True), ("auditor", False), ("operator", False)):
+        with browsing(service, role) as browser:  # type: ignore[arg-type]
+            page = browser.get(path)
+            assert ("person-3-0" in page.text) is shown
+            assert ('action="' + path in page.text) is shown
+            entry = browser.get("/console/log/0")
+            assert ("&#34;subject&#34;" in entry.text) is shown
+    with store_of(full) as store:
+        looked = [(each.who, each.action) for each in AuditLog(store).entries() if each.action.startswith("view-")]
+    assert looked == [
+        ("account compliance", "view-request"),
+        ("account compliance", "view-log-entry"),
+        ("account auditor", "view-request"),
+        ("account operator", "view-request"),
+    ]
+
+
+def test_the_queue_or_the_numbers_name_a_person(service: Running) -> None:
+    with browsing(service, "compliance") as browser:
+        for path in ("/console/", "/console/requests", "/console/consent", "/console/changes", "/console/log"):
+            assert "person-" not in re.sub(r'"person[-"]', "", browser.get(path).text), path
+
+
+def test_nothing_there_breaks_a_page(empty_service: Running) -> None:
+    with browsing(empty_service, "compliance") as browser:
+        for path in READ:
+            if "BUNDLE" not in path and "REQUEST" not in path:
+                gone = path.startswith(("/console/requests", "/console/consent", "/console/log"))
+                expected = 404 if gone or "set=films" in path else 200
+                assert browser.get(path).status == expected, path
+        assert "/console/requests" not in browser.get("/console/").links
+
+
+def test_an_address_makes_a_page_say_something_else(service: Running) -> None:
+    with browsing(service, "operator") as browser:
+        for said in ("<script>", "paused<b>", "Your%20account%20was%20hacked"):
+            text = browser.get(f"/console/rollout?said={said}").text
+            assert 'class="said"' not in text
+        assert TEXTS["paused"] in browser.get("/console/rollout?said=paused").text
+
+
+SCRIPTS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'--><svg/onload=alert(1)>", "{{ 7*7 }}")
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_what_somebody_typed_runs(service: Running, text: str) -> None:
+    with browsing(service, "compliance") as browser:
+        made = browser.send("/console/requests", kind="access", regulation="gdpr", person=text, how=text)
+        assert made.status == 303
+        request = made.headers["location"].partition("?")[0]
+        assert browser.send(f"{request}/identify", method=text, evidence=text).status == 303
+        assert browser.send("/console/rollout/films/production/2/pause", reason=text).status == 303
+        for path in (request, "/console/requests", "/console/rollout", "/console/changes", "/console/"):
+            page = browser.get(path)
+            assert text not in page.text or text == SCRIPTS[3]
+            assert "alert(1)" not in "".join(str(each.get("onerror", "")) for each in page.all("img"))
+            assert not any("onload" in each for each in page.all("svg"))
+        shown = browser.post("/console/explanations", {"form_token": page.token, "record": text})
+        assert shown.status == 422
+        assert text not in shown.text or text == SCRIPTS[3]
+        assert "49" not in re.findall(r"<h1>(.*?)</h1>", shown.text)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=60))
+def test_a_text_breaks_out_of_a_page(text: str) -> None:
+    from homespun_server.console.rendering import Renderer
+    from homespun_server.console.sessions import Visitor
+
+    visitor = Visitor("ada", "auditor", "0" * 64, "1" * 64, 0, "2025-03-01T12:00:00+00:00")
+    renderer = Renderer("films", MENU)
+    made = (renderer.page("error", visitor, title=each, status_code=404, detail=each) for each in ("x", text))
+    plain, typed = (Seen.of(_Answer(each.content)) for each in made)
+    assert [tag for tag, _ in typed.tags] == [tag for tag, _ in plain.tags]
+
+
+class _Answer:
+    status_code, headers = 200, None
+
+    def __init__(self, text: str) -> None:
+        self.text = text
