@@ -27,6 +27,7 @@ RUNS_ITSELF = (
     "quality",
     "privacy",
     "experiments",
+    "explanations",
     "federated",
     "footprint",
     "influence",
@@ -42,6 +43,8 @@ RUNS_ITSELF = (
     "ranking.start",
     "service",
     "collection",
+    "compliance",
+    "compliance.requests",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 

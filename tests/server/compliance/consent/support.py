@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from homespun.protocol.consent import ConsentRecord, ShownNotice
 from homespun.protocol.consent_report import ConsentReport, report_of
@@ -19,6 +20,9 @@ NOTICE = ShownNotice(TEXT, "en", "7", hashlib.sha256(TEXT.encode()).hexdigest())
 PHONE, TABLET = "a" * 32, "b" * 32
 ADA = "account-ada-5f1c"
 KEYS = ComplianceKeys.drawn(lambda size: bytes(range(size)))
+
+both = pytest.mark.parametrize("kind", ["sqlite", "postgresql"], indirect=True)
+"""On both databases."""
 
 
 class Hands:

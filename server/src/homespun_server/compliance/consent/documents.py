@@ -4,7 +4,7 @@ Rules:
 
 - What a device exports can be brought in, and what goes out here comes in again with everything that is evidence: what
   was chosen, with which words, where and how, when by the device, in which order. A document has one field for how and
-  where; it comes in as ``method``, with an empty ``surface``.
+  where, which is taken apart at its first comma, unless that would make of it an explicit consent.
 - The data subject of a document is a source, by its random id. Who that is to the operator is said by whoever brings
   the document in, and by nobody in it.
 - What comes in is received now: nothing is known to have been here before it was.
@@ -138,13 +138,14 @@ def _reports(record: Record27560, identifier: str) -> Iterable[ConsentReport]:
 
 def _record(event: EventNode, purpose: str, controller: str, notices: dict[str, ShownNotice | None]) -> ConsentRecord:
     action, said = _action(event, controller), event.justification
+    method, surface = _where(event)
     record = ConsentRecord(
         sequence=int(event.identifier),
         purpose="" if action == "signal" else purpose,
         action=action,
         notice=None if event.notice is UNSET else notices.get(event.notice),
-        surface="",
-        method=event.method,
+        surface=surface,
+        method=method,
         time=_seconds(event.time),
         basis=said if action == "declare" and said is not UNSET and said != _TAKEN_BACK else None,
     )
@@ -167,6 +168,13 @@ def _action(event: EventNode, controller: str) -> str:
     if state in _SIGNALS:
         return "signal"
     return _ACTIONS.get(state, "declare" if event.by == controller else "unknown")
+
+
+def _where(event: EventNode) -> tuple[str, str]:
+    """Return how and where; put together again they are what the document says."""
+    method, _, surface = event.method.partition(", ")
+    is_explicit = "dpv:ExplicitlyExpressedConsent" in event.types
+    return (method, surface) if is_explicit or method != "explicit" or len(event.types) == 1 else (event.method, "")
 
 
 def _signal(record: ConsentRecord, event: EventNode) -> ConsentRecord:
