@@ -41,7 +41,7 @@ def test_several_processes_say_something_else(
 ) -> None:
     monkeypatch.setattr(verifying, "BATCH", 2)
     with lines.open("ab") as file:
-        file.write(b"nonsense\n" + msgspec.json.encode(records[0]) * 1 + b"\n")
+        file.write(b"nonsense\n" + msgspec.json.encode(records[0]) + b"\n")
     seen: list[tuple[str, int, int]] = []
     sources = Sources((folder,))
     alone = verify_batch(lines, sources, observer=lambda *told: seen.append(told))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from importlib.resources import files
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from msgspec import structs
 from homespun.errors import MisuseError, RecordError
 from homespun.model.bundle import Bundle
 from homespun.protocol.records import ExplanationRecord, parse_record
+from homespun.ranking.decision import decide
 from homespun.ranking.request import Inputs
 from homespun_server.compliance.documents.blocks import Bars, Language, Rows, Text
 from homespun_server.compliance.explanations.executed import Remaker
@@ -53,8 +55,6 @@ def test_the_counterfactual_was_not_executed(found: tuple[Explained, ...], remak
     kept = [event for event in decision.person.inputs.events or () if event.item != executed.change.target]
     again = Inputs(kept, decision.person.inputs.steering, decision.person.inputs.attributes)
     # Without the events at all, instead of set aside: the item itself may come back, and else it is the same list.
-    from homespun.ranking.decision import decide
-
     erased = decide(decision.compiled.beside(), again, decision.request)
     listed = [remaker.bundle.items[place] for place in erased.ranked.positions.tolist()]
     assert [item for item in listed if item != executed.change.target][:3] == list(executed.after)[:3]
@@ -203,7 +203,5 @@ def test_a_note_is_read_as_a_template(note: str) -> None:
 
 
 def _catalogue(language: str) -> Catalogue:
-    from importlib.resources import files
-
     raw = files("homespun_server.compliance.explanations").joinpath(f"catalogue/{language}.json").read_bytes()
     return msgspec.json.decode(raw, type=Catalogue)
