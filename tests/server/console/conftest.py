@@ -10,6 +10,7 @@ import pytest
 
 from homespun_server.settings import ControllerSettings, ServerSettings
 from homespun_server.store import open_store
+from homespun_server.store.schema_console import accounts
 from tests.server.api.support import NOON, Running, make_directory
 from tests.server.console.support import console, fill_accounts, fill_compliance, made
 
@@ -58,3 +59,11 @@ def service(full: ServerSettings) -> Iterator[Running]:
     """The service of a working directory with everything that pages show."""
     with console(full) as service:
         yield service
+
+
+@pytest.fixture
+def directory(bare: ServerSettings) -> ServerSettings:
+    """A working directory without accounts."""
+    with open_store(bare.store, create=False) as store, store.writing() as connection:
+        connection.execute(accounts.delete())
+    return bare
