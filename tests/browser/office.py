@@ -9,10 +9,15 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from homespun_server.settings import ServerSettings
-from homespun_server.store import Role
+from homespun.model.sample import sample_folder
+from homespun_server.compliance.keys import create_compliance_keys
+from homespun_server.compliance.opening import Compliance, open_compliance
+from homespun_server.publishing.directory import open_registry
+from homespun_server.settings import FILE, PASSPHRASE_VARIABLE, ServerSettings, read_settings
+from homespun_server.store import Role, Store, open_store
 from tests.browser.serving import serving
-from tests.server.api.support import Hands, make_directory
+from tests.server.api.support import CHEAP, PASSPHRASE, Hands, make_directory
+from tests.server.compliance.requests.support import CSV, write_tables
 from tests.server.console.support import PASSWORD, made
 
 
@@ -57,10 +62,41 @@ class Premises:
     bundles: tuple[str, ...]
 
 
+SETTINGS = f"""
+[compliance.controller]
+name = "Films Ltd."
+address = "1 Quay Street, Dublin"
+contact = "privacy@films.example"
+
+[[compliance.tables]]
+path = "{CSV}"
+time = "at"
+"""
+
+
 def furnish(folder: Path) -> Premises:
     """Make a working directory with everything that pages show."""
-    settings = make_directory(folder / "office")
-    return Premises(settings, tuple(made(settings, folder)))
+    bare = make_directory(folder / "office")
+    with (bare.folder / FILE).open("a", encoding="utf-8") as file:
+        file.write(SETTINGS)
+    settings = read_settings(bare.folder, {PASSPHRASE_VARIABLE: PASSPHRASE})
+    write_tables(settings.folder)
+    create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP, now=Hands())
+    bundles = tuple(made(settings, folder))
+    with compliance_of(settings, Hands()) as (store, compliance):
+        open_registry(settings, store, Hands()).add(sample_folder(), lineage={}, gates={})
+        compliance.log.catch_up()
+        compliance.log.checkpoint()
+    return Premises(settings, bundles)
+
+
+@contextmanager
+def compliance_of(settings: ServerSettings, clock: Hands) -> Iterator[tuple[Store, Compliance]]:
+    """Open what compliance works with beside the service, as a command or a device's request would."""
+    with open_store(settings.store, create=False) as store:
+        found = open_compliance(settings, store, clock)
+        assert found is not None
+        yield store, found
 
 
 @contextmanager

@@ -18,9 +18,11 @@ from homespun_server.store.moments import Now, utc_now
 def serving(settings: ServerSettings, now: Now = utc_now) -> Iterator[str]:
     """Serve a working directory until the block ends; what is given is the address.
 
-    The socket listens before the service is ready, so that a browser that comes early waits.
+    The socket listens before the service is ready, so that a browser that comes early waits. An error that the service
+    did not foresee fails the test.
     """
-    application = create_app(settings, now=now, log=open_log(StringIO()))
+    said = StringIO()
+    application = create_app(settings, now=now, log=open_log(said))
     server = Server(Config(application, lifespan="on", log_config=None, access_log=False, ws="none"))
     listening = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -31,3 +33,4 @@ def serving(settings: ServerSettings, now: Now = utc_now) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listening.close()
+    assert "request failed" not in said.getvalue(), said.getvalue()
