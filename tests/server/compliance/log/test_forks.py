@@ -26,6 +26,12 @@ LOG_KEY = KEYS.log.public_key().public_bytes_raw()
 
 
 @pytest.fixture
+def place(tmp_path: Path) -> str:
+    """One kind of store: what is signed of it does not depend on the kind."""
+    return str(tmp_path / "store.db")
+
+
+@pytest.fixture
 def witness(tmp_path: Path) -> Witness:
     return create_witness(tmp_path / "witness", "witness.example/w1")
 

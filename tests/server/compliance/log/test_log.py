@@ -4,7 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Executable, delete, text, update
+from sqlalchemy import Executable, Table, delete, text, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.errors import MisuseError, ProofError
@@ -93,7 +93,7 @@ def test_what_is_forgotten_can_still_be_opened_or_breaks_the_tree(store: Store, 
 
 @pytest.mark.parametrize("table", [log_entries, log_nodes, log_checkpoints])
 @pytest.mark.parametrize("change", ["update", "delete"])
-def test_what_was_added_is_changed(store: Store, log: TransparencyLog, table: "type", change: str) -> None:
+def test_what_was_added_is_changed(store: Store, log: TransparencyLog, table: Table, change: str) -> None:
     fill(log, 2)
     log.checkpoint()
     column = {log_entries: "kind", log_nodes: "level", log_checkpoints: "moment"}[table]
