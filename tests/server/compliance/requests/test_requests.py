@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from homespun.protocol.asking.receipt import DeviceReceipt
@@ -21,7 +21,9 @@ from homespun_server.compliance.requests.profile import read_profiles
 from homespun_server.errors import ConflictError, RequestError, SettingsError, StoreError, UnknownRequestError
 from homespun_server.settings import ComplianceSettings
 from homespun_server.store import AuditLog, Store
-from tests.server.compliance.requests.support import ADA, BOB, KEYS, NOON, PERSON, Hands, Office, desk_of, office
+from homespun_server.store.moments import text_of
+from homespun_server.store.schema_asking import asking_answers, asking_devices
+from tests.server.compliance.requests.support import ADA, BOB, KEYS, NOON, OTHER, PERSON, Hands, Office, desk_of, office
 
 BAVARIA = """
 schema = 1
@@ -269,3 +271,40 @@ def test_a_store_is_opened_anew_and_forgets_its_requests(tmp_path: Path) -> None
     with office(tmp_path / "wd", clock=Hands()) as found:
         assert found.desk.requests.get(request.id).request.state == "closed"
         assert isinstance(found.store, Store)
+
+
+def register(desk: Office, device: str, subject: str) -> None:
+    row = {"device": device, "subject": subject, "key": "", "secret": b"", "sequence": 1, "answered": 0}
+    with desk.store.writing() as connection:
+        connection.execute(insert(asking_devices).values(**row, renewed=text_of(desk.clock())))
+
+
+def registered(desk: Office) -> set[str]:
+    with desk.store.reading() as connection:
+        return set(connection.scalars(select(asking_devices.c.device)))
+
+
+def test_registrations_outlive_an_erasure_or_go_before_their_devices_answered(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, other = desk.known(), desk.known(OTHER)
+    register(desk, "a" * 32, subject)
+    register(desk, "c" * 32, other)
+    monkeypatch.setattr(desk.desk.saga, "_devices", lambda _: ["a" * 32])
+    request = desk.opened()
+    desk.desk.saga.work(request.id, ADA)
+    with desk.store.writing() as connection:
+        asked = {"request": request.id, "device": "a" * 32, "kind": "erasure", "state": "pending", "asked": ""}
+        connection.execute(insert(asking_answers).values(**asked))
+    desk.desk.saga.replay()
+    assert registered(desk) == {"a" * 32, "c" * 32}
+    answer(desk, request.id, "a" * 32)
+    with desk.store.writing() as connection:
+        connection.execute(update(asking_answers).values(state="done"))
+    assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
+    assert registered(desk) == {"c" * 32}
+    assert desk.desk.requests.get(request.id).receipts
+    # A restore brings the registration back, and the next start takes it away.
+    register(desk, "a" * 32, subject)
+    assert desk.desk.saga.replay()["devices"] == 1
+    assert registered(desk) == {"c" * 32}

@@ -102,7 +102,14 @@ def open_desk(
         Models(disclosed),
     )
     requests = Requests(
-        store, keys, log, subjects=subjects, profiles=read_profiles(settings), connectors=connectors, now=now
+        store,
+        keys,
+        log,
+        subjects=subjects,
+        profiles=read_profiles(settings),
+        connectors=connectors,
+        forget_devices=devices.forget_within,
+        now=now,
     )
     tombstones = Tombstones(store, keys, settings.folder, now)
     retrainings = Retrainings(store, registry, now)

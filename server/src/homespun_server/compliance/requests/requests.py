@@ -103,6 +103,7 @@ class Requests:
         subjects: Subjects,
         profiles: Mapping[str, Profile],
         connectors: Sequence[Connector] = (),
+        forget_devices: Callable[[Connection, str], int] | None = None,
         now: Now = utc_now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -115,9 +116,11 @@ class Requests:
             subjects: The pseudonyms.
             profiles: The regulations, by name.
             connectors: The data map: every store that may hold data about people.
+            forget_devices: Forgets what devices registered under a pseudonym, once an erasure is closed.
             now: Returns the time.
             entropy: Returns so many unpredictable bytes.
         """
+        self._forget_devices = forget_devices
         self._store, self._log, self._subjects, self._now, self._entropy = store, log, subjects, now, entropy
         self._profiles = dict(profiles)
         self._map = DataMap(stores=tuple(StoreOnMap(each.name, each.what) for each in connectors))
@@ -216,6 +219,8 @@ class Requests:
             if what == "working" and found.subject is None:
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
+            if after.state == "closed" and found.kind == "erasure" and found.subject and self._forget_devices:
+                self._forget_devices(connection, found.subject)
             if after.state in ENDED:
                 connection.execute(delete(request_people).where(request_people.c.request == request))
             return rows.get(connection, request)

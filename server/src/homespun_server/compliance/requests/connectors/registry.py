@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
+from sqlalchemy import select
 
+from homespun_server.compliance.requests.asking.answers import PENDING
 from homespun_server.compliance.requests.asking.devices import Devices
 from homespun_server.compliance.requests.disclosure import Disclosure
 from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, nothing
-from homespun_server.compliance.requests.ports import Connector, Copy, Person
+from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Person
 from homespun_server.store import Store
+from homespun_server.store.schema_asking import asking_answers, asking_devices
 
 
 class Releases(Connector):
@@ -70,7 +73,7 @@ class Asked(Connector):
     """Devices that registered to be asked: the saga asks them, and they answer with receipts."""
 
     name = DEVICES
-    what = "what is on people's devices, which only they can reach; devices that registered are asked"
+    what = "what is on people's devices, which only they can reach; devices that registered are asked, then forgotten"
 
     def __init__(self, store: Store, devices: Devices) -> None:
         """Use a store and its devices."""
@@ -89,8 +92,29 @@ class Asked(Connector):
         """Say that the saga asks them."""
         return nothing("Devices are asked, and answer themselves.")
 
+    def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
+        """Return the pseudonym that registrations are under."""
+        return () if person.subject is None else ((self.name, person.subject),)
+
+    def replay(self, marked: Marked) -> int:
+        """Forget registrations of people who were erased, once no device of theirs is waited for."""
+        with self._store.writing() as connection:
+            found = list(connection.scalars(select(asking_devices.c.subject).distinct().where(~_WAITED_FOR)))
+            gone = [subject for subject in found if marked(self.name, subject) is not None]
+            return sum(self._devices.forget_within(connection, subject) for subject in gone)
+
     def _names(self, person: Person) -> list[str]:
         if person.subject is None:
             return []
         with self._store.reading() as connection:
             return [each.device for each in self._devices.of_within(connection, person.subject)]
+
+
+_OTHER = asking_devices.alias()
+_WAITED_FOR = (
+    select(_OTHER.c.device)
+    .join(asking_answers, asking_answers.c.device == _OTHER.c.device)
+    .where(_OTHER.c.subject == asking_devices.c.subject, asking_answers.c.state == PENDING)
+    .exists()
+)
+"""Whether a device of the same person was asked something and has not answered."""
