@@ -46,7 +46,7 @@ TEXTS: Final[Mapping[Kind, str]] = MappingProxyType(
         "restriction": "You asked that your data not be used for now. This device can stop using it.",
         "objection": "You objected to the use of your data. This device can stop using it for you.",
         "explanation": "You asked why things are shown to you. The records of that are on this device: export them.",
-        "opt-out": "You opted out. This device can stop contributing and stop using your data for you.",
+        "opt-out": "You opted out. This device can stop contributing to what is counted over many people.",
     }
 )
 """What the person reads on the device, by what was asked for."""
