@@ -18,7 +18,8 @@ def consent_page(
     purpose: Annotated[str, QueryParameter(max_length=64)] = "",
 ) -> Page:
     """Show how often what was chosen."""
-    view = consent_view(compliance_of(desk).consents, desk.services.now(), days, purpose)
+    services = desk.services
+    view = consent_view(compliance_of(desk).consents, services.store, services.now(), days, purpose)
     return desk.renderer.page("consent", request.auth, place="consent", view=view, spans=SPANS)
 
 

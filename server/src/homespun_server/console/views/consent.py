@@ -1,12 +1,16 @@
 """Numbers of consents: by purpose, by notice, over time. Nobody is in them, and nobody can be asked for."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from sqlalchemy import ColumnElement, Connection, func, select
+
 from homespun_server.compliance.consent import ConsentLedger
-from homespun_server.compliance.consent.counts import DayCount
+from homespun_server.store import Store
+from homespun_server.store.schema_consent import consent_counts
+
+_COLUMNS = consent_counts.c
 
 SPANS = (30, 90, 365)
 """How many days a page may look back."""
@@ -68,55 +72,64 @@ class ConsentView:
         return sum(row.numbers.get(action, 0) for row in self.rows)
 
 
-def consent_view(ledger: ConsentLedger, now: datetime, days: int, purpose: str) -> ConsentView:
-    """Return the numbers of some days.
+def consent_view(ledger: ConsentLedger, store: Store, now: datetime, days: int, purpose: str) -> ConsentView:
+    """Return the numbers of some days; the database adds them up, as they are many.
 
     Args:
         ledger: The consent ledger.
+        store: The store.
         now: The time.
-        days: How many days, one of ``SPANS``.
+        days: How many days.
         purpose: Of which purpose; empty: of all.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    counts = ledger.counts(since=now.astimezone(UTC).date() - timedelta(days=days - 1))
-    chosen = [each for each in counts if purpose in ("", each.purpose)]
+    since = now.astimezone(UTC).date() - timedelta(days=days - 1)
     step = "day" if days <= DAYS_BY_DAY else "week"
     total, refused = ledger.size()
+    with store.reading() as connection:
+        purposes = connection.scalars(select(_COLUMNS.purpose).where(_since(since)).distinct())
+        there = tuple(sorted(purposes))
+        rows = _by_notice(connection, since, purpose)
+        over_time = _over_time(connection, since, purpose, step)
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update(row.numbers)
     return ConsentView(
         days=days,
         purpose=purpose,
-        purposes=tuple(sorted({each.purpose for each in counts})),
-        actions=_actions(chosen),
-        rows=_by_notice(chosen),
-        over_time=_over_time(chosen, step),
+        purposes=there,
+        actions=tuple(action for action, _ in found.most_common()),
+        rows=rows,
+        over_time=over_time,
         step=step,
         total=total,
         refused=refused,
     )
 
 
-def _actions(counts: Iterable[DayCount]) -> tuple[str, ...]:
-    found: Counter[str] = Counter()
-    for each in counts:
-        found[each.action] += each.number
-    return tuple(action for action, _ in found.most_common())
+def _since(since: date, purpose: str = "") -> ColumnElement[bool]:
+    asked = _COLUMNS.day >= since.isoformat()
+    return asked & (_COLUMNS.purpose == purpose) if purpose else asked
 
 
-def _by_notice(counts: Iterable[DayCount]) -> tuple[NoticeRow, ...]:
-    found: dict[tuple[str, str, str, str], Counter[str]] = {}
-    for each in counts:
-        key = (each.purpose, each.version, each.language, each.notice)
-        found.setdefault(key, Counter())[each.action] += each.number
-    rows = (NoticeRow(*key, dict(numbers)) for key, numbers in sorted(found.items()))
-    return tuple(rows)[:MOST_ROWS]
+def _by_notice(connection: Connection, since: date, purpose: str) -> tuple[NoticeRow, ...]:
+    names = (_COLUMNS.purpose, _COLUMNS.version, _COLUMNS.language, _COLUMNS.notice)
+    query = select(*names, _COLUMNS.action, func.sum(_COLUMNS.number)).where(_since(since, purpose))
+    found: dict[tuple[str, str, str, str], dict[str, int]] = {}
+    for row in connection.execute(query.group_by(*names, _COLUMNS.action).order_by(*names)):
+        named, version, language, notice, action, number = row
+        found.setdefault((named, version, language, notice), {})[action] = int(number)
+    return tuple(NoticeRow(*key, numbers) for key, numbers in found.items())[:MOST_ROWS]
 
 
-def _over_time(counts: Iterable[DayCount], step: str) -> tuple[tuple[str, str, int], ...]:
+def _over_time(connection: Connection, since: date, purpose: str, step: str) -> tuple[tuple[str, str, int], ...]:
+    names = (_COLUMNS.day, _COLUMNS.action)
+    query = select(*names, func.sum(_COLUMNS.number)).where(_since(since, purpose)).group_by(*names)
     found: Counter[tuple[str, str]] = Counter()
-    for each in counts:
-        day = date.fromisoformat(each.day)
-        start = day if step == "day" else day - timedelta(days=day.weekday())
-        found[start.isoformat(), each.action] += each.number
+    for day, action, number in connection.execute(query):
+        start = date.fromisoformat(day)
+        first = start if step == "day" else start - timedelta(days=start.weekday())
+        found[first.isoformat(), action] += int(number)
     return tuple((day, action, number) for (day, action), number in sorted(found.items(), reverse=True))
