@@ -14,10 +14,10 @@ from msgspec import Meta
 from homespun_server.api.documents import SECURITY, problems
 from homespun_server.api.services import AnyRequest, Given, Services, actor_of, compliance_of, requires
 from homespun_server.compliance.requests.course import State
+from homespun_server.compliance.requests.details import Reminder, RequestDetails
 from homespun_server.compliance.requests.opening import Desk
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import Kind
-from homespun_server.compliance.requests.requests import Reminder, RequestDetails
 from homespun_server.compliance.requests.rows import Request
 
 Id = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="The request's id.")]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from homespun_server.compliance.requests.course import Course
-from homespun_server.compliance.requests.requests import RequestDetails
+from homespun_server.compliance.requests.details import RequestDetails
 from homespun_server.compliance.requests.rows import Request
 
 _MANNERS = {"done": "green", "nothing": "green", "kept": "yellow", "pending": "yellow", "failed": "red"}

@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 from homespun_server.compliance.requests.calendar import deadline
-from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect
+from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, of_devices, of_models
 from homespun_server.compliance.requests.profile import Rules
 
 State = Literal[
@@ -144,9 +144,9 @@ class Course:
     def outcome(self, connector: str) -> Effect | None:
         """Return how things stand with a store; None: nothing was recorded."""
         if connector == DEVICES and self.devices:
-            return _of_devices(len(self.devices), len(self.waiting), len(self.declined))
+            return of_devices(len(self.devices), len(self.waiting), len(self.declined))
         if connector == MODELS and self.models:
-            return _of_models(len(self.models), len(self.untrained))
+            return of_models(len(self.models), len(self.untrained))
         return self.effects.get(connector)
 
     @property
@@ -265,42 +265,3 @@ _CHANGES: dict[What, Callable[[Course, Event], Course]] = {
     "exported": lambda course, _: replace(course, copied=True),
     "closed": lambda course, _: replace(course, state="closed_pending" if course.missing else "closed"),
 }
-
-
-def _of_devices(asked: int, waiting: int, declined: int) -> Effect:
-    if waiting:
-        return Effect(
-            outcome="pending",
-            level="unverified",
-            records=asked - waiting,
-            detail=f"{waiting} of {asked} devices have not answered. What is on them is as it was, as far as is known.",
-        )
-    if declined:
-        return Effect(
-            outcome="kept",
-            level="unverified",
-            records=asked,
-            detail=f"All {asked} devices answered with a signed receipt; on {declined} the person declined.",
-        )
-    return Effect(
-        outcome="done",
-        level="logical",
-        records=asked,
-        detail=f"All {asked} registered devices answered with a signed receipt, which names the level of every store.",
-    )
-
-
-def _of_models(all_: int, waiting: int) -> Effect:
-    if waiting:
-        return Effect(
-            outcome="pending",
-            level="unverified",
-            records=all_,
-            detail=f"{waiting} of {all_} models without a guarantee are to be made again without the person.",
-        )
-    return Effect(
-        outcome="done",
-        level="logical",
-        records=all_,
-        detail=f"All {all_} models without a guarantee were made again, later than the erasure, as other bundles.",
-    )

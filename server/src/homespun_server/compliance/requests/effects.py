@@ -67,3 +67,44 @@ def nothing(detail: str) -> Effect:
 def failed(detail: str) -> Effect:
     """Return that it did not work, and is tried again."""
     return Effect(outcome="failed", detail=detail, level="unverified")
+
+
+def of_devices(asked: int, waiting: int, declined: int) -> Effect:
+    """Return how things stand with so many devices that were asked, of which some wait and some were declined on."""
+    if waiting:
+        return Effect(
+            outcome="pending",
+            level="unverified",
+            records=asked - waiting,
+            detail=f"{waiting} of {asked} devices have not answered. What is on them is as it was, as far as is known.",
+        )
+    if declined:
+        return Effect(
+            outcome="kept",
+            level="unverified",
+            records=asked,
+            detail=f"All {asked} devices answered with a signed receipt; on {declined} the person declined.",
+        )
+    return Effect(
+        outcome="done",
+        level="logical",
+        records=asked,
+        detail=f"All {asked} registered devices answered with a signed receipt, which names the level of every store.",
+    )
+
+
+def of_models(all_: int, waiting: int) -> Effect:
+    """Return how things stand with so many models that are to be made again, of which some were not yet."""
+    if waiting:
+        return Effect(
+            outcome="pending",
+            level="unverified",
+            records=all_,
+            detail=f"{waiting} of {all_} models without a guarantee are to be made again without the person.",
+        )
+    return Effect(
+        outcome="done",
+        level="logical",
+        records=all_,
+        detail=f"All {all_} models without a guarantee were made again, later than the erasure, as other bundles.",
+    )

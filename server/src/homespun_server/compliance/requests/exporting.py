@@ -15,9 +15,10 @@ import msgspec
 
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.requests.course import COPIES
+from homespun_server.compliance.requests.details import RequestDetails
 from homespun_server.compliance.requests.disclosure import Disclosure
 from homespun_server.compliance.requests.ports import Connector, Copy
-from homespun_server.compliance.requests.requests import RequestDetails, Requests
+from homespun_server.compliance.requests.requests import Requests
 from homespun_server.errors import OutputError
 from homespun_server.store import Actor
 

@@ -14,16 +14,9 @@ from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.log import TransparencyLog
 from homespun_server.compliance.requests.asking.devices import Devices
 from homespun_server.compliance.requests.connectors.leftovers import Leftovers, Steps
-from homespun_server.compliance.requests.connectors.records import (
-    Aggregation,
-    ConsentEvents,
-    Course,
-    LogOpenings,
-    Logs,
-    Notes,
-    Pseudonyms,
-)
+from homespun_server.compliance.requests.connectors.records import Aggregation, Course, Logs, Notes
 from homespun_server.compliance.requests.connectors.registry import Asked, Models, Releases
+from homespun_server.compliance.requests.connectors.subjects import ConsentEvents, LogOpenings, Pseudonyms
 from homespun_server.compliance.requests.connectors.tables import SetAside, Table
 from homespun_server.compliance.requests.disclosure import Disclosure, disclose
 from homespun_server.compliance.requests.exporting import Exporter

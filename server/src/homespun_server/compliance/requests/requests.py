@@ -7,7 +7,7 @@ and how things then stood, and has the hash of what was said with it: free words
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
@@ -18,9 +18,10 @@ from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests import moves, rows
 from homespun_server.compliance.requests.asking.answers import OpenRequest
 from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, State, What, folded, opening
+from homespun_server.compliance.requests.details import Reminder, RequestDetails, for_devices, reminder
 from homespun_server.compliance.requests.identity import IdentityCheck
 from homespun_server.compliance.requests.ports import Connector, Log, Person, Subjects
-from homespun_server.compliance.requests.profile import Kind, Profile, Rules
+from homespun_server.compliance.requests.profile import Kind, Profile
 from homespun_server.compliance.requests.rows import DataMap, Request, StoreOnMap
 from homespun_server.compliance.requests.sealing import Seal
 from homespun_server.errors import RequestError
@@ -28,11 +29,10 @@ from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_requests import request_people, requests
 
+__all__ = ["DEVICE", "MAX_QUEUE", "Reminder", "RequestDetails", "Requests"]
+
 DEVICE = Actor("device", "device")
 """Who answers where a device does; which one, the event says."""
-
-_LINE = 60
-"""Most characters of how identity was settled that devices are told."""
 
 MAX_QUEUE = 1_000
 """Most requests that are read at once."""
@@ -45,50 +45,6 @@ _BY_MACHINE: dict[What, frozenset[State]] = {
     "answered": WORKED | {"closed_pending"},
     "retrained": WORKED | {"closed_pending"},
 }
-
-
-class RequestDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """A request with everything that is known of it but who it is about.
-
-    Attributes:
-        request: The request.
-        rules: What goes for it, as it was when it was opened.
-        data_map: The stores, as they were then.
-        timeline: What happened, in order.
-        effects: How things stand with every store of the data map; None: nothing was recorded yet.
-        waiting: Devices that have not answered.
-        untrained: Models that are to be made again, and were not.
-        receipts: What devices answered with, by device.
-        missing: Stores without evidence.
-    """
-
-    request: Request
-    rules: Rules
-    data_map: DataMap
-    timeline: tuple[Event, ...]
-    effects: dict[str, dict[str, object] | None]
-    waiting: tuple[str, ...]
-    untrained: tuple[str, ...]
-    receipts: dict[str, object]
-    missing: tuple[str, ...]
-
-
-class Reminder(msgspec.Struct, frozen=True, kw_only=True):
-    """A request whose next deadline is near or over.
-
-    Attributes:
-        request: The request.
-        deadline: Until when.
-        what: What has to happen until then.
-        days_left: Whole days, negative when it is over.
-        overdue: Whether it is over.
-    """
-
-    request: Request
-    deadline: str
-    what: str
-    days_left: int
-    overdue: bool
 
 
 class Requests:
@@ -316,13 +272,13 @@ class Requests:
         """Return the requests whose next deadline is near or over, the most urgent first."""
         now = self._now()
         found = ((each, each.days_left(now)) for each in self.queue(limit=limit))
-        return tuple(_reminder(each, days, now) for each, days in found if days is not None and days <= within_days)
+        return tuple(reminder(each, days, now) for each, days in found if days is not None and days <= within_days)
 
     def for_devices(self) -> tuple[OpenRequest, ...]:
         """Return what devices are asked: requests that are worked on, and those closed while devices were pending."""
         with self._store.reading() as connection:
             found = [each for each in rows.in_states(connection, (*WORKED, "closed_pending")) if each.subject]
-            return tuple(_for_devices(each, rows.events(connection, each.id)) for each in found)
+            return tuple(for_devices(each, rows.events(connection, each.id)) for each in found)
 
     def devices_asked(self, request: str, devices: Sequence[str], actor: Actor) -> Course:
         """Record that devices were asked, by their names; each is pending until it answers.
@@ -390,27 +346,3 @@ class Requests:
             "detail": hashlib.sha256(canonical(event.detail)).hexdigest(),
         }
         self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
-
-
-def _for_devices(request: Request, events: Sequence[Event]) -> OpenRequest:
-    identified = next((each for each in events if each.what == "identified"), None)
-    verified = "nothing had to be shown" if identified is None else str(identified.detail["method"])
-    return OpenRequest(
-        request=request.id,
-        subject=str(request.subject),
-        kind=request.kind,
-        regulation=request.regulation,
-        deadline=request.due[:10],
-        verified="".join(each for each in verified if each.isprintable())[:_LINE],
-    )
-
-
-def _reminder(request: Request, days: int, now: datetime) -> Reminder:
-    deadline = request.next or request.due
-    return Reminder(
-        request=request,
-        deadline=deadline,
-        what="answer" if deadline == request.due else "confirm receipt",
-        days_left=days,
-        overdue=datetime.fromisoformat(deadline) < now,
-    )

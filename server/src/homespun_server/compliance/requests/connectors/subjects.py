@@ -1,0 +1,232 @@
+"""What is kept under a pseudonym: consent events, openings of the log, and the pseudonym's own key."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, Connection, func, select
+
+from homespun.protocol.consent import ConsentRecord
+from homespun.protocol.consent_report import ConsentReport, report_of
+from homespun_server.compliance.consent import ConsentEvent, ConsentLedger
+from homespun_server.compliance.consent.subjects import overwritten
+from homespun_server.compliance.requests.effects import Effect, nothing
+from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Openings, Person, Subjects
+from homespun_server.compliance.requests.profile import Kind
+from homespun_server.store import Store
+from homespun_server.store.moments import Now
+
+Held = Callable[[Connection], Sequence[str]]
+"""Returns pseudonyms that a store has."""
+
+Forget = Callable[[Connection, str], int]
+"""Erases what a store has under a pseudonym, and returns how many records that were."""
+
+_SHARED = ("contribution", "measurement")
+_ENDED_BY: dict[Kind, tuple[str, ...]] = {
+    "opt-out": _SHARED,
+    "objection": ("personalization", *_SHARED),
+    "restriction": ("personalization", *_SHARED),
+}
+"""The purposes that a person no longer allows, by what they ask for."""
+
+_NO_SUBJECT = "The person has no pseudonym here, so nothing is kept under one."
+
+
+class ConsentEvents(Connector):
+    """The events of the consent ledger."""
+
+    name = "consent events"
+    what = "what people agreed to and withdrew, by pseudonym, with the notice that they saw"
+
+    def __init__(self, store: Store, consents: ConsentLedger, held: Held, now: Now) -> None:
+        """Use a store and its consent ledger.
+
+        Args:
+            store: The store.
+            consents: The consent ledger.
+            held: Returns the pseudonyms that have events.
+            now: Returns the time.
+        """
+        self._store, self._consents, self._held, self._now = store, consents, held, now
+
+    def left(self, person: Person) -> int:
+        """Return how many events a person has."""
+        return 0 if person.subject is None else len(self._consents.events_of(person.subject))
+
+    def access(self, person: Person) -> Sequence[Copy]:
+        """Return a person's events as JSON Lines."""
+        found = () if person.subject is None else self._consents.events_of(person.subject)
+        lines = b"".join(msgspec.json.encode(each) + b"\n" for each in found)
+        return (Copy("consent-events.jsonl", lines, len(found)),) if found else ()
+
+    def erase(self, person: Person) -> Effect:
+        """Remove a person's events; counts of everybody stay."""
+        if person.subject is None:
+            return nothing(_NO_SUBJECT)
+        with self._store.writing() as connection:
+            gone = self._consents.erase_within(connection, person.subject)
+        if not gone:
+            return nothing("The person's pseudonym has no events.")
+        told = f"{gone} events were removed. Counts by day and purpose stay: they are of everybody, and of no one."
+        return Effect(outcome="done", level=self.level, records=gone, detail=told)
+
+    def set_aside(self, person: Person, kind: Kind) -> Effect:
+        """Record what the person no longer allows as withdrawals, each with a signed receipt and a log entry."""
+        if person.identifier is None:
+            return nothing("Nobody said what the operator calls this person, and withdrawals are recorded under that.")
+        purposes = _ENDED_BY[kind]
+        if any(each.source == person.request for each in self._events(person.identifier)):
+            return _withdrawn(purposes, "They were recorded by an attempt before.")
+        with self._store.writing() as connection:
+            receipts = [
+                self._consents.record_within(connection, _withdrawal(person, kind, purpose, place, self._now()))
+                for place, purpose in enumerate(purposes, start=1)
+            ]
+        digests = ", ".join(each.report[:16] for each in receipts if each is not None)
+        return _withdrawn(purposes, f"The receipts are for the reports {digests}.")
+
+    def _events(self, identifier: str) -> Sequence[ConsentEvent]:
+        subject = self._consents.subjects.pseudonym(identifier)
+        return () if subject is None else self._consents.events_of(subject)
+
+    def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
+        """Return the pseudonym."""
+        return () if person.subject is None else ((self.name, person.subject),)
+
+    def replay(self, marked: Marked) -> int:
+        """Remove events of pseudonyms that were erased."""
+        with self._store.writing() as connection:
+            return _again(connection, self.name, self._held, self._consents.erase_within, marked)
+
+
+def _withdrawal(person: Person, kind: Kind, purpose: str, place: int, now: datetime) -> ConsentReport:
+    """Return a withdrawal as a report; the stream is the request, so that it is recorded once."""
+    record = ConsentRecord(
+        sequence=place,
+        purpose=purpose,
+        action="withdraw",
+        notice=None,
+        surface=f"request {person.request}",
+        method=kind,
+        time=now.timestamp(),
+    )
+    return report_of(record, subject=str(person.identifier), known_as="account", source=person.request, sdk="")
+
+
+def _withdrawn(purposes: Sequence[str], told: str) -> Effect:
+    detail = f"Recorded as withdrawn: {', '.join(purposes)}, with signed receipts and entries in the log. {told}"
+    return Effect(outcome="done", level="logical", records=len(purposes), detail=detail)
+
+
+class LogOpenings(Connector):
+    """What entries of the transparency log commit to."""
+
+    name = "log openings"
+    what = "salts and contents of entries of the transparency log that are about a person"
+
+    def __init__(self, store: Store, log: Openings, openings: Column[str]) -> None:
+        """Use a store and its log.
+
+        Args:
+            store: The store.
+            log: The log.
+            openings: The column of openings that has their subject.
+        """
+        self._store, self._log, self._column = store, log, openings
+
+    def left(self, person: Person) -> int:
+        """Return how many openings a person has."""
+        if person.subject is None:
+            return 0
+        query = select(func.count()).where(self._column == person.subject)
+        with self._store.reading() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def access(self, person: Person) -> Sequence[Copy]:  # noqa: ARG002 - the same as consent events
+        """Return nothing: the contents are the consent events and receipts, which are copied from there."""
+        return ()
+
+    def erase(self, person: Person) -> Effect:
+        """Destroy the openings; entries and tree stay, and say nothing any more."""
+        if person.subject is None:
+            return nothing(_NO_SUBJECT)
+        with self._store.writing() as connection:
+            gone = self._log.forget_within(connection, person.subject)
+        if not gone:
+            return nothing("No entry of the log is about the person's pseudonym.")
+        told = f"{gone} salts of 256 bits were removed with their contents: what is public commits to nothing known."
+        return _destroyed(self._store, gone, told)
+
+    def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
+        """Return the pseudonym."""
+        return () if person.subject is None else ((self.name, person.subject),)
+
+    def replay(self, marked: Marked) -> int:
+        """Destroy openings of pseudonyms that were erased."""
+
+        def held(connection: Connection) -> Sequence[str]:
+            return list(connection.scalars(select(self._column).where(self._column.is_not(None)).distinct()))
+
+        with self._store.writing() as connection:
+            return _again(connection, self.name, held, self._log.forget_within, marked)
+
+
+class Pseudonyms(Connector):
+    """The keys of pseudonyms. Without a person's key nothing leads from them to what was kept under the pseudonym."""
+
+    name = "pseudonyms"
+    what = "a random key per person, from which the pseudonym is made"
+
+    def __init__(self, store: Store, subjects: Subjects, held: Held, forget: Forget) -> None:
+        """Use a store and its pseudonyms.
+
+        Args:
+            store: The store.
+            subjects: The pseudonyms, by what the operator calls people.
+            held: Returns every pseudonym that has a key.
+            forget: Destroys the key of a pseudonym.
+        """
+        self._store, self._subjects, self._held, self._forget = store, subjects, held, forget
+
+    def left(self, person: Person) -> int:
+        """Return whether there is a key."""
+        return 0 if person.identifier is None else int(self._subjects.pseudonym(person.identifier) is not None)
+
+    def access(self, person: Person) -> Sequence[Copy]:
+        """Return the pseudonym."""
+        if person.subject is None:
+            return ()
+        return (Copy("pseudonym.json", msgspec.json.encode({"pseudonym": person.subject}), 1),)
+
+    def erase(self, person: Person) -> Effect:
+        """Destroy a person's key."""
+        if person.identifier is None:
+            return nothing("Nobody said what the operator calls this person, and keys are found by that alone.")
+        with self._store.writing() as connection:
+            gone = self._subjects.forget_within(connection, person.identifier)
+        if gone is None:
+            return nothing("There is no key for this person.")
+        return _destroyed(self._store, 1, "The person's key was overwritten and removed.")
+
+    def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
+        """Return the pseudonym: whoever comes back gets another one."""
+        return () if person.subject is None else ((self.name, person.subject),)
+
+    def replay(self, marked: Marked) -> int:
+        """Destroy keys of pseudonyms that were erased."""
+        with self._store.writing() as connection:
+            return _again(connection, self.name, self._held, self._forget, marked)
+
+
+def _destroyed(store: Store, records: int, told: str) -> Effect:
+    """Return what removing keys is worth: older pages of the database may have them still."""
+    if overwritten(store):
+        detail = f"{told} The database was asked to overwrite it, and its log of older pages was emptied."
+        return Effect(outcome="done", level="key_destroyed", records=records, detail=detail)
+    detail = f"{told} The database may hold an older page of it until it cleans up or somebody's reading ends."
+    return Effect(outcome="done", level="logical", records=records, detail=detail)
+
+
+def _again(connection: Connection, store: str, held: Held, forget: Forget, marked: Marked) -> int:
+    return sum(forget(connection, subject) for subject in held(connection) if marked(store, subject) is not None)
