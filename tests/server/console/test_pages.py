@@ -230,6 +230,19 @@ def test_a_look_at_a_person_is_not_recorded(service: Running, full: ServerSettin
     ]
 
 
+def test_a_request_that_is_late_or_due_is_overlooked(service: Running) -> None:
+    service.clock.pass_(days=1)
+    with browsing(service, "compliance") as browser:
+        first = browser.get("/console/")
+        rows = re.findall(r'/console/requests/([0-9a-f]{32})"', browser.get("/console/requests").text)
+    assert rows[0] in first.text
+    assert rows[-1] not in first.text
+    assert "ago." in first.text
+    with store_of(service.settings) as store, store.reading() as connection:
+        by_deadline = requests.select().where(requests.c.next.is_not(None)).order_by(requests.c.next)
+        assert rows == [each.id for each in connection.execute(by_deadline)]
+
+
 def test_the_queue_or_the_numbers_name_a_person(service: Running) -> None:
     with browsing(service, "compliance") as browser:
         for path in ("/console/", "/console/requests", "/console/consent", "/console/changes", "/console/log"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from homespun.errors import HomespunError
@@ -167,15 +168,16 @@ def _compliance(desk: Desk, visitor: Visitor) -> Iterator[Matter]:
         yield Matter("watch", "Compliance", text)
         return
     if may(visitor.role, "read-requests"):
-        yield from _requests(found.requests.requests.due(within_days=SOON_DAYS, limit=MOST_DUE))
+        due = found.requests.requests.due(within_days=SOON_DAYS, limit=MOST_DUE)
+        yield from _requests(due, desk.services.now())
     yield _log(found.log)
 
 
-def _requests(due: Sequence[Reminder]) -> Iterator[Matter]:
+def _requests(due: Sequence[Reminder], now: datetime) -> Iterator[Matter]:
     path = "/console/requests"
     for each in due[:NAMED]:
-        when = f"{-each.days_left} days late" if each.overdue else f"{each.days_left} days left"
-        text = f"{each.what.capitalize()} until {each.deadline[:10]}: {when}."
+        when = left(datetime.fromisoformat(each.deadline), now)
+        text = f"To {each.what} until {each.deadline[:10]}, {when}."
         title = f"Request {each.request.id[:8]}: {plain(each.request.kind)}"
         yield Matter("act" if each.overdue else "watch", title, text, f"{path}/{each.request.id}")
     if len(due) > NAMED:
