@@ -83,7 +83,7 @@ class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         entry: What everybody sees.
         salt: 64 hexadecimal digits.
         content: What it commits to, canonical JSON.
-        proof: The hashes of the proof of inclusion.
+        proof: The hashes of the proof of inclusion, for an entry before the base; those after it are all in the bundle.
     """
 
     schema: Literal[1] = 1

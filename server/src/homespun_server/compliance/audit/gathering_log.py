@@ -1,6 +1,6 @@
 """What an audit bundle holds of the log and of the budget ledgers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from homespun.protocol.canonical import canonical
 from homespun.protocol.merkle import complete_ranges
@@ -18,7 +18,7 @@ from homespun_server.compliance.audit.contents import (
     Opened,
     plain,
 )
-from homespun_server.compliance.log import LogEntry, TransparencyLog
+from homespun_server.compliance.log import LogEntry, Opening, TransparencyLog
 from homespun_server.compliance.log.log import MAX_ENTRIES
 from homespun_server.store import SqlLog, Store
 
@@ -34,28 +34,34 @@ def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:
         size: The size of the signed checkpoint.
         since: Entries from then on are in the bundle; see ``text_of``.
     """
-    everything = [each for each in _all(log) if each.index < size]
-    first = next((each.index for each in everything if each.moment >= since), size)
+    first = log.first_since(since)
     checkpoints = log.checkpoints()
     # The last checkpoint that anybody may have seen by then: from it on, everything can be followed.
     base = max((each for each in checkpoints if each.size <= first), key=lambda each: each.size, default=None)
     begin = 0 if base is None else base.size
     last = next(each for each in checkpoints if each.size == size)
-    openings = [_opened(log, each, size) for each in everything if each.opening is not None and each.kind in SHOWN]
+    entries, openings = bytearray(), bytearray()
+    for each in _all(log):
+        if begin <= each.index < size:
+            entries += each.entry + b"\n"
+        if each.index < size and each.opening is not None and each.kind in SHOWN:
+            # What follows on the base is in the entries from which the root is computed anew.
+            proof = log.inclusion(each.index, size) if each.index < begin else ()
+            openings += canonical(plain(_opened(each, each.opening, proof))) + b"\n"
     found = {
         BASE: canonical(
             plain(Base(size=begin, peaks=tuple(each.hex() for each in log.hashes(complete_ranges((0, begin)))))),
         ),
         CHECKPOINT: last.encode(),
         CONSISTENCY: canonical([each.hex() for each in log.consistency(begin, size)]),
-        ENTRIES: b"".join(each.entry + b"\n" for each in everything[begin:]),
-        OPENINGS: b"".join(canonical(plain(each)) + b"\n" for each in openings),
+        ENTRIES: bytes(entries),
+        OPENINGS: bytes(openings),
     }
     # A checkpoint that was signed for this very export, no witness can have seen yet.
     cosigned = max((each for each in checkpoints if len(each.signatures) > 1), key=lambda each: each.size, default=None)
     if cosigned is not None:
-        proof = [each.hex() for each in log.consistency(cosigned.size, size)]
-        found |= {COSIGNED: cosigned.encode(), COSIGNED_CONSISTENCY: canonical(proof)}
+        since_then = [each.hex() for each in log.consistency(cosigned.size, size)]
+        found |= {COSIGNED: cosigned.encode(), COSIGNED_CONSISTENCY: canonical(since_then)}
     return found if base is None else {**found, BASE_CHECKPOINT: base.encode()}
 
 
@@ -72,14 +78,11 @@ def _all(log: TransparencyLog) -> Iterator[LogEntry]:
         after = found[-1].index
 
 
-def _opened(log: TransparencyLog, entry: LogEntry, size: int) -> Opened:
-    opening = entry.opening
-    if opening is None:
-        raise ValueError("an entry that is shown has its opening")
+def _opened(entry: LogEntry, opening: Opening, proof: Iterable[bytes]) -> Opened:
     return Opened(
         index=entry.index,
         entry=entry.entry.decode(),
         salt=opening.salt.hex(),
         content=opening.content.decode(),
-        proof=tuple(each.hex() for each in log.inclusion(entry.index, size)),
+        proof=tuple(each.hex() for each in proof),
     )

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from homespun.errors import MisuseError
 from homespun.protocol.checkpoint import Checkpoint
@@ -166,6 +166,20 @@ class TransparencyLog:
         query = rows.listing().where(log_entries.c.number > after).limit(min(limit, MAX_ENTRIES))
         with self._store.reading() as connection:
             return tuple(map(rows.entry_of, connection.execute(query)))
+
+    def first_since(self, moment: str) -> int:
+        """Return the index of the first entry that was added at a moment or later; the log's size if there is none.
+
+        Args:
+            moment: See ``text_of``.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        query = select(func.min(log_entries.c.number)).where(log_entries.c.moment >= moment)
+        with self._store.reading() as connection:
+            found = connection.scalar(query)
+            return tree.size_of(connection) if found is None else found
 
     def root(self, size: int) -> bytes:
         """Return the root that the log had at a size.
