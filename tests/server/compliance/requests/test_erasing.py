@@ -102,6 +102,13 @@ def test_a_value_stays_wrong_or_another_is_changed(desk: Office) -> None:
     assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
 
 
+def test_a_rectification_that_names_nothing_wrong_is_taken_for_done(desk: Office) -> None:
+    request = desk.opened("rectification")
+    with pytest.raises(RequestError, match="give corrections"):
+        desk.desk.saga.work(request.id, ADA)
+    assert desk.desk.requests.get(request.id).request.state == "accepted"
+
+
 def test_what_is_restricted_is_still_trained_on(desk: Office) -> None:
     request = desk.opened("restriction")
     desk.desk.saga.work(request.id, ADA)

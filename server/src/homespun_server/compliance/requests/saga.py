@@ -20,7 +20,7 @@ from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.compliance.requests.retraining import Retrainings
 from homespun_server.compliance.requests.tombstones import Tombstones
-from homespun_server.errors import ConflictError
+from homespun_server.errors import ConflictError, RequestError
 from homespun_server.store import Actor
 
 _COPIED = frozenset({"access", "portability", "explanation"})
@@ -64,6 +64,12 @@ class ErasureSaga:
             OutputError: Tombstones cannot be written; nothing was erased.
             RequestError: It was not accepted, or has ended.
         """
+        known = self._requests.course(request)
+        if known.rules.kind == "rectification" and not corrections and any(map(_is_table, known.missing)):
+            raise RequestError(
+                "what is wrong, and what is right instead, has to be named: otherwise every table would "
+                "be found to have nothing wrong. Nothing was recorded; give corrections."
+            )
         self._requests.act(request, "working", actor)
         course, person = self._requests.course(request), self._requests.person(request)
         if course.rules.kind == "erasure":
@@ -172,13 +178,17 @@ def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Co
 
 def _reads(kind: Kind, store: Connector) -> bool:
     """Return whether a store has to be empty of the person afterwards: what is set aside, and others keep, is not."""
-    return kind == "erasure" or store.name.startswith("table ")
+    return kind == "erasure" or _is_table(store.name)
 
 
 def _had(course: Course, name: str) -> bool:
     """Return whether a table had rows of the person."""
     effect = course.outcome(name)
-    return name.startswith("table ") and effect is not None and effect.outcome == "done"
+    return _is_table(name) and effect is not None and effect.outcome == "done"
+
+
+def _is_table(name: str) -> bool:
+    return name.startswith("table ")
 
 
 def _detail(name: str, effect: Effect) -> dict[str, object]:
