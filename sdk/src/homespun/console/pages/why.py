@@ -6,7 +6,7 @@ from homespun.console.markup import NOTHING, Html, address, element
 from homespun.console.pages.listing import LENGTH, listed
 from homespun.console.view import View, bar, button, counted, more, section
 from homespun.errors import MisuseError
-from homespun.explain.counterfactual import Change, Counterfactual, changes_of
+from homespun.explain.counterfactual import MOST_CHANGES, Change, Counterfactual, changes_of
 from homespun.explain.explanation import Attribution, Explanation
 from homespun.recommendation import Recommendation
 
@@ -34,6 +34,12 @@ _EFFECTS = {
 _HEADS = element(
     "thead",
     element("tr", [element("th", each, scope="col") for each in ("What speaks for it, or against it", "Adds")]),
+)
+
+
+_NO_ANSWER = (
+    f"No single reason holds it here: what was tried, up to {MOST_CHANGES} at a time, does not take it out "
+    "of the list. It would change the list all the same:"
 )
 
 
@@ -113,7 +119,7 @@ def _figure(words: str, value: str, *, strong: bool = False) -> Html:
 def _otherwise(view: View, made: Recommendation) -> tuple[Html, ...]:
     answer, reasons = removable(view, made)
     claim = str(answer)
-    lead = f"{claim[:1].upper()}{claim[1:]}."
+    lead = f"{claim[:1].upper()}{claim[1:]}." if answer.found else _NO_ANSWER
     tried = f"This was tried out, not guessed: the list was made again {counted(answer.executed, 'time')}."
     if not reasons:
         return (section("otherwise", "What would change it", element("p", "Nothing that you did or set.")),)
