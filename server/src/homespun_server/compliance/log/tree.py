@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from homespun.protocol.merkle import (
     HASH_BYTES,
@@ -127,7 +127,10 @@ def _hashes(connection: Connection, ranges: Iterable[Range]) -> list[list[bytes]
     nodes = [node for each in wanted for node in each]
     if not nodes:
         return [[] for _ in wanted]
-    query = select(log_nodes).where(tuple_(log_nodes.c.level, log_nodes.c.place).in_(nodes))
+    # SQLite looks through the whole table for pairs in a list, and uses the key for alternatives.
+    query = select(log_nodes).where(
+        or_(*(and_(log_nodes.c.level == level, log_nodes.c.place == place) for level, place in nodes))
+    )
     found = {(row.level, row.place): bytes(row.hash) for row in connection.execute(query)}
     try:
         return [[found[node] for node in each] for each in wanted]
