@@ -121,3 +121,14 @@ def test_a_reason_runs_in_the_console(windows: Windows, office: Office) -> None:
     page.goto(f"{office.address}/console/changes")
     expect(page.get_by_text(MARKUP)).to_be_visible()
     assert page.locator("main img, main script").count() == 0
+
+
+def test_what_somebody_calls_themselves_runs_in_the_console(windows: Windows, office: Office) -> None:
+    page = windows()
+    office.sign_in(page, "compliance")
+    page.goto(f"{office.address}/console/requests")
+    page.get_by_label("What you call the person").fill(MARKUP)
+    page.get_by_label("How it came").fill(MARKUP)
+    page.get_by_role("button", name="Open", exact=True).click()
+    expect(page.get_by_text(MARKUP).first).to_be_visible()
+    assert page.locator("main img, main script").count() == 0

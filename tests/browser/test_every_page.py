@@ -11,8 +11,10 @@ from playwright.sync_api import Page, ViewportSize, expect
 from homespun_server.store import Role
 from tests.browser.conftest import Windows
 from tests.browser.judging import WINDOWS, Scheme, problems_of
-from tests.browser.office import Office
+from tests.browser.office import Office, compliance_of
 from tests.browser.person import PAGES, Person
+from tests.server.api.support import TESTER
+from tests.server.compliance.requests.support import PERSON
 
 
 def walk(page: Page, addresses: Sequence[str]) -> list[str]:
@@ -31,15 +33,24 @@ def own_pages(page: Page, user: Person) -> list[str]:
 
 
 def office_pages(page: Page, office: Office, role: Role) -> list[str]:
-    """Sign in, and return the console's pages."""
+    """Sign in, and return the console's pages: those of the menu, and one of each kind that they lead to."""
     console = f"{office.address}/console"
     office.sign_in(page, role)
-    return [
-        *office.links(page),
-        f"{console}/account",
-        f"{console}/models/{office.bundles[0]}",
-        f"{console}/models/compare",
-    ]
+    details = (f"models/{office.bundles[0]}", "models/compare", "log/0", f"requests/{request_at(office)}", "account")
+    return [*office.links(page), *(f"{console}/{each}" for each in details)]
+
+
+def request_at(office: Office) -> str:
+    """Have a request worked on, so that there is something of everything, and return its number."""
+    with compliance_of(office.settings, office.clock) as (_, compliance):
+        desk = compliance.requests
+        for request in desk.requests.queue():
+            return request.id
+        request = desk.requests.open("erasure", "gdpr", actor=TESTER, identifier=PERSON)
+        for what in ("identified", "accepted"):
+            desk.requests.act(request.id, what, TESTER, {"method": "passport seen", "evidence": "case 1"})
+        desk.saga.work(request.id, TESTER)
+        return request.id
 
 
 @pytest.mark.parametrize(("view", "scheme"), WINDOWS)
