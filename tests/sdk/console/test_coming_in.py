@@ -2,9 +2,11 @@
 
 import http.client
 import socket
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+import urllib3
 
 import homespun as hs
 from homespun.console.answers import HEADERS
@@ -14,7 +16,7 @@ from tests.sdk.console.visiting import PAGES, Visitor
 OTHER = "https://attacker.example"
 
 
-def is_shut(answer: object) -> bool:
+def is_shut(answer: urllib3.BaseHTTPResponse) -> bool:
     """Whether an answer says no more than that there is something."""
     return answer.status == 403 and answer.data.startswith(b"This page opens by its own address only")
 
@@ -214,7 +216,7 @@ class Moments:
         return self.now
 
 
-def drawing() -> object:
+def drawing() -> Callable[[int], bytes]:
     """Bytes that are never the same twice."""
     count = iter(range(1, 100_000))
     return lambda size: next(count).to_bytes(size, "big")

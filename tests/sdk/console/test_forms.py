@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_what_a_page_says_of_a_list_without_a_reason_is_not_what_comes(me: hs.Pe
     ],
 )
 def test_a_switch_does_not_hold_in_the_very_next_list(
-    me: hs.Personalizer, visitor: Visitor, control: str, read: object
+    me: hs.Personalizer, visitor: Visitor, control: str, read: Any
 ) -> None:
     switch = visitor.read("choices").form("switch", control=control)
     visitor.send(switch)
@@ -198,6 +199,7 @@ def test_a_purpose_is_allowed_without_the_words_that_the_person_saw(me: hs.Perso
     visitor.send(visitor.read("choices").form("consent", purpose="measurement"))
     record = me.consent.status()[hs.Purpose.MEASUREMENT].decided_by
     assert record is not None
+    assert record.notice is not None
     assert (record.notice.text, record.surface) == ("Other words.", "own page")
     # What has no words can be ended, and not allowed.
     me.console.url(notice={})
@@ -308,6 +310,7 @@ def test_an_attribute_cannot_be_declared_or_taken_back(tmp_path: Path, bundle: h
 def test_how_often_the_same_is_shown_cannot_be_limited(me: hs.Personalizer, visitor: Visitor) -> None:
     visitor.send(visitor.read("choices").form("cap"), times="2", days="5")
     cap = me.controls.current().frequency_cap
+    assert cap is not None
     assert (cap.times, cap.days) == (2, 5)
     # The page's own list is no showing.
     for _ in range(3):

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -176,13 +177,13 @@ def test_stopping_twice_or_before_the_start_breaks(me: hs.Personalizer) -> None:
 
 
 @pytest.mark.parametrize("idle", [0, -1, float("nan"), "long"])
-def test_what_is_no_time_is_taken(me: hs.Personalizer, idle: object) -> None:
+def test_what_is_no_time_is_taken(me: hs.Personalizer, idle: Any) -> None:
     with pytest.raises(MisuseError, match="idle_seconds"):
         me.console.url(idle_seconds=idle)
 
 
 @pytest.mark.parametrize("notice", ["words", {"measurement": NOTICE}, {hs.Purpose.MEASUREMENT: "words"}])
-def test_what_is_no_notice_is_taken(me: hs.Personalizer, notice: object) -> None:
+def test_what_is_no_notice_is_taken(me: hs.Personalizer, notice: Any) -> None:
     with pytest.raises(MisuseError, match="notice"):
         me.console.url(notice=notice)
 

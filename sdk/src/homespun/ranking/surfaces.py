@@ -85,10 +85,12 @@ class _Made:
 
     @cached_property
     def rules(self) -> RuleBook:
+        """The policy's rules, compiled."""
         return RuleBook(self._policy.rules, self._bundle, popularity_of(self._bundle))
 
     @cached_property
     def learner(self) -> Learner | None:
+        """What learns people's lasting tastes."""
         return Learner.of(self._bundle)
 
 
