@@ -1,7 +1,6 @@
 """A compliance officer at the console: requests from receipt to answer, with a device that stays offline."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -9,12 +8,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from homespun.protocol.asking.receipt import operators_copy
-from homespun_server.compliance.audit import Pins, export, verify
-from homespun_server.compliance.audit.exporting import Wanted
+from homespun_server.cli import main
+from homespun_server.settings import PASSPHRASE_VARIABLE
 from tests.browser.conftest import Windows
 from tests.browser.office import Office, compliance_of
 from tests.browser.person import Person
-from tests.server.api.support import NOON
+from tests.server.api.support import PASSPHRASE
 from tests.server.compliance.audit.conftest import explained
 from tests.server.compliance.requests.asking.phones import Phone
 from tests.server.compliance.requests.support import CSV, OTHER, PERSON
@@ -146,18 +145,27 @@ def test_an_explanation_that_was_changed_is_taken_for_a_true_one(
         expect(page.locator("#verdict, [role=alert]").first).to_contain_text(verdict)
 
 
-def test_the_exported_audit_bundle_does_not_verify(windows: Windows, office: Office) -> None:
+def test_the_exported_audit_bundle_does_not_verify(
+    windows: Windows,
+    office: Office,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     page = windows()
     office.sign_in(page, "compliance")
     open_request(page, office, "restriction", OTHER)
+    act(page, "withdraw", how="By mail")  # the command's clock is today's, by which every deadline here has passed
+    expect(fact(page, "State")).to_have_text("withdrawn")
     page.goto(f"{office.address}/console/log")
     page.get_by_role("button", name="Bring it up to date and sign").click()
     expect(fact(page, "Not signed yet")).to_have_text("0")
-    with compliance_of(office.settings, office.clock) as (store, compliance):
-        keys = compliance.keys
-        raw = export(office.settings, store, keys, Wanted(since=NOON - timedelta(days=1)), now=office.clock)
-    expect(page.get_by_text(keys.log_key)).to_be_visible()
-    pins = Pins(log=bytes.fromhex(keys.log_key), receipts=bytes.fromhex(keys.receipts_key))
-    checks = verify(raw, pins)
-    assert [each for each in checks if each.failed] == []
-    assert {"requests", "deadlines", "log root"} <= {each.name for each in checks if each.outcome == "pass"}
+    key = fact(page, "The log's public key (Ed25519)").inner_text()
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
+    bundle, wanted = str(tmp_path / "audit.zip"), ("--since", "2025-02-28", "--out")
+    assert main(["audit", "export", "--in", str(office.settings.folder), *wanted, bundle]) == 0
+    capsys.readouterr()
+    assert main(["audit", "verify", bundle, "--log-key", key, "--json"]) == 0
+    outcomes = {each["name"]: each["outcome"] for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert "fail" not in outcomes.values()
+    assert {outcomes[name] for name in ("requests", "deadlines", "log root", "signature")} == {"pass"}
