@@ -1,6 +1,7 @@
 """Each stage of a policy by itself does what it says, in a small case that is told again by hand."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -372,9 +373,8 @@ def test_a_persons_dial_for_exploration_is_not_theirs_to_turn(bundle: Bundle) ->
     assert items(made(bundle, k=12, steering=Steering(exploration=None))) == items(plain)
     # An order that was asked for is no place for chance.
     given = [bundle.items[number] for number in range(12)]
-    asked = {"k": 12, "surface": "search", "ids": given, "source": "given"}
-    turned = made(bundle, steering=Steering(exploration=1.0), **asked)
-    assert items(turned) == items(made(bundle, **asked))
+    asked = partial(made, bundle, k=12, surface="search", ids=given, source="given")
+    assert items(asked(steering=Steering(exploration=1.0))) == items(asked())
 
 
 def test_a_calibrated_list_is_farther_from_the_person_than_another(bundle: Bundle) -> None:
