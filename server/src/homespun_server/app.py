@@ -36,6 +36,7 @@ from homespun_server.api.health import health, metrics, ready, timestamp_left
 from homespun_server.api.log import routes as log_routes
 from homespun_server.api.log_keeping import LogKeeping
 from homespun_server.api.logs import Log, open_log
+from homespun_server.api.looking_again import look_again
 from homespun_server.api.metrics import Metrics
 from homespun_server.api.observing import Observed, described
 from homespun_server.api.problem import answer_http, answer_known, answer_unknown, status_of
@@ -150,6 +151,7 @@ def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyn
         # Even where the timestamp holds, whoever runs the service is to learn what only other keys can sign.
         found = services.repository.refresh(always=not fresh)
         _ask(services, log)
+        look_again(services, log)
         return found
 
     @asynccontextmanager

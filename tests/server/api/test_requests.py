@@ -6,12 +6,15 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from homespun_server.compliance.keys import create_compliance_keys
+from homespun_server.compliance.requests.saga import ErasureSaga
+from homespun_server.errors import StoreError
 from homespun_server.settings import ComplianceSettings, ServerSettings, TableSettings
-from homespun_server.store import AuditLog
+from homespun_server.store import Actor, AuditLog
 from tests.server.api.support import CHEAP, PASSPHRASE, Hands, Running, running, store_of
 
 PERSON = "user-000017"
@@ -126,3 +129,26 @@ def test_a_table_that_was_restored_is_served_to_the_next_training(settings: Serv
         assert "erased again after a restore" in [each["event"] for each in second.events]
     with store_of(settings) as store:
         assert AuditLog(store).entries()[-1].action == "replay-tombstones"
+
+
+def test_a_request_waits_for_a_model_that_was_made_while_the_service_ran(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    again = Event()
+
+    def look(_: ErasureSaga, actor: Actor) -> tuple[str, ...]:
+        looked.append(actor.who)
+        if len(looked) == 1:
+            raise StoreError("the store is busy.")
+        if len(looked) > 2:
+            again.set()
+        return ("a" * 32,)
+
+    monkeypatch.setattr(ErasureSaga, "check_waiting", look)
+    with running(settings, renew_seconds=0.01) as service:
+        assert again.wait(30)
+    told = [each["event"] for each in service.events]
+    assert "requests that wait for models not looked at" in told
+    assert "models made again that requests waited for" in told
+    assert set(looked) == {"service"}

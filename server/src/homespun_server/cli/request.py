@@ -94,7 +94,9 @@ def _extend(options: argparse.Namespace, console: Console) -> None:
 
 def _work(options: argparse.Namespace, console: Console) -> None:
     with _desk(options) as desk:
-        course = desk.saga.work(options.request, command_actor("request work"), options.correct)
+        actor = command_actor("request work")
+        course = desk.saga.work(options.request, actor, options.correct)
+        desk.saga.check_waiting(actor)  # a model that was made for one of them may be what others wait for
     console.print(course_view(course))
 
 
@@ -114,10 +116,13 @@ def _replay(options: argparse.Namespace, console: Console) -> None:
             _say(console, "They are let in again." if lifted else "Nobody of that name was erased.")
             return
         again = {name: count for name, count in desk.saga.replay().items() if count}
+        moved = desk.saga.check_waiting(actor)
     with open_store(settings.store, create=False) as store:
         AuditLog(store).add(actor, "replay-tombstones", "all", again)
     told = "; ".join(f"{name}: {count}" for name, count in again.items()) or "nothing had come back"
     _say(console, f"Erased again: {told}.")
+    if moved:
+        _say(console, f"Models that requests waited for were made again: {', '.join(moved)}.")
 
 
 def _export(options: argparse.Namespace, console: Console) -> None:

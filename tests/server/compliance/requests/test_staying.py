@@ -4,11 +4,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, insert, select
 
+from homespun_server.errors import RequestError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
 from homespun_server.privacy.spend import Spend
 from homespun_server.publishing.directory import open_registry
 from homespun_server.store import SqlLog
+from homespun_server.store.moments import text_of
+from homespun_server.store.schema_asking import asking_devices
 from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
 
 
@@ -52,6 +56,18 @@ def spend(desk: Office) -> None:
         )
 
 
+def registered_device(desk: Office, device: str, subject: str) -> None:
+    row = {"device": device, "subject": subject, "key": "", "secret": b"", "sequence": 1, "answered": 0}
+    with desk.store.writing() as connection:
+        connection.execute(insert(asking_devices).values(**row, renewed=text_of(desk.clock())))
+
+
+def devices_of(desk: Office, subject: str) -> int:
+    query = select(func.count()).where(asking_devices.c.subject == subject)
+    with desk.store.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def test_a_release_is_not_disclosed(desk: Office) -> None:
     spend(desk)
     stays = desk.desk.disclosed().aggregates
@@ -77,6 +93,44 @@ def test_a_model_without_a_guarantee_is_called_erased(desk: Office, tmp_path: Pa
     course = desk.desk.saga.work(request.id, ADA)
     assert (course.state, dict(course.models)) == ("completed", {old: made})
     assert desk.desk.requests.act(request.id, "closed", ADA).state == "closed"
+
+
+@pytest.mark.parametrize("by", ["looking", "working"])
+def test_a_request_stays_pending_after_its_model_was_made_again(desk: Office, tmp_path: Path, by: str) -> None:
+    subject = desk.known()
+    old = register(desk, tmp_path, 1)
+    request = desk.opened()
+    desk.desk.saga.work(request.id, ADA)
+    assert desk.desk.requests.act(request.id, "closed", ADA, {"pending": True}).state == "closed_pending"
+    registered_device(desk, "a" * 32, subject)
+    assert desk.desk.saga.check_waiting(ADA) == ()
+    desk.clock.pass_(hours=1)
+    made = register(desk, tmp_path, 3, table="two")
+    if by == "looking":
+        assert desk.desk.saga.check_waiting(ADA) == (request.id,)
+    else:
+        desk.desk.saga.work(request.id, ADA)
+    details = desk.desk.requests.get(request.id)
+    assert (details.request.state, details.untrained) == ("closed", ())
+    assert [each.detail for each in details.timeline if each.what == "retrained"] == [{"bundle": old, "evidence": made}]
+    assert devices_of(desk, subject) == 0
+    assert desk.desk.saga.check_waiting(ADA) == ()
+    with pytest.raises(RequestError, match="closed"):
+        desk.desk.saga.work(request.id, ADA)
+
+
+def test_an_end_between_finding_a_model_and_recording_it_keeps_a_request_pending(desk: Office, tmp_path: Path) -> None:
+    register(desk, tmp_path, 1)
+    request = desk.opened()
+    desk.desk.saga.work(request.id, ADA)
+    desk.desk.requests.act(request.id, "closed", ADA, {"pending": True})
+    desk.clock.pass_(hours=1)
+    register(desk, tmp_path, 3, table="two")
+    retrainings = desk.desk.saga._retrainings
+    assert retrainings is not None
+    assert retrainings.check(request.id)[0].evidence  # and then the program ends
+    assert desk.desk.saga.check_waiting(ADA) == (request.id,)
+    assert desk.desk.requests.get(request.id).request.state == "closed"
 
 
 def test_a_model_is_made_again_while_rows_are_still_there(desk: Office, tmp_path: Path) -> None:

@@ -175,8 +175,7 @@ class Requests:
             if what == "working" and found.subject is None:
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
-            if after.state == "closed" and found.kind == "erasure" and found.subject and self._forget_devices:
-                self._forget_devices(connection, found.subject)
+            self._let_go(connection, found, after)
             if after.state in ENDED:
                 connection.execute(delete(request_people).where(request_people.c.request == request))
             return rows.get(connection, request)
@@ -202,7 +201,9 @@ class Requests:
             course, _ = rows.course(connection, request)
             if course.state not in _BY_MACHINE[what]:
                 raise RequestError(f"the request {request} is {course.state}: nothing is done for it any more, or yet.")
-            return self._append(connection, found, course, what, dict(detail), actor)
+            after = self._append(connection, found, course, what, dict(detail), actor)
+            self._let_go(connection, found, after)
+            return after
 
     def get(self, request: str) -> RequestDetails:
         """Return a request with its timeline, effects and receipts, without who it is about.
@@ -307,6 +308,11 @@ class Requests:
             return
         detail: moves.Detail = {"device": receipt.device, "outcome": receipt.outcome, "receipt": raw.decode()}
         self._append(connection, found, course, "answered", detail, DEVICE)
+
+    def _let_go(self, connection: Connection, found: Request, after: Course) -> None:
+        """Forget the devices of somebody whose erasure is closed: nothing is asked of them any more."""
+        if after.state == "closed" and found.kind == "erasure" and found.subject and self._forget_devices:
+            self._forget_devices(connection, found.subject)
 
     def _name(self, connection: Connection, request: str) -> None:
         """Keep the pseudonym of a person who got one after the request was opened, before anything forgets it."""

@@ -4,15 +4,16 @@ A model counts as made again when a newer version of its name was registered aft
 another bundle, and, where both say so, was made from other tables. Until then it is pending, and is reported so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import insert, select, update
 
+from homespun_server.compliance.requests.course import State
 from homespun_server.publishing.registry import Registry, Version
 from homespun_server.store import Store
 from homespun_server.store.moments import Now, text_of
-from homespun_server.store.schema_requests import retrainings
+from homespun_server.store.schema_requests import requests, retrainings
 
 TABLE = "interactions"
 """What lineage calls the table about people."""
@@ -85,6 +86,14 @@ class Retrainings:
                 with self._store.writing() as connection:
                     connection.execute(update(retrainings).where(place).values(**values))
         return self.of(request)
+
+    def waiting(self, states: Iterable[State]) -> tuple[str, ...]:
+        """Return the requests in some states that models were ever to be made again for."""
+        query = select(requests.c.id).where(
+            requests.c.state.in_(list(states)), requests.c.id.in_(select(retrainings.c.request))
+        )
+        with self._store.reading() as connection:
+            return tuple(connection.scalars(query.order_by(requests.c.due, requests.c.id)))
 
     def of(self, request: str) -> tuple[Retraining, ...]:
         """Return what is scheduled for a request."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from homespun.errors import HomespunError
-from homespun_server.compliance.requests.course import Course
+from homespun_server.compliance.requests.course import WORKED, Course
 from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, failed, nothing
 from homespun_server.compliance.requests.ports import Connector, Correction, Person
 from homespun_server.compliance.requests.profile import Kind
@@ -54,6 +54,8 @@ class ErasureSaga:
     def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
         """Carry a request to every store that has no final effect yet, and return how things then stand.
 
+        Where it was closed while others were pending, only its models are looked at.
+
         Args:
             request: The request's id; it was accepted.
             actor: Who has it done.
@@ -65,6 +67,8 @@ class ErasureSaga:
             RequestError: It was not accepted, or has ended.
         """
         known = self._requests.course(request)
+        if known.state == "closed_pending":
+            return self.check_models(request, actor)
         if known.rules.kind == "rectification" and not corrections and any(map(_is_table, known.missing)):
             raise RequestError(
                 "what is wrong, and what is right instead, has to be named: otherwise every table would "
@@ -140,6 +144,25 @@ class ErasureSaga:
             effect = nothing("No model in the registry lacks a guarantee; the answer lists all.")
             return self._kept(request, course, effect, actor)
         return self.check_models(request, actor)
+
+    def check_waiting(self, actor: Actor) -> tuple[str, ...]:
+        """Look after every request that waits for models; one that was closed so far as it went then becomes closed.
+
+        Args:
+            actor: Who looks.
+
+        Returns:
+            The requests that stand otherwise than before.
+        """
+        waiting = () if self._retrainings is None else self._retrainings.waiting((*WORKED, "closed_pending"))
+        return tuple(each for each in waiting if self._moved(each, actor))
+
+    def _moved(self, request: str, actor: Actor) -> bool:
+        before = self._requests.course(request)
+        try:
+            return bool(before.untrained) and self.check_models(request, actor).untrained != before.untrained
+        except ConflictError:
+            return False  # somebody else is at it
 
     def check_models(self, request: str, actor: Actor) -> Course:
         """Look which models were made again by now, and return how things stand with a request."""
