@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,10 +52,25 @@ def _opened(table: TableFile) -> Iterator[pq.ParquetFile]:
 
 
 def _meant(batch: pa.RecordBatch, user: str, who: Who) -> tuple[list[Row], list[int]]:
-    texts = [None if value is None else str(value) for value in batch.column(user).to_pylist()]
-    places = [place for place, value in enumerate(texts) if value is not None and who(value)]
+    texts = map(_text, batch.column(user).to_pylist())
+    places = [place for place, value in enumerate(texts) if value and who(value)]
     found = batch.take(pa.array(places, pa.int64())).to_pylist()
-    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in found], places
+    return [{name: _text(value) for name, value in row.items()} for row in found], places
+
+
+def _text(value: object) -> str:
+    """Return a value as trainings read it (``statistics.sql.text_of``): 17.0 and 17 are one id; nothing is empty."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float() if isfinite(value) and value.is_integer():
+            return str(int(value))
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case _:
+            return str(value)
 
 
 def _changed(batch: pa.RecordBatch, user: str, who: Who, change: Change) -> tuple[pa.RecordBatch, int]:

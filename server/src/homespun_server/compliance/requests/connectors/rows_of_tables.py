@@ -2,7 +2,8 @@
 
 - A table is replaced whole or not at all; a row that is not the person's keeps its bytes (CSV) or values (Parquet).
 - What was there before is overwritten, then removed. Leftovers of an attempt that was interrupted are dealt with first.
-- A table that somebody wrote to meanwhile is left alone.
+- A table that somebody wrote to meanwhile is left alone, and so is one whose bytes have another name, too: what is
+  overwritten under one name is gone under both. A link to a table leads to it.
 
 Non-goal: tables in other forms, or without a header.
 """
@@ -41,9 +42,12 @@ class _Raw(NamedTuple):
 
     text: str
     delimiter: str
+    cells: int = 0
 
     def replace(self, file: IO[str], row: Row) -> None:
         """Write another row in its place, with its line's end."""
+        if self.cells != len(row):
+            raise csv.Error(f"a row to be changed has {self.cells} cells for {len(row)} columns")
         ending = self.text[len(self.text.rstrip("\r\n")) :] or "\n"
         csv.writer(file, delimiter=self.delimiter, lineterminator=ending).writerow(row.values())
 
@@ -133,7 +137,15 @@ class TableFile:
         return ((row, _Raw("", "")) for row in parquet.rows(self, who))
 
     def check(self, header: list[str]) -> None:
-        """Refuse a header without the person's column."""
+        """Refuse a header without the person's column, or with a column twice, of which one would be lost."""
+        twice = sorted({name for name in header if header.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"{self.path} has columns of one name: {', '.join(twice)[:500]}. Rows cannot be told apart safely, so "
+                "it was left alone; give each column a name of its own.",
+                path=self.path,
+                column=twice[0],
+            )
         if self.user not in header:
             raise DataError(
                 f"{self.path} has no column {self.user!r}; it has {', '.join(header)[:500]}. See compliance.tables.",
@@ -172,6 +184,11 @@ class TableFile:
 
     def _put(self, made: Path, before: tuple[int, ...]) -> None:
         old = self.path.parent / f"{_LEFT}{self.path.name}"
+        if self.path.stat().st_nlink > 1:
+            raise OutputError(
+                f"{self.path} has another name (a hard link), under which its rows would stay or be overwritten. It "
+                "was left alone; make it a file of its own."
+            )
         shutil.copymode(self.path, made)
         if _stamp(self.path) != before:
             raise OutputError(f"somebody wrote to {self.path} meanwhile; it was left alone. Try again when it rests.")
@@ -206,11 +223,12 @@ def _records(file: IO[str], table: TableFile) -> Iterator[tuple[list[str], _Raw,
     file.seek(0)
     delimiter = max(DELIMITERS, key=first.count)
     header: list[str] = []
-    for cells in csv.reader(lines(), delimiter=delimiter):
+    # Strictly: a quote that nobody closes would hide all rows after it, and trainings refuse such a table.
+    for cells in csv.reader(lines(), delimiter=delimiter, strict=True):
         if not header:
             header = [cell.removeprefix("\ufeff").strip() for cell in cells]
             table.check(header)
-        yield cells, _Raw("".join(raw), delimiter), header
+        yield cells, _Raw("".join(raw), delimiter, len(cells)), header
         raw.clear()
 
 

@@ -6,9 +6,10 @@ opt-out move a person's rows out of the table that trainings read, into a file t
 
 import os
 import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,9 @@ PEOPLE = "people"
 
 SET_ASIDE = "set-aside"
 
+_FARTHEST_EAST = timedelta(hours=14)
+"""No place's clock is farther ahead of UTC."""
+
 _UNNAMED = "Nobody said what the operator calls this person, and rows are found by that alone."
 _LATER = "Rows set aside, and copies of the file that others made, are other stores."
 
@@ -45,7 +49,7 @@ class Table(Connector):
         self.name = f"table {table.path}"[:100]
         self.what = table.what
         self._table, self._work = table, settings.work
-        self._file = TableFile(settings.folder / table.path, table.user)
+        self._file = TableFile((settings.folder / table.path).resolve(), table.user)
         self._aside = SetAside(settings)
 
     def left(self, person: Person) -> int:
@@ -63,12 +67,25 @@ class Table(Connector):
         if person.identifier is None:
             return nothing(_UNNAMED)
         gone = self._change(_is(person.identifier), lambda _: None)
+        similar = self._similar(person.identifier)
         if not gone:
-            return nothing(f"No row of {self._table.path} has this person in the column {self._table.user}.")
+            return nothing(f"No row of {self._table.path} has this person in the column {self._table.user}.{similar}")
         told = (
             f"{gone} rows were removed from {self._table.path}; the file before was overwritten and removed. {_LATER}"
+            f"{similar}"
         )
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
+
+    def _similar(self, identifier: str) -> str:
+        """Return a warning where rows are of somebody who is called almost the same; none of them was touched."""
+        told = _folded(identifier)
+        number = sum(1 for _ in self._file.rows(lambda user: user != identifier and _folded(user) == told))
+        if not number:
+            return ""
+        return (
+            f" {number} rows name somebody whose id differs in case, blanks or the form of letters only. They were "
+            "left alone; see whether that is the same person."
+        )
 
     def rectify(self, person: Person, corrections: Sequence[Correction]) -> Effect:
         """Put values right in a person's rows."""
@@ -225,6 +242,11 @@ def _is(identifier: str) -> Callable[[str], bool]:
     return lambda user: user == identifier
 
 
+def _folded(identifier: str) -> str:
+    """Return an id without what people take for no difference."""
+    return "".join(unicodedata.normalize("NFKC", identifier).split()).casefold()
+
+
 def _copies(name: str, rows: list[Row]) -> tuple[Copy, ...]:
     lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
     return (Copy(name, lines, len(rows)),) if rows else ()
@@ -240,7 +262,10 @@ def _text(each: AsideRow) -> bytes:
 
 
 def _moment(text: str) -> datetime | None:
-    """Return when a row was made; None: it cannot be told."""
+    """Return the earliest moment at which a row can have been made; None: it cannot be told.
+
+    A time without its zone may be that of any place on earth.
+    """
     try:
         return datetime.fromtimestamp(float(text), UTC)
     except (ValueError, OverflowError, OSError):
@@ -249,4 +274,4 @@ def _moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found.replace(tzinfo=found.tzinfo or UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC) - _FARTHEST_EAST
