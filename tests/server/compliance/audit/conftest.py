@@ -26,7 +26,7 @@ from homespun_server.compliance.requests.profile import read_profiles
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
 from homespun_server.publishing.directory import open_registry, open_repository
-from homespun_server.settings import ServerSettings
+from homespun_server.settings import FILE, ServerSettings, read_settings
 from homespun_server.store import SqlLog, Store, open_store
 from homespun_server.store.schema_asking import asking_devices
 from tests.sdk.deciding import decide
@@ -34,6 +34,12 @@ from tests.server.api.support import CANARY, CHEAP, NOON, PASSPHRASE, TESTER, Ha
 from tests.server.privacy.ledger.support import spend_of
 
 DEVICE = Ed25519PrivateKey.from_private_bytes(bytes(range(7, 39)))
+CONTROLLER = """
+[compliance.controller]
+name = "Films Ltd"
+address = "1 Example Street, Example"
+contact = "privacy@example.org"
+"""
 OVERRIDE = {"gate": "quality", "reason": "the first model of this channel"}
 
 
@@ -61,6 +67,14 @@ class Audited:
     @property
     def members(self) -> dict[str, bytes]:
         return unpack(self.raw)
+
+
+def with_controller(settings: ServerSettings) -> ServerSettings:
+    """Say who decides about the processing, in the file and in what was read of it."""
+    path = settings.folder / FILE
+    text = path.read_text(encoding="utf-8").partition("# Who decides")[0]
+    path.write_text(f"{text}{CONTROLLER}", encoding="utf-8")
+    return replace(settings, compliance=read_settings(settings.folder, {}).compliance)
 
 
 def charge(store: Store, clock: Hands) -> None:
@@ -118,7 +132,7 @@ def explained() -> bytes:
 @pytest.fixture(scope="session")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
     folder = tmp_path_factory.mktemp("audit")
-    settings, clock = make_directory(folder / "wd"), Hands()
+    settings, clock = with_controller(make_directory(folder / "wd")), Hands()
     create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP, now=clock)
     keys = open_compliance_keys(settings)
     witness = replace(create_witness(folder / "witness", "w1"), now=clock)
@@ -134,7 +148,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
         log.catch_up()
         log.checkpoint()
         clock.pass_(days=3)
-        registry.add(sample_folder(), lineage={}, gates={"overrides": []})
+        live = registry.add(sample_folder(), lineage={}, gates={"overrides": []})
+        registry.move(live.id, "production", TESTER, "people have it")
         registry.add(bundle_of(folder / "two", 2), lineage={}, gates={"overrides": [OVERRIDE]})
         charge(store, clock)
         answer(store, settings, keys, clock)

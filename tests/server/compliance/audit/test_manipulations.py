@@ -157,6 +157,11 @@ def invent_consents(members: Members) -> None:
     edit(members, "consents/counts.json", lambda it: it["counts"].append(one))
 
 
+def rewrite_a_document(members: Members) -> None:
+    name = "documents/notice.json"
+    members[name] = members[name].replace(b"privacy@example.org", b"nobody@example.org")
+
+
 def exchange_the_key(members: Members) -> None:
     edit(members, MANIFEST, lambda manifest: manifest.update(log_key="00" * 32))
 
@@ -175,6 +180,7 @@ PLANTED: dict[str, tuple[Callable[[Members], None], str]] = {
     "an explanation's score is changed": (change_an_explained_score, "explanations"),
     "an override is hidden": (hide_an_override, "overrides"),
     "consents are invented": (invent_consents, "consents"),
+    "a document is rewritten": (rewrite_a_document, "documents"),
     "the key is exchanged": (exchange_the_key, "signature"),
 }
 
@@ -190,6 +196,17 @@ def test_a_planted_manipulation_is_not_found(audited: Audited, planted: str) -> 
     # The hashes are written anew: the same check finds it, and nobody can sign it.
     assert {check, "signature"} <= failed(audited, rehashed(members))
     assert "members" not in failed(audited, rehashed(members))
+
+
+def test_documents_of_other_ledgers_or_bundles_are_taken_for_those_of_these(audited: Audited) -> None:
+    """The documents are as they were logged, and what they were made from is not what is shown."""
+    members = audited.members
+    remove_a_spend(members)
+    assert "documents" in failed(audited, members)
+    live = json.loads(audited.members["documents/dsa-27.json"])["sources"][-2]["digest"]
+    assert "documents" in failed(
+        audited, {name: raw for name, raw in audited.members.items() if name != f"registry/{live}.json"}
+    )
 
 
 def test_a_check_finds_nothing_that_is_planted() -> None:
@@ -245,6 +262,7 @@ def light(audited: Audited, members: Members) -> set[str]:
         ("repository/metadata/", {"signed repository"}),
         ("repository/targets/", {"signed repository"}),
         ("requests/request-", {"requests", "deadlines", "receipts"}),
+        ("documents/", {"documents"}),
         ("explanations/", {"explanations", "chain"}),
     ],
 )

@@ -14,6 +14,7 @@ from homespun_server.compliance.audit.contents import (
     COSIGNED_CONSISTENCY,
     MANIFEST,
     PREFIX,
+    SHOWN,
     SIGNATURE,
     Hex,
     decoded,
@@ -132,5 +133,5 @@ def _check_everything_shown(evidence: Evidence) -> None:
     if len(shown) != len(evidence.openings):
         raise ProofError("an entry is shown twice.")
     for index, entry in enumerate(evidence.entries, evidence.base.size):
-        if decoded_entry(entry).kind in ("release", "bundle", "override", "request") and index not in shown:
+        if decoded_entry(entry).kind in SHOWN and index not in shown:
             raise ProofError(f"entry {index} of the log is not shown, though entries of its kind always can be.")

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from homespun.errors import ProofError
 from homespun.protocol.bundle import PrivacyStatement
+from homespun_server.compliance.log.entries import Kind
 from homespun_server.compliance.requests.course import Event
 from homespun_server.compliance.requests.profile import Rules
 from homespun_server.compliance.requests.rows import DataMap, Request
@@ -33,6 +34,10 @@ BUNDLES = "bundles/"
 REPOSITORY = "repository/"
 REQUESTS = "requests/request-"
 EXPLANATIONS = "explanations/"
+DOCUMENTS = "documents/"
+
+SHOWN: frozenset[Kind] = frozenset({"release", "bundle", "override", "request", "document"})
+"""Kinds of entries of which the openings are always shown; nothing of theirs is ever destroyed."""
 
 PREFIX = b"homespun audit manifest 1\n"
 """Separates what is signed here from anything else that the same key signs."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from homespun.protocol.canonical import canonical
 from homespun_server._version import __version__
-from homespun_server.compliance.audit import gathering_bundles, gathering_log, gathering_people
+from homespun_server.compliance.audit import gathering_bundles, gathering_documents, gathering_log, gathering_people
 from homespun_server.compliance.audit.container import pack
 from homespun_server.compliance.audit.contents import EXPLANATIONS, MANIFEST, PREFIX, SIGNATURE, AuditManifest, plain
 from homespun_server.compliance.keys import ComplianceKeys
@@ -39,7 +39,8 @@ def export(
 ) -> bytes:
     """Return an audit bundle.
 
-    Before, the log catches up with what was done, and a checkpoint is signed.
+    Before, the log catches up with what was done, and a checkpoint is signed. Documents are made where the settings say
+    who decides about the processing.
 
     Args:
         settings: The working directory's settings.
@@ -49,6 +50,7 @@ def export(
         now: Returns the time.
 
     Raises:
+        BundleError: The bundle in production is damaged.
         LedgerError: A budget ledger is damaged.
         OutputError: A file of explanation records cannot be read.
         TransparencyError: The log does not continue what was signed before.
@@ -56,10 +58,13 @@ def export(
     log, moment = open_log(settings, store, keys, now), now()
     since = text_of(wanted.since)
     requests = gathering_people.requests(store, since)
+    documents = gathering_documents.documents(settings, store)
     log.catch_up()
     # What is told of a request is fixed as a whole: the rules that went for it, who acted, and every word.
     for content in gathering_people.fixed(requests):
         log.append("request", content, reference=f"{content['request']} as {content['sha256']}")
+    for content in gathering_documents.fixed(documents):
+        log.append("document", content, reference=f"{content['kind']} as {content['sha256']}")
     checkpoint = log.checkpoint()
     records = dict(_records(wanted.explanations))
     members = {
@@ -69,6 +74,7 @@ def export(
         **gathering_bundles.repository(settings.repository),
         **requests,
         **gathering_people.consents(store),
+        **documents,
         **records,
     }
     manifest = AuditManifest(

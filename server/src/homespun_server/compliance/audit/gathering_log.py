@@ -14,6 +14,7 @@ from homespun_server.compliance.audit.contents import (
     COSIGNED_CONSISTENCY,
     ENTRIES,
     OPENINGS,
+    SHOWN,
     Base,
     Opened,
     plain,
@@ -21,9 +22,6 @@ from homespun_server.compliance.audit.contents import (
 from homespun_server.compliance.log import LogEntry, Opening, TransparencyLog
 from homespun_server.compliance.log.log import MAX_ENTRIES
 from homespun_server.store import SqlLog, Store
-
-SHOWN = frozenset({"release", "bundle", "override", "request"})
-"""Kinds of which the openings are shown. Consents and receipts are people's own; of them the commitments are."""
 
 
 def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:

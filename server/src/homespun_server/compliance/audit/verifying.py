@@ -8,6 +8,7 @@ from homespun.errors import HomespunError, ProofError
 from homespun_server.compliance.audit import (
     checks_budget,
     checks_bundles,
+    checks_documents,
     checks_explanations,
     checks_log,
     checks_people,
@@ -39,6 +40,7 @@ CHECKS: dict[str, Run] = {
     "deadlines": checks_people.deadlines,
     "receipts": checks_people.receipts,
     "consents": checks_people.consents,
+    "documents": checks_documents.documents,
     "explanations": checks_explanations.explanations,
     "chain": checks_explanations.chain,
 }

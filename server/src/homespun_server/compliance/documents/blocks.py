@@ -7,6 +7,10 @@ import msgspec
 SCHEMA_VERSION = 1
 """Version of a document's JSON."""
 
+LEDGER = "the budget ledger of "
+BUNDLE = "the bundle "
+"""How sources begin that whoever checks a document may have beside it."""
+
 Manner = Literal["plain", "lead", "soft", "warning"]
 
 
@@ -125,6 +129,16 @@ class Source(msgspec.Struct, frozen=True):
 
     name: str
     digest: str
+
+
+def ledger_source(data_set: str, head: str) -> Source:
+    """Return a budget ledger as a source: its last event fixes all of it."""
+    return Source(f"{LEDGER}{data_set}, its last event", head)
+
+
+def bundle_source(name: str, bundle: str) -> Source:
+    """Return a bundle as a source."""
+    return Source(f"{BUNDLE}{name}", bundle)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

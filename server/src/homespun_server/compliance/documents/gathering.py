@@ -16,7 +16,7 @@ from homespun.explain.parameters import parameters_of
 from homespun.model.bundle import Bundle
 from homespun.protocol.bundle import PrivacyStatement
 from homespun.protocol.statistics.standard import STANDARD
-from homespun_server.compliance.documents.blocks import Source
+from homespun_server.compliance.documents.blocks import Source, bundle_source, ledger_source
 from homespun_server.compliance.documents.declared import DataMap, data_map
 from homespun_server.errors import SettingsError
 from homespun_server.privacy.ledger import BudgetLedger
@@ -75,9 +75,9 @@ class Gathered:
         yield Source("the data map", self.declared.digest)
         yield Source("the statistics", _digest([statistic.digest for statistic in STANDARD]))
         yield Source("the settings of compliance", _digest(settings))
-        yield from (Source(f"the budget ledger of {each.data_set}, its last event", each.head) for each in self.budgets)
+        yield from (ledger_source(each.data_set, each.head) for each in self.budgets)
         if self.live is not None:
-            yield Source(f"the bundle {self.live.parameters.name}", self.live.parameters.bundle)
+            yield bundle_source(self.live.parameters.name, self.live.parameters.bundle)
             yield Source(f"the policy {self.live.parameters.policy}", _digest(self.live.parameters.data()))
 
     def risk_source(self) -> Source:
