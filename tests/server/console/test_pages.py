@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homespun_server.console.headers import HEADERS, POLICY
 from homespun_server.console.mounting import MENU
 from homespun_server.console.said import TEXTS
+from homespun_server.console.views.requests import MOST_COUNTED
 from homespun_server.settings import ServerSettings
 from homespun_server.store import AuditLog, Role
 from homespun_server.store.schema_requests import requests
@@ -241,6 +242,35 @@ def test_a_request_that_is_late_or_due_is_overlooked(service: Running) -> None:
     with store_of(service.settings) as store, store.reading() as connection:
         by_deadline = requests.select().where(requests.c.next.is_not(None)).order_by(requests.c.next)
         assert rows == [each.id for each in connection.execute(by_deadline)]
+
+
+def test_a_request_is_on_no_page_of_the_queue(service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with browsing(service, "compliance") as browser:
+        whole = re.findall(r'/console/requests/([0-9a-f]{32})"', browser.get("/console/requests").text)
+        monkeypatch.setattr("homespun_server.console.views.requests.PAGE", 2)
+        path: str | None = "/console/requests"
+        found: list[str] = []
+        while path is not None:
+            page = browser.get(path)
+            shown = re.findall(r'/console/requests/([0-9a-f]{32})"', page.text)
+            assert 0 < len(shown) <= 2
+            found += shown
+            path = next((each["href"] for each in page.all("a") if each.get("rel") == "next"), None)
+        assert len(whole) > 4
+        assert found == whole
+        for typed in ("x", "2025-03-01T00:00:00%2B00:00_", "_" + "0" * 32, "'%20OR%201=1"):
+            assert browser.get(f"/console/requests?after={typed}").status == 400, typed
+
+
+def test_a_page_of_the_queue_counts_all_that_ever_were(service: Running) -> None:
+    with store_of(service.settings) as store, store.writing() as connection:
+        one = connection.execute(requests.select().where(requests.c.kind == "erasure")).one()._asdict()
+        many = [{**one, "id": f"{number:032x}", "state": "closed", "next": None} for number in range(MOST_COUNTED + 1)]
+        connection.execute(requests.insert(), many)
+    with browsing(service, "compliance") as browser:
+        options = browser.get("/console/requests").text
+        assert f"closed ({MOST_COUNTED:,}+)" in options
+        assert "closed pending (0)" in options
 
 
 def test_the_queue_or_the_numbers_name_a_person(service: Running) -> None:

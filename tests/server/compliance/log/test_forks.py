@@ -119,6 +119,7 @@ def test_what_continues_is_refused_by_a_witness(store: Store, log: TransparencyL
     assert last is not None
     assert (last.size, len(last.signatures)) == (16, 2)
     assert [len(each.signatures) for each in log.checkpoints()] == [1, 2, 2, 2]
+    assert log.last_checkpoint() == log.checkpoints()[-1]
 
 
 def test_a_fork_is_cosigned(tmp_path: Path, witness: Witness) -> None:
@@ -146,7 +147,7 @@ def test_a_rollback_is_cosigned(tmp_path: Path, witness: Witness) -> None:
         with pytest.raises(MisuseError, match="it shows that entries were taken back"):
             continuation(older, 5)
         rolled_back = Continuation(0, (), log_of(older).checkpoint())
-        with pytest.raises(ProofError, match="taken back"):
+        with pytest.raises(MisuseError, match="it is older, and was not cosigned"):
             witness.cosign(rolled_back, LOG_KEY)
 
 

@@ -23,6 +23,7 @@ from homespun_server.compliance.log.entries import (
 )
 from homespun_server.compliance.log.found import Found, everything
 from homespun_server.compliance.log.memory import Memory
+from homespun_server.compliance.log.published import last_checkpoint
 from homespun_server.store import Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_log import SUBJECT_LENGTH, log_entries
@@ -231,6 +232,10 @@ class TransparencyLog:
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Return the checkpoints that were signed, the smallest first, each with its cosignatures."""
         return self._checkpoints.all()
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        """Return the last checkpoint that was signed, with its cosignatures; None: there is none."""
+        return last_checkpoint(self._store)
 
     def add_cosignature(self, note: bytes) -> Checkpoint:
         """Keep what a witness gave back, and return it.

@@ -19,6 +19,7 @@ from homespun_server.compliance.requests import moves, rows
 from homespun_server.compliance.requests.asking.answers import OpenRequest
 from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, State, What, folded, opening
 from homespun_server.compliance.requests.details import Reminder, RequestDetails, for_devices, reminder
+from homespun_server.compliance.requests.effects import PSEUDONYMS
 from homespun_server.compliance.requests.identity import IdentityCheck
 from homespun_server.compliance.requests.ports import Connector, Log, Person, Subjects
 from homespun_server.compliance.requests.profile import Kind, Profile
@@ -172,7 +173,7 @@ class Requests:
             course, _ = rows.course(connection, request)
             checked = moves.checked(course, what, dict(detail or {}), self._now())
             after = self._append(connection, found, course, what, checked, actor)
-            if what == "working" and found.subject is None:
+            if _may_be_named(course, what, after):
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
             self._let_go(connection, found, after)
@@ -237,6 +238,16 @@ class Requests:
         with self._store.reading() as connection:
             return rows.course(connection, request)[0]
 
+    def others(self, request: str) -> tuple[Course, ...]:
+        """Return how things stand with the other requests that are known to be of the same person.
+
+        Raises:
+            UnknownRequestError: There is no such request.
+        """
+        with self._store.reading() as connection:
+            found = rows.get(connection, request)
+            return tuple(rows.course(connection, each)[0] for each in rows.of_subject(connection, found.subject, request))
+
     def viewed(self, request: str, actor: Actor) -> tuple[RequestDetails, str | None]:
         """Return a request and whom it is about, and keep who looked.
 
@@ -259,15 +270,18 @@ class Requests:
             sealed = connection.scalar(query)
         return Person(request, None if sealed is None else self._seal.opened(request, bytes(sealed)), found.subject)
 
-    def queue(self, *, state: State | None = None, limit: int = 100) -> tuple[Request, ...]:
+    def queue(
+        self, *, state: State | None = None, limit: int = 100, after: tuple[str, str] | None = None
+    ) -> tuple[Request, ...]:
         """Return requests by deadline.
 
         Args:
             state: Only those; None: those that wait for the operator.
             limit: At most so many, and never more than ``MAX_QUEUE``.
+            after: Only those behind this one, by its ``place``; None: from the first on.
         """
         with self._store.reading() as connection:
-            return rows.queue(connection, state=state, limit=min(limit, MAX_QUEUE))
+            return rows.queue(connection, state=state, limit=min(limit, MAX_QUEUE), after=after)
 
     def due(self, *, within_days: int = 7, limit: int = MAX_QUEUE) -> tuple[Reminder, ...]:
         """Return the requests whose next deadline is near or over, the most urgent first."""
@@ -315,7 +329,10 @@ class Requests:
             self._forget_devices(connection, found.subject)
 
     def _name(self, connection: Connection, request: str) -> None:
-        """Keep the pseudonym of a person who got one after the request was opened, before anything forgets it."""
+        """Keep the pseudonym that a person has now, before anything forgets it.
+
+        They may have got it after the request was opened, or another one, after an erasure that was asked for twice.
+        """
         query = select(request_people.c.sealed).where(request_people.c.request == request)
         sealed = connection.scalar(query)
         subject = sealed and self._subjects.pseudonym(self._seal.opened(request, bytes(sealed)))
@@ -352,3 +369,14 @@ class Requests:
             "detail": hashlib.sha256(canonical(event.detail)).hexdigest(),
         }
         self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
+
+
+def _may_be_named(course: Course, what: What, after: Course) -> bool:
+    """Return whether a request's pseudonym is looked up again: as work begins, and as it ends without one.
+
+    Once the key was destroyed, whoever has a pseudonym under the same name came back; the request is not about them.
+    """
+    keyless = course.outcome(PSEUDONYMS)
+    if what == "working":
+        return keyless is None or not keyless.final
+    return after.state in ENDED and course.rules.kind != "erasure"

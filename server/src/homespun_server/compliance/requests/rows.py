@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.protocol.canonical import canonical
@@ -47,6 +47,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def days_left(self, now: datetime) -> int | None:
         """Return the whole days until the next deadline, negative when it is over; None: it has ended."""
         return None if self.next is None else (datetime.fromisoformat(self.next) - now).days
+
+    def place(self, state: State | None) -> tuple[str, str]:
+        """Return where it is in the queue of a state, or in that of those that wait: its deadline and its id."""
+        return (self.due if state or self.next is None else self.next), self.id
 
 
 class StoreOnMap(msgspec.Struct, frozen=True):
@@ -103,13 +107,18 @@ def get(connection: Connection, request: str) -> Request:
     return Request(**row._asdict())
 
 
-def queue(connection: Connection, *, state: State | None, limit: int) -> tuple[Request, ...]:
-    """Return requests by deadline: the open ones by the next, those of a state by when they are or were due."""
-    query = select(*_COLUMNS)
-    if state is None:
-        query = query.where(requests.c.next.is_not(None)).order_by(requests.c.next, requests.c.id)
-    else:
-        query = query.where(requests.c.state == state).order_by(requests.c.due, requests.c.id)
+def queue(
+    connection: Connection, *, state: State | None, limit: int, after: tuple[str, str] | None = None
+) -> tuple[Request, ...]:
+    """Return requests by deadline: the open ones by the next, those of a state by when they are or were due.
+
+    It begins behind a place, so that the hundredth page reads no more rows than the first.
+    """
+    deadline = requests.c.next if state is None else requests.c.due
+    chosen = requests.c.next.is_not(None) if state is None else requests.c.state == state
+    query = select(*_COLUMNS).where(chosen).order_by(deadline, requests.c.id)
+    if after is not None:
+        query = query.where(tuple_(deadline, requests.c.id) > tuple_(*after))
     return tuple(Request(**row._asdict()) for row in connection.execute(query.limit(limit)))
 
 
@@ -117,6 +126,14 @@ def in_states(connection: Connection, states: Iterable[State]) -> tuple[Request,
     """Return every request in some states, by when it is due."""
     query = select(*_COLUMNS).where(requests.c.state.in_(list(states))).order_by(requests.c.due, requests.c.id)
     return tuple(Request(**row._asdict()) for row in connection.execute(query))
+
+
+def of_subject(connection: Connection, subject: str | None, but: str) -> tuple[str, ...]:
+    """Return the ids of the other requests of a pseudonym; of nobody's there are none."""
+    if subject is None:
+        return ()
+    query = select(requests.c.id).where(requests.c.subject == subject, requests.c.id != but).order_by(requests.c.id)
+    return tuple(connection.scalars(query))
 
 
 def frozen(connection: Connection, request: str) -> tuple[Rules, DataMap]:

@@ -27,6 +27,9 @@ PATH = "/console/requests"
 
 RequestId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$")]
 
+After = Annotated[str, QueryParameter(pattern=r"^([0-9T:.+Z-]{19,40}_[0-9a-f]{32})?$")]
+"""Where the page before ended: a deadline and an id."""
+
 _FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
     "confirm": ("confirmed", ("how",)),
     "identify": ("identified", ("method", "evidence")),
@@ -44,12 +47,13 @@ def requests_page(
     desk: At,
     request: PageRequest,
     shown: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
+    after: After = "",
     said: Said = "",
 ) -> Page:
-    """Show the queue."""
+    """Show a page of the queue."""
     office = _office(desk)
     chosen = next((each for each in STATES if each == shown), None)
-    view = queue(office, desk.services.store, desk.services.now(), chosen)
+    view = queue(office, desk.services.store, desk.services.now(), chosen, after)
     return desk.renderer.page(
         "requests",
         request.auth,

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from homespun.protocol.consent import ACTIONS
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.store import Store
 from homespun_server.store.schema_consent import consent_counts
@@ -50,7 +51,8 @@ class ConsentView:
         purpose: Of which purpose; empty: of all.
         purposes: Those that there are.
         actions: What was chosen, the most frequent first.
-        rows: By purpose and notice.
+        rows: By purpose and notice, the first ``MOST_ROWS``.
+        more: Whether there are more than these.
         over_time: First day of each stretch, action and number, the latest first.
         step: ``day`` or ``week``.
         total: Events that are kept, of all times.
@@ -62,6 +64,7 @@ class ConsentView:
     purposes: tuple[str, ...]
     actions: tuple[str, ...]
     rows: tuple[NoticeRow, ...]
+    more: bool
     over_time: tuple[tuple[str, str, int], ...]
     step: str
     total: int
@@ -69,7 +72,7 @@ class ConsentView:
 
     def number_of(self, action: str) -> int:
         """Return how often something was chosen in these days."""
-        return sum(row.numbers.get(action, 0) for row in self.rows)
+        return sum(number for _, chosen, number in self.over_time if chosen == action)
 
 
 def consent_view(ledger: ConsentLedger, store: Store, now: datetime, days: int, purpose: str) -> ConsentView:
@@ -94,14 +97,15 @@ def consent_view(ledger: ConsentLedger, store: Store, now: datetime, days: int, 
         rows = _by_notice(connection, since, purpose)
         over_time = _over_time(connection, since, purpose, step)
     found: Counter[str] = Counter()
-    for row in rows:
-        found.update(row.numbers)
+    for _, action, number in over_time:
+        found[action] += number
     return ConsentView(
         days=days,
         purpose=purpose,
         purposes=there,
         actions=tuple(action for action, _ in found.most_common()),
-        rows=rows,
+        rows=rows[:MOST_ROWS],
+        more=len(rows) > MOST_ROWS,
         over_time=over_time,
         step=step,
         total=total,
@@ -118,10 +122,11 @@ def _by_notice(connection: Connection, since: date, purpose: str) -> tuple[Notic
     names = (_COLUMNS.purpose, _COLUMNS.version, _COLUMNS.language, _COLUMNS.notice)
     query = select(*names, _COLUMNS.action, func.sum(_COLUMNS.number)).where(_since(since, purpose))
     found: dict[tuple[str, str, str, str], dict[str, int]] = {}
-    for row in connection.execute(query.group_by(*names, _COLUMNS.action).order_by(*names)):
+    grouped = query.group_by(*names, _COLUMNS.action).order_by(*names)
+    for row in connection.execute(grouped.limit((MOST_ROWS + 1) * len(ACTIONS))):
         named, version, language, notice, action, number = row
         found.setdefault((named, version, language, notice), {})[action] = int(number)
-    return tuple(NoticeRow(*key, numbers) for key, numbers in found.items())[:MOST_ROWS]
+    return tuple(NoticeRow(*key, numbers) for key, numbers in found.items())
 
 
 def _over_time(connection: Connection, since: date, purpose: str, step: str) -> tuple[tuple[str, str, int], ...]:

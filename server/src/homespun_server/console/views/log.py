@@ -155,10 +155,9 @@ def _check(what: str, found: str, check: Callable[[], None]) -> Checked:
 
 
 def _signed(log: TransparencyLog) -> Signed | None:
-    points = log.checkpoints()
-    if not points:
+    last = log.last_checkpoint()
+    if last is None:
         return None
-    last = points[-1]
     witnesses = tuple(each.name for each in last.signatures if each.name != last.origin)
     return Signed(last, last.encode().decode(), witnesses)
 

@@ -189,8 +189,8 @@ def _requests(due: Sequence[Reminder], now: datetime) -> Iterator[Matter]:
 
 
 def _log(log: TransparencyLog) -> Matter:
-    size, signed = log.size(), log.checkpoints()
-    last = signed[-1].size if signed else 0
+    size, signed = log.size(), log.last_checkpoint()
+    last = signed.size if signed else 0
     if size > last:
         text = f"{size - last:,} of {size:,} entries are under no signed checkpoint yet."
         return Matter("watch", "Transparency log", text, "/console/log")

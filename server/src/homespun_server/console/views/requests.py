@@ -4,17 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from homespun_server.compliance.requests.course import COPIES, State
 from homespun_server.compliance.requests.opening import Desk
 from homespun_server.compliance.requests.requests import RequestDetails
 from homespun_server.compliance.requests.rows import Request
-from homespun_server.console.words import span
+from homespun_server.console.words import number, span
 from homespun_server.store import Store
 from homespun_server.store.schema_requests import requests
 
 PAGE = 100
+
+MOST_COUNTED = 1_000
+"""Requests of a state that are counted; a page that counted all of them would be slower every year."""
 
 SOON_DAYS = 7
 
@@ -65,17 +68,19 @@ class Queue:
 
     Attributes:
         state: Of which state; empty: those that wait for the operator.
-        rows: The first ones.
-        numbers: How many there are of each state.
-        open: How many wait for the operator.
-        more: Whether there are more than are listed.
+        rows: A page of them.
+        numbers: How many there are of each state, in words.
+        open: How many wait for the operator, in words.
+        first: Whether this is the first page.
+        after: Ask with this for later ones; empty: there are none.
     """
 
     state: str
     rows: tuple[Queued, ...]
-    numbers: dict[str, int]
-    open: int
-    more: bool
+    numbers: dict[str, str]
+    open: str
+    first: bool
+    after: str
 
 
 @dataclass(frozen=True)
@@ -100,26 +105,29 @@ class RequestView:
         return self.details.request.kind == "erasure"
 
 
-def queue(desk: Desk, store: Store, now: datetime, state: State | None = None) -> Queue:
-    """Return the requests that wait, or those of a state.
+def queue(desk: Desk, store: Store, now: datetime, state: State | None = None, after: str = "") -> Queue:
+    """Return a page of the requests that wait, or of those of a state.
 
     Args:
         desk: What works on requests.
         store: The store.
         now: The time.
         state: Of which state; None: those that wait for the operator.
+        after: As the page before said; empty: the first page.
 
     Raises:
         StoreError: If the store cannot be read.
     """
-    found = desk.requests.queue(state=state, limit=PAGE + 1)
+    deadline, _, request = after.partition("_")
+    found = desk.requests.queue(state=state, limit=PAGE + 1, after=(deadline, request) if after else None)
     numbers = _numbers(store)
     return Queue(
         state=state or "",
         rows=tuple(queued(each, now) for each in found[:PAGE]),
+        open=numbers.pop(_WAITING),
         numbers=numbers,
-        open=sum(number for name, number in numbers.items() if name in _NEXT),
-        more=len(found) > PAGE,
+        first=not after,
+        after="_".join(found[PAGE - 1].place(state)) if len(found) > PAGE else "",
     )
 
 
@@ -152,7 +160,24 @@ def _actions(details: RequestDetails) -> Iterator[str]:
     yield from (each for each in _NEXT.get(details.request.state, ()) if not left_out.get(each, False))
 
 
-def _numbers(store: Store) -> dict[str, int]:
-    query = select(requests.c.state, func.count()).group_by(requests.c.state)
+def _counted(chosen: ColumnElement[bool]) -> ScalarSelect[int]:
+    """Return the query of how many requests there are, which stops at one more than is told."""
+    some = select(requests.c.id).where(chosen).limit(MOST_COUNTED + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+_WAITING = "waiting"
+_NUMBERS = select(
+    _counted(requests.c.next.is_not(None)).label(_WAITING),
+    *(_counted(requests.c.state == state).label(state) for state in STATES),
+)
+
+
+def _numbers(store: Store) -> dict[str, str]:
     with store.reading() as connection:
-        return {state: int(number) for state, number in connection.execute(query)}
+        found = connection.execute(_NUMBERS).one()._asdict()
+    return {name: _told(int(counted)) for name, counted in found.items()}
+
+
+def _told(counted: int) -> str:
+    return f"{number(MOST_COUNTED)}+" if counted > MOST_COUNTED else number(counted)
