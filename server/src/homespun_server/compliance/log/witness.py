@@ -6,11 +6,15 @@ owner only, so that it can work without anybody present: whoever takes it can vo
 Rules:
 
 - Of every log it remembers the last checkpoint that it cosigned, durably, before the cosignature is handed out.
-- What a log signed and what does not continue that is kept beside it: the two together show the fork to everybody.
+- One at a time: what was last seen is read, checked against and replaced under one lock, for all processes.
+- What a log signed and what is proved not to continue that is kept beside it: the two show the fork to everybody.
+- An older checkpoint proves nothing by being older: it may only have been under way for long. It is not cosigned.
 """
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +34,12 @@ from homespun_server.store.moments import Now, utc_now
 
 KEY_FILE = "witness.json"
 """The key's file in a witness's folder."""
+
+LOCK_FILE = "lock"
+"""The lock's file beside it, which is never read or written; SQLite locks it alike on every system."""
+
+WAIT_SECONDS = 60.0
+"""For so long another one that cosigns is waited for."""
 
 
 class WitnessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,20 +93,28 @@ class Witness:
             log_key: The log's key, known from elsewhere, 32 bytes.
 
         Raises:
-            MisuseError: The proof begins elsewhere than what the witness last saw.
+            MisuseError: The proof begins elsewhere than what the witness last saw, or the checkpoint is older.
             OutputError: What it saw cannot be kept; nothing was cosigned.
-            ProofError: The log did not sign it, or it does not continue what the witness saw: a fork, or a rollback.
+            ProofError: The log did not sign it, or it does not continue what the witness saw: a fork.
         """
         verify_log(given.checkpoint, log_key)
-        last = self.last(log_key)
-        size, root = (0, EMPTY) if last is None else (last.size, last.root)
-        self._check_continues(given, size, root, log_key)
-        self._memory(log_key).keep(given.checkpoint)
+        with _alone(self.folder):
+            last = self.last(log_key)
+            size, root = (0, EMPTY) if last is None else (last.size, last.root)
+            self._check_continues(given, size, root, log_key)
+            self._memory(log_key).keep(given.checkpoint)
         time = int(self.now().timestamp())
         return cosigned(given.checkpoint, self.name, self.key.sign, self.public_key, time)
 
     def _check_continues(self, given: Continuation, size: int, root: bytes, log_key: bytes) -> None:
-        if given.checkpoint.size >= size and given.old != size:
+        if given.checkpoint.size < size:
+            raise MisuseError(
+                f"this checkpoint has {given.checkpoint.size} entries, and this witness last saw {size}: it is older, "
+                "and was not cosigned. Ask the log for its present one; if it has none of that size any more, keep "
+                "what it gives you, as entries were taken back."
+            )
+        # Of the same size there is nothing to prove: the roots are the same, or it is a fork.
+        if given.old != size and (given.old, given.checkpoint.size) != (0, size):
             raise MisuseError(
                 f"the proof begins at {given.old} entries, and this witness last saw {size}. Ask the log for a proof "
                 f"from {size}."
@@ -114,6 +132,21 @@ class Witness:
 
     def _place(self, log_key: bytes, what: str) -> Path:
         return self.folder / f"{origin_of(log_key).replace('/', '-')}.{what}.txt"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        with closing(sqlite3.connect(folder / LOCK_FILE, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
+            # Otherwise the lock would leave a journal beside it.
+            connection.execute("PRAGMA journal_mode=MEMORY")
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+    except sqlite3.Error as error:
+        raise OutputError(
+            f"another program cosigns in {folder}, or nothing can be kept there ({error}); nothing was cosigned. Try "
+            "again when it is done."
+        ) from error
 
 
 def create_witness(folder: Path, name: str, entropy: Callable[[int], bytes] = os.urandom) -> Witness:
