@@ -57,5 +57,5 @@ def open_compliance(settings: ServerSettings, store: Store, now: Now = utc_now) 
         log=log,
         consents=ConsentLedger(store, keys, log, now),
         requests=desk,
-        asking=open_asking(store, keys, desk.requests, now),
+        asking=open_asking(store, keys, desk.requests, log, now),
     )

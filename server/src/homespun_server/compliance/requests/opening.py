@@ -77,7 +77,7 @@ def open_desk(
     """
     subjects, registry = Subjects(store, keys), open_registry(settings, store, now)
     disclosed = partial(disclose, store, registry, now)
-    devices = Devices(store, keys, subjects, now)
+    devices = Devices(store, keys, subjects, log, now)
     connectors: tuple[Connector, ...] = (
         *(Table(settings, each) for each in settings.compliance.tables),
         SetAside(settings),

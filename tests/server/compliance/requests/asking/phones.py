@@ -16,6 +16,7 @@ from homespun.protocol.asking.receipt import DeviceReceipt, encode_receipt, sign
 from homespun.protocol.asking.registration import make_registration
 from homespun.protocol.asking.request import AskedRequest, Kind
 from homespun_server.compliance.keys import ComplianceKeys
+from homespun_server.compliance.log import TransparencyLog
 from homespun_server.compliance.requests.asking import Asking, Devices, OpenRequest
 from homespun_server.store import Store, open_store
 from tests.sdk.protocol.asking.support import NOW, drawn
@@ -150,7 +151,7 @@ def place(folder: Path) -> Iterator[Place]:
     """Open a server that asks."""
     clock, requests, keys = Clock(), Requested(), ComplianceKeys.drawn(drawn("keys"))
     with open_store(str(folder / "store.sqlite")) as store:
-        devices = Devices(store, keys, Names(), clock, drawn("devices"))
+        devices = Devices(store, keys, Names(), TransparencyLog(store, keys, clock), clock, drawn("devices"))
         asking = Asking(store, devices, requests, clock, drawn("asking"))
         yield Place(store, keys, clock, requests, devices, asking)
 

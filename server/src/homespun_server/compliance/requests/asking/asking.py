@@ -157,6 +157,7 @@ class Asking:
                     raise ReceiptError("this device has given a later answer already; the receipt is refused.")
                 answer_within(connection, receipt, raw, text_of(self._now()))
                 self._requests.device_answered_within(connection, receipt, raw)
+                self.devices.receipt_logged_within(connection, receipt, raw)
             elif asked.receipt != raw:
                 raise ReceiptError("this device has answered that already, and otherwise; the first answer stays.")
             return self._states(connection, receipt.request, receipt.device)[0]

@@ -1,18 +1,19 @@
 """Devices that registered to be asked, by the pseudonym of the person whose they are."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from hmac import digest
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from homespun.errors import AskingError
+from homespun.protocol.asking.receipt import DeviceReceipt
 from homespun.protocol.asking.registration import (
     HOLDS_DAYS,
     Registration,
@@ -31,6 +32,7 @@ MAX_DEVICES = 50
 """Most devices of one person; who registers more has lost control of their vouchers."""
 
 _NONCE_BYTES = 12
+_KEYS_OF = b"homespun device keys 1\n"
 _AT_ONCE = 500
 
 
@@ -39,6 +41,24 @@ class Pseudonyms(Protocol):
 
     def pseudonym_within(self, connection: Connection, identifier: str, *, create: bool) -> str | None:
         """Return the pseudonym of who the operator calls so."""
+
+
+class Log(Protocol):
+    """What devices need of the transparency log."""
+
+    def append_within(
+        self,
+        connection: Connection,
+        kind: Literal["receipt"],
+        content: Mapping[str, object],
+        *,
+        reference: str,
+        subject: str | None = None,
+    ) -> int:
+        """Append an entry in the caller's transaction, and return its index."""
+
+    def forget_within(self, connection: Connection, subject: str) -> int:
+        """Destroy the openings of a subject's entries and return how many there were."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,7 @@ class Devices:
         store: Store,
         keys: ComplianceKeys,
         subjects: Pseudonyms,
+        log: Log,
         now: Now = utc_now,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -77,12 +98,14 @@ class Devices:
             store: The store.
             keys: Open what devices seal.
             subjects: Knows people by pseudonym.
+            log: The transparency log of the same store.
             now: Returns the time.
             entropy: Returns so many unpredictable bytes.
         """
         self._store = store
         self._keys = keys
         self._subjects = subjects
+        self._log = log
         self._now = now
         self._entropy = entropy
         self._rest = _derived(keys, b"homespun asking at rest 1\n")
@@ -124,7 +147,30 @@ class Devices:
             elif found.sequence > known.sequence:
                 row = self._row(found, subject, secret, answered=known.answered)
                 connection.execute(update(asking_devices).where(asking_devices.c.device == found.device).values(row))
-            return self._device(connection.execute(_of(found.device)).one())
+            kept = connection.execute(_of(found.device)).one()
+            self._key_logged(connection, kept)
+            return self._device(kept)
+
+    def receipt_logged_within(self, connection: Connection, receipt: DeviceReceipt, raw: bytes) -> int:
+        """Commit in the log to a receipt that was verified, and to which registered key it was verified with.
+
+        Append last in a transaction; the receipt's words are in the request's timeline, and not in the log.
+
+        Args:
+            connection: The transaction's.
+            receipt: The receipt; its device is registered.
+            raw: The same as it came.
+        """
+        key = self._key_logged(connection, connection.execute(_of(receipt.device)).one())
+        content = {
+            "what": "device receipt",
+            "request": receipt.request,
+            "device": receipt.device,
+            "sha256": sha256(raw).hexdigest(),
+            "key": key,
+        }
+        reference = f"answer {receipt.request} {receipt.device}"
+        return self._log.append_within(connection, "receipt", content, reference=reference)
 
     def get_within(self, connection: Connection, device: str) -> Row[Any] | None:
         """Return a device's row; None: it never registered, or was forgotten."""
@@ -155,6 +201,7 @@ class Devices:
         """Forget a person's devices and what they answered; return how many devices there were."""
         names = select(asking_devices.c.device).where(asking_devices.c.subject == subject)
         connection.execute(delete(asking_answers).where(asking_answers.c.device.in_(names)))
+        self._log.forget_within(connection, keys_of(subject))
         return connection.execute(delete(asking_devices).where(asking_devices.c.subject == subject)).rowcount
 
     def count(self) -> int:
@@ -165,6 +212,14 @@ class Devices:
         """
         with self._store.reading() as connection:
             return connection.execute(select(func.count()).select_from(asking_devices)).scalar_one()
+
+    def _key_logged(self, connection: Connection, row: Row[Any]) -> int:
+        """Commit in the log to the key that a device registered, once; what shows it is forgotten with the device."""
+        content = {"what": "device key", "device": row.device, "key": row.key}
+        reference = f"device {row.device} {row.key} {row.subject}"
+        return self._log.append_within(
+            connection, "receipt", content, reference=reference, subject=keys_of(row.subject)
+        )
 
     def _check_room(self, connection: Connection, subject: str) -> None:
         query = select(func.count()).select_from(asking_devices).where(asking_devices.c.subject == subject)
@@ -197,6 +252,14 @@ class Devices:
                 "and keys/compliance.json from backups that belong together."
             ) from error
         return Device(known["device"], known["subject"], known["key"], secret, known["renewed"])
+
+
+def keys_of(subject: str) -> str:
+    """Return under what the log keeps what shows the keys of a person's devices.
+
+    It is not the pseudonym: while an erasure is worked on, devices still answer, and their receipts are to be checked.
+    """
+    return sha256(_KEYS_OF + subject.encode()).hexdigest()
 
 
 def _of(device: str) -> Select[Any]:
