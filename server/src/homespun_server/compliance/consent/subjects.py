@@ -76,7 +76,8 @@ class Subjects:
         """Return a person's key within a transaction; see ``pseudonym_within``."""
         lookup = self._lookup(identifier)
         query = select(consent_subjects.c.key).where(consent_subjects.c.lookup == lookup)
-        found = connection.scalar(query)
+        # Whoever writes under a pseudonym holds its key until then: an erasure waits, and finds what was written.
+        found = connection.scalar(query.with_for_update(read=True) if create else query)
         if found is None and create:
             key = self._entropy(KEY_BYTES)
             add_if_absent(connection, consent_subjects, lookup=lookup, pseudonym=pseudonym_of(key), key=key)

@@ -26,6 +26,12 @@ DEVICES = "devices"
 MODELS = "models"
 """The name of the connector that has models made again."""
 
+PSEUDONYMS = "pseudonyms"
+"""The name of the connector whose erasure leaves nothing that leads to a person."""
+
+SET_ASIDE = "set aside"
+"""The name of the connector of rows that were taken out of tables."""
+
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What was done to one store.

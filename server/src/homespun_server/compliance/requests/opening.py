@@ -78,19 +78,24 @@ def open_desk(
     subjects, registry = Subjects(store, keys), open_registry(settings, store, now)
     disclosed = partial(disclose, store, registry, now)
     devices = Devices(store, keys, subjects, log, now)
+    consents = ConsentLedger(store, keys, log, now)
+
+    def sweep(connection: Connection, subject: str) -> int:
+        return consents.erase_within(connection, subject) + log.forget_within(connection, subject)
+
     connectors: tuple[Connector, ...] = (
         *(Table(settings, each) for each in settings.compliance.tables),
         SetAside(settings),
         Leftovers(temporary or Path(tempfile.gettempdir()), now),
         Steps(settings.work),
         Aggregation(store),
-        ConsentEvents(store, ConsentLedger(store, keys, log, now), _with_events, now),
+        ConsentEvents(store, consents, _with_events, now),
         LogOpenings(store, log, log_openings.c.subject),
         Notes(store),
         Logs(),
         Course(),
         Releases(disclosed),
-        Pseudonyms(store, subjects, _with_keys, _forget),
+        Pseudonyms(store, subjects, _with_keys, _forget, sweep),
         Asked(store, devices),
         Models(disclosed),
     )

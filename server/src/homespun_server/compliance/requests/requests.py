@@ -173,7 +173,7 @@ class Requests:
             course, _ = rows.course(connection, request)
             checked = moves.checked(course, what, dict(detail or {}), self._now())
             after = self._append(connection, found, course, what, checked, actor)
-            if _may_be_named(course, what, after):
+            if _may_be_named(found, course, what, after):
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
             self._let_go(connection, found, after)
@@ -246,7 +246,9 @@ class Requests:
         """
         with self._store.reading() as connection:
             found = rows.get(connection, request)
-            return tuple(rows.course(connection, each)[0] for each in rows.of_subject(connection, found.subject, request))
+            return tuple(
+                rows.course(connection, each)[0] for each in rows.of_subject(connection, found.subject, request)
+            )
 
     def viewed(self, request: str, actor: Actor) -> tuple[RequestDetails, str | None]:
         """Return a request and whom it is about, and keep who looked.
@@ -371,12 +373,12 @@ class Requests:
         self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
 
 
-def _may_be_named(course: Course, what: What, after: Course) -> bool:
-    """Return whether a request's pseudonym is looked up again: as work begins, and as it ends without one.
+def _may_be_named(found: Request, course: Course, what: What, after: Course) -> bool:
+    """Return whether a request's pseudonym is looked up: as work begins, and as it ends without one.
 
     Once the key was destroyed, whoever has a pseudonym under the same name came back; the request is not about them.
     """
     keyless = course.outcome(PSEUDONYMS)
     if what == "working":
         return keyless is None or not keyless.final
-    return after.state in ENDED and course.rules.kind != "erasure"
+    return after.state in ENDED and found.subject is None and found.kind != "erasure"

@@ -14,7 +14,7 @@ import msgspec
 
 from homespun.errors import HomespunError
 from homespun_server.compliance.requests.course import WORKED, Course
-from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, failed, nothing
+from homespun_server.compliance.requests.effects import DEVICES, MODELS, SET_ASIDE, Effect, failed, nothing
 from homespun_server.compliance.requests.ports import Connector, Correction, Person
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.requests import Requests
@@ -133,8 +133,11 @@ class ErasureSaga:
             return self._kept(request, course, effect, actor)
         if set(course.missing) - {DEVICES, MODELS}:
             return course  # the person's rows may still be in a table
-        if not course.models and not any(_had(course, name) for name in course.connectors):
-            effect = nothing("No table that models are made from had a row of this person.")
+        if not course.models and not any(map(_had, (course, *self._requests.others(request)))):
+            effect = nothing(
+                "No table that models are made from has a row of this person, or had one at an earlier request that is "
+                "known to be theirs, and none was set aside."
+            )
             return self._kept(request, course, effect, actor)
         for job in self._retrainings.schedule(request):
             if job.bundle not in course.models:
@@ -193,7 +196,7 @@ def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Co
     left = store.left(person) if effect.outcome in ("done", "nothing") and _reads(kind, store) else 0
     if left:
         return failed(f"{left} records are still there after it was done: {effect.detail}")
-    if effect.outcome == "nothing" and began:
+    if effect.outcome == "nothing" and began and _reads(kind, store):
         told = f"{began} records were found and dealt with by an attempt that was interrupted; none is left. "
         return Effect(outcome="done", level=store.level, records=began, detail=told + effect.detail)
     return effect
@@ -204,10 +207,10 @@ def _reads(kind: Kind, store: Connector) -> bool:
     return kind == "erasure" or _is_table(store.name)
 
 
-def _had(course: Course, name: str) -> bool:
-    """Return whether a table had rows of the person."""
-    effect = course.outcome(name)
-    return _is_table(name) and effect is not None and effect.outcome == "done"
+def _had(course: Course) -> bool:
+    """Return whether a table had rows of the person, or what was set aside from one did."""
+    found = (course.outcome(name) for name in course.connectors if _is_table(name) or name == SET_ASIDE)
+    return any(effect is not None and effect.outcome == "done" for effect in found)
 
 
 def _is_table(name: str) -> bool:

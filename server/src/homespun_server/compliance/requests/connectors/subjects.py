@@ -10,9 +10,10 @@ from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.consent_report import ConsentReport, report_of
 from homespun_server.compliance.consent import ConsentEvent, ConsentLedger
 from homespun_server.compliance.consent.subjects import overwritten
-from homespun_server.compliance.requests.effects import Effect, nothing
+from homespun_server.compliance.requests.effects import PSEUDONYMS, Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Openings, Person, Subjects
 from homespun_server.compliance.requests.profile import Kind
+from homespun_server.errors import RequestError
 from homespun_server.store import Store
 from homespun_server.store.moments import Now
 
@@ -79,12 +80,11 @@ class ConsentEvents(Connector):
         if any(each.source == person.request for each in self._events(person.identifier)):
             return _withdrawn(purposes, "They were recorded by an attempt before.")
         with self._store.writing() as connection:
-            receipts = [
+            for place, purpose in enumerate(purposes, start=1):
                 self._consents.record_within(connection, _withdrawal(person, kind, purpose, place, self._now()))
-                for place, purpose in enumerate(purposes, start=1)
-            ]
-        digests = ", ".join(each.report[:16] for each in receipts if each is not None)
-        return _withdrawn(purposes, f"The receipts are for the reports {digests}.")
+        # Never a report's hash: whoever has it could try names, long after the person was erased.
+        told = f"They are numbers 1 to {len(purposes)} of the source {person.request}, this request."
+        return _withdrawn(purposes, told)
 
     def _events(self, identifier: str) -> Sequence[ConsentEvent]:
         subject = self._consents.subjects.pseudonym(identifier)
@@ -175,10 +175,10 @@ class LogOpenings(Connector):
 class Pseudonyms(Connector):
     """The keys of pseudonyms. Without a person's key nothing leads from them to what was kept under the pseudonym."""
 
-    name = "pseudonyms"
+    name = PSEUDONYMS
     what = "a random key per person, from which the pseudonym is made"
 
-    def __init__(self, store: Store, subjects: Subjects, held: Held, forget: Forget) -> None:
+    def __init__(self, store: Store, subjects: Subjects, held: Held, forget: Forget, sweep: Forget) -> None:
         """Use a store and its pseudonyms.
 
         Args:
@@ -186,12 +186,16 @@ class Pseudonyms(Connector):
             subjects: The pseudonyms, by what the operator calls people.
             held: Returns every pseudonym that has a key.
             forget: Destroys the key of a pseudonym.
+            sweep: Erases all that other stores keep under a pseudonym.
         """
         self._store, self._subjects, self._held, self._forget = store, subjects, held, forget
+        self._sweep = sweep
 
     def left(self, person: Person) -> int:
-        """Return whether there is a key."""
-        return 0 if person.identifier is None else int(self._subjects.pseudonym(person.identifier) is not None)
+        """Return whether there is the key of a person's pseudonym; whoever came back since has another one."""
+        if person.identifier is None or person.subject is None:
+            return 0
+        return int(self._subjects.pseudonym(person.identifier) == person.subject)
 
     def access(self, person: Person) -> Sequence[Copy]:
         """Return the pseudonym."""
@@ -200,14 +204,24 @@ class Pseudonyms(Connector):
         return (Copy("pseudonym.json", msgspec.json.encode({"pseudonym": person.subject}), 1),)
 
     def erase(self, person: Person) -> Effect:
-        """Destroy a person's key."""
+        """Destroy a person's key, with all that was received under it since the other stores were erased."""
         if person.identifier is None:
             return nothing("Nobody said what the operator calls this person, and keys are found by that alone.")
         with self._store.writing() as connection:
             gone = self._subjects.forget_within(connection, person.identifier)
+            if gone is not None and gone != person.subject:
+                raise RequestError(
+                    "The person has another pseudonym than when work began: they were erased, or were first heard of, "
+                    "meanwhile. Nothing was erased here; work on the request again."
+                )
+            # In the same transaction: nothing can be received under a pseudonym whose key is gone.
+            late = 0 if gone is None else self._sweep(connection, gone)
         if gone is None:
             return nothing("There is no key for this person.")
-        return _destroyed(self._store, 1, "The person's key was overwritten and removed.")
+        told = "The person's key was overwritten and removed."
+        if late:
+            told += f" {late} events and openings, which came while the stores were worked on, went with it."
+        return _destroyed(self._store, 1 + late, told)
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the pseudonym: whoever comes back gets another one."""
