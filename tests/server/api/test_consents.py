@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import insert
 
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.consent_report import (
@@ -20,14 +19,12 @@ from homespun.protocol.consent_report import (
 )
 from homespun_server.compliance.keys import create_compliance_keys, public_compliance_keys
 from homespun_server.settings import ComplianceSettings, ServerSettings
-from homespun_server.store.schema_requests import request_documents, requests
-from tests.server.api.support import CHEAP, PASSPHRASE, Running, running, store_of
+from tests.server.api.support import CHEAP, PASSPHRASE, Running, running
 
 INTAKE = "/intake/v1/consents"
 SIGNALS = "/intake/v1/signals"
 ADA = "ada-5f1c9e77@example.org"
 GPC = {"Sec-GPC": "1"}
-CASE = "0123456789abcdef"
 
 
 def report(sequence: int = 1, action: str = "grant", subject: str = ADA) -> ConsentReport:
@@ -64,20 +61,14 @@ def signal(service: Running, content: object, **headers: str) -> Any:
     return service.client.post(SIGNALS, content=msgspec.json.encode(content) if content else b"", headers=headers)
 
 
-def case_of(settings: ServerSettings, subject: str | None = None) -> None:
-    """Put a case into the store."""
-    with store_of(settings) as store, store.writing() as connection:
-        connection.execute(insert(request_documents).values(digest="0" * 64, content="{}"))
-        row = {
-            "id": CASE, "kind": "access", "regulation": "gdpr", "subject": subject, "state": "received",
-            "received": "2025-03-01T12:00:00+00:00", "due": "2025-04-01T12:00:00+00:00", "next": None, "events": 0,
-            "rules": "0" * 64, "data_map": "0" * 64,
-        }  # fmt: skip
-        connection.execute(insert(requests).values(**row))
+def case_of(service: Running, about: str = ADA) -> str:
+    """Open a case, and return its id."""
+    made = service.post("/api/v1/requests/", "compliance", {"kind": "access", "regulation": "gdpr", "person": about})
+    return str(made.json()["id"])
 
 
-def person(service: Running, case: str = CASE, subject: str = ADA, role: Any = "compliance") -> Any:
-    return service.post("/api/v1/consents/person", role, {"subject": subject, "case": case})
+def person(service: Running, case: str, subject: str = ADA, role: Any = "compliance", **asked: str) -> Any:
+    return service.post("/api/v1/consents/person", role, {"subject": subject, "case": case, **asked})
 
 
 def test_a_report_gets_no_receipt_or_another_the_second_time(intake: Running) -> None:
@@ -96,8 +87,7 @@ def test_another_report_replaces_the_first(intake: Running) -> None:
     refused = post(intake, report(action="withdraw"))
     assert refused.status_code == 409
     assert refused.json()["type"].endswith("conflict")
-    case_of(intake.settings)
-    seen = person(intake).json()
+    seen = person(intake, case_of(intake)).json()
     assert [event["choice"]["action"] for event in seen["events"]] == ["grant"]
     assert len(seen["refused"]) == 1
 
@@ -136,8 +126,7 @@ def test_a_flood_of_reports_is_taken_or_keeps_devices_from_updates(settings: Ser
 def test_the_header_is_not_honoured(intake: Running) -> None:
     answer = decode_answer(post(intake, report(), **GPC).content)
     assert answer.gpc is not None
-    case_of(intake.settings)
-    seen = person(intake).json()
+    seen = person(intake, case_of(intake)).json()
     assert seen["status"]["measurement"]["because"] == "forbidden by Global Privacy Control"
     assert {event["origin"]: event["log"] for event in seen["events"]} == {
         "device": answer.receipt.log,
@@ -157,8 +146,7 @@ def test_a_visitors_signal_is_not_proven(intake: Running) -> None:
     receipt = decode_receipt(json.dumps(told["receipt"]).encode())
     assert receipt.log is not None
     assert signal(intake, {"schema": 1, "subject": ADA}, **GPC).json() == told
-    case_of(intake.settings)
-    assert not person(intake).json()["status"]["contribution"]["granted"]
+    assert not person(intake, case_of(intake)).json()["status"]["contribution"]["granted"]
 
 
 def test_something_is_kept_of_a_visitor_without_a_name(intake: Running) -> None:
@@ -205,24 +193,41 @@ def test_numbers_tell_of_people_or_need_a_special_role(intake: Running) -> None:
 @pytest.mark.parametrize("role", ["publisher", "operator", "auditor"])
 def test_a_person_is_shown_to_another_role(intake: Running, role: Any) -> None:
     post(intake, report())
-    case_of(intake.settings)
-    assert person(intake, role=role).status_code == 403
+    assert person(intake, case_of(intake), role=role).status_code == 403
 
 
 def test_a_person_is_looked_at_without_a_case_or_a_trace(intake: Running) -> None:
     post(intake, report())
-    assert person(intake).status_code == 404
-    case_of(intake.settings)
-    assert person(intake).status_code == 200
-    assert person(intake, subject="nobody").status_code == 404
+    assert person(intake, "f" * 32).status_code == 404
+    case = case_of(intake)
+    seen = person(intake, case)
+    assert seen.status_code == 200
+    assert person(intake, case, subject="nobody").status_code == 404
     changes = intake.get("/api/v1/changes", "auditor").json()["changes"]
     looked = [each for each in changes if each["action"] == "read-person"]
-    assert [each["subject"] for each in looked] == [CASE, CASE]
+    told = {"what": "consents", "pseudonym": seen.json()["pseudonym"]}
+    assert [(each["subject"], each["detail"]) for each in looked] == [(case, told)]
     assert ADA not in json.dumps(changes)
 
 
-def test_a_case_about_somebody_else_opens_everybody(intake: Running) -> None:
+def test_a_case_about_somebody_else_or_nobody_opens_everybody(intake: Running) -> None:
     post(intake, report())
     post(intake, report(subject="bob"))
-    case_of(intake.settings, subject="f" * 64)
-    assert person(intake).status_code == 404
+    for about in ("bob", "nobody-at-all"):
+        assert person(intake, case_of(intake, about)).status_code == 404
+
+
+def test_an_ended_case_opens_a_person(intake: Running) -> None:
+    post(intake, report())
+    case = case_of(intake)
+    assert person(intake, case).status_code == 200
+    ended = {"what": "withdrawn", "seen": 1, "reason": "They wrote again.", "evidence": "letter 7"}
+    assert intake.post(f"/api/v1/requests/{case}/act", "compliance", ended).json()["state"] == "withdrawn"
+    assert person(intake, case).status_code == 404
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_beyond_all_years_breaks_the_service(intake: Running, at: str) -> None:
+    post(intake, report())
+    assert person(intake, case_of(intake), at=at).status_code == 400
+    assert person(intake, case_of(intake), at="2025-03-01T12:00:00").status_code == 200

@@ -1,5 +1,6 @@
 """A command makes keys twice, shows a person without a case, or loses a document's choices on the way."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,6 @@ from homespun_server.store import AuditLog, open_store
 from tests.server.api.support import PASSPHRASE, make_directory
 
 ADA = "ada-5f1c"
-ABOUT = ("--subject", ADA, "--case", "case-1")
 CONTROLLER = Controller(
     identifier="https://films.example", name="Films", address="1 Street", contact="a@b.example", jurisdictions=("IE",)
 )
@@ -33,6 +33,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> ServerSettings:
 def folder(made: ServerSettings, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
     return made.folder
+
+
+@pytest.fixture
+def case(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """An open request of hers."""
+    assert run("request", "open", "access", "--under", "gdpr", "--person", ADA, folder=folder) == 0
+    found = re.search(r"[0-9a-f]{32}", capsys.readouterr().out)
+    assert found is not None
+    return found[0]
+
+
+@pytest.fixture
+def about(case: str) -> tuple[str, ...]:
+    return ("--subject", ADA, "--case", case)
 
 
 def run(*arguments: str, folder: Path) -> int:
@@ -69,46 +83,56 @@ def test_keys_are_made_twice_or_by_a_passphrase_that_is_none(
 
 
 def test_a_document_loses_something_on_the_way_in_and_out(
-    folder: Path, document: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, about: tuple[str, ...], document: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        assert run("consent", "import", str(document), *ABOUT, folder=folder) == 0
+        assert run("consent", "import", str(document), *about, folder=folder) == 0
         assert "3 choices" in capsys.readouterr().out
-    assert run("consent", "status", *ABOUT, folder=folder) == 0
+    assert run("consent", "status", *about, folder=folder) == 0
     told = capsys.readouterr().out
     assert "withdrawn" in told
-    assert run("consent", "events", *ABOUT, folder=folder) == 0
+    assert run("consent", "events", *about, folder=folder) == 0
     assert "withdraw" in capsys.readouterr().out
     assert run("consent", "counts", "--since", "2020-01-01", folder=folder) == 0
     told = capsys.readouterr().out
     assert "measurement" in told
     assert ADA not in told
     # Nobody is named in the settings yet.
-    assert run("consent", "export", "--out", str(tmp_path / "out.json"), *ABOUT, folder=folder) == 1
+    assert run("consent", "export", "--out", str(tmp_path / "out.json"), *about, folder=folder) == 1
     assert "compliance.controller" in capsys.readouterr().err
 
 
-def test_a_look_at_a_person_leaves_no_trace(folder: Path, document: Path) -> None:
-    run("consent", "import", str(document), *ABOUT, folder=folder)
-    run("consent", "events", *ABOUT, folder=folder)
+def test_a_look_at_a_person_leaves_no_trace(folder: Path, case: str, about: tuple[str, ...], document: Path) -> None:
+    run("consent", "import", str(document), *about, folder=folder)
+    run("consent", "events", *about, folder=folder)
     with open_store(read_settings(folder).store) as store:
         found = AuditLog(store).entries()
     assert [(each.action, each.subject) for each in found][-2:] == [
-        ("import-consent", "case-1"),
-        ("read-person", "case-1"),
+        ("import-consent", case),
+        ("read-person", case),
     ]
     assert ADA not in repr(found)
 
 
 @pytest.mark.parametrize("without", ["--subject", "--case"])
-def test_a_person_is_shown_without_a_case(folder: Path, without: str) -> None:
-    at = ABOUT.index(without)
+def test_a_person_is_shown_without_a_case(folder: Path, about: tuple[str, ...], without: str) -> None:
+    at = about.index(without)
     with pytest.raises(SystemExit):
-        run("consent", "status", *ABOUT[:at], *ABOUT[at + 2 :], folder=folder)
+        run("consent", "status", *about[:at], *about[at + 2 :], folder=folder)
 
 
-def test_an_export_replaces_a_file(folder: Path, document: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run("consent", "import", str(document), *ABOUT, folder=folder)
+def test_a_case_about_another_opens_a_person(
+    folder: Path, case: str, document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("consent", "import", str(document), "--subject", "bob", "--case", case, folder=folder)
+    assert run("consent", "events", "--subject", "bob", "--case", case, folder=folder) == 1
+    assert "no such case" in capsys.readouterr().err
+
+
+def test_an_export_replaces_a_file(
+    folder: Path, about: tuple[str, ...], document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("consent", "import", str(document), *about, folder=folder)
     toml = folder / "homespun.toml"
     before = toml.read_text(encoding="utf-8")
     toml.write_text(
@@ -117,9 +141,9 @@ def test_an_export_replaces_a_file(folder: Path, document: Path, capsys: pytest.
     )
     try:
         out = document.with_name("out.json")
-        assert run("consent", "export", "--out", str(out), *ABOUT, folder=folder) == 0
+        assert run("consent", "export", "--out", str(out), *about, folder=folder) == 0
         assert b"mailto:p@films.example" in out.read_bytes()
-        assert run("consent", "export", "--out", str(out), *ABOUT, folder=folder) == 1
+        assert run("consent", "export", "--out", str(out), *about, folder=folder) == 1
         assert "not there yet" in capsys.readouterr().err
     finally:
         toml.write_text(before, encoding="utf-8")

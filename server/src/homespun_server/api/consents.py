@@ -1,24 +1,23 @@
 """Routes of the consent ledger: numbers for everybody who reads, and a person's own events for a case alone.
 
-A person is asked about in a body, never in an address, which others would log. Every look at one is in the record of
-changes, by its case and without the person.
+A person is asked about in a body, never in an address, which others would log. The case is an open request of this
+very person. Every look at one is in the record of changes, by its case and the pseudonym, which ends with their key.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import msgspec
 from litestar import Router, get, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
-from sqlalchemy import select
 
 from homespun_server.api.documents import SECURITY, problems
 from homespun_server.api.problem import ClientError
-from homespun_server.api.services import AnyRequest, Given, Services, actor_of, compliance_of, requires
+from homespun_server.api.services import AnyRequest, Given, actor_of, compliance_of, requires
 from homespun_server.compliance.consent import Conflict, ConsentEvent, DayCount, Gap, Status
 from homespun_server.compliance.consent.events import gaps_of
-from homespun_server.store.schema_requests import requests
+from homespun_server.compliance.requests.cases import check_case
 
 Day = Annotated[date | None, QueryParameter(description="A day, UTC, ISO 8601.")]
 
@@ -41,7 +40,7 @@ class PersonRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     Attributes:
         subject: What the operator calls them.
         case: The request that needs it, by its id.
-        at: The time whose status is asked for; None: now.
+        at: The time whose status is asked for, UTC where it names no zone; None: now.
     """
 
     subject: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -84,34 +83,36 @@ def list_notices(services: Given) -> Notices:
     status_code=200,
     guards=[requires("read-person")],
     security=SECURITY,
-    responses=problems(404, 413),
+    responses=problems(400, 404, 413),
     sync_to_thread=True,
 )
 def get_person(services: Given, request: AnyRequest, data: JSONBody[PersonRequest]) -> Person:
     """Return what was received of a person, for a case; that this was looked at is recorded."""
-    ledger = compliance_of(services).consents
+    compliance, at = compliance_of(services), _moment(data.at)
+    ledger = compliance.consents
     subject = ledger.subjects.pseudonym(data.subject)
-    _check_case(services, data.case, subject)
-    services.audit.add(actor_of(request), "read-person", data.case, {"what": "consents"})
+    check_case(compliance.requests.requests, data.case, data.subject, subject)
+    services.audit.add(actor_of(request), "read-person", data.case, {"what": "consents", "pseudonym": subject or ""})
     if subject is None:
         raise ClientError("nobody of that name reported anything, or they were erased.", status_code=404)
     events = ledger.events_of(subject)
     return Person(
         pseudonym=subject,
-        status=dict(ledger.status_as_of(subject, data.at)),
+        status=dict(ledger.status_as_of(subject, at)),
         events=events,
         gaps=gaps_of(events),
         refused=ledger.conflicts_of(subject),
     )
 
 
-def _check_case(services: Services, case: str, subject: str | None) -> None:
-    """Check that there is such a case, and that it is not about somebody else."""
-    query = select(requests.c.subject).where(requests.c.id == case)
-    with services.store.reading() as connection:
-        found = connection.execute(query).one_or_none()
-    if found is None or (found.subject is not None and found.subject != subject):
-        raise ClientError("there is no such case about this person.", status_code=404)
+def _moment(at: datetime | None) -> datetime | None:
+    """Return a time in UTC; one without a zone is taken as such."""
+    if at is None:
+        return None
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise ClientError("at is beyond the years 1 to 9999, UTC.", status_code=400) from error
 
 
 def routes() -> Router:

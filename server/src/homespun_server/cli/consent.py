@@ -16,7 +16,8 @@ from homespun.errors import MisuseError
 from homespun_server.cli.directory import command_actor, settings_of
 from homespun_server.cli.signing import add_directory_option
 from homespun_server.compliance.consent import ConsentLedger
-from homespun_server.compliance.opening import open_compliance
+from homespun_server.compliance.opening import Compliance, open_compliance
+from homespun_server.compliance.requests.cases import check_case
 from homespun_server.errors import OutputError, SigningKeyError
 from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings
 from homespun_server.store import AuditLog, Store, open_store
@@ -31,7 +32,11 @@ _STAYS = (
 class _Opened:
     settings: ServerSettings
     store: Store
-    ledger: ConsentLedger
+    compliance: Compliance
+
+    @property
+    def ledger(self) -> ConsentLedger:
+        return self.compliance.consents
 
 
 @contextmanager
@@ -44,14 +49,15 @@ def _opened(options: argparse.Namespace) -> Iterator[_Opened]:
                 "the consent ledger needs the compliance keys; make them with homespun-server compliance init, and set "
                 f"{PASSPHRASE_VARIABLE}."
             )
-        yield _Opened(settings, store, compliance.consents)
+        yield _Opened(settings, store, compliance)
 
 
 def _subject(opened: _Opened, options: argparse.Namespace, what: str) -> str:
-    """Return whose records are asked for, after it was recorded for which case they are looked at."""
+    """Return whose records are asked for, after it was recorded for which case of theirs they are looked at."""
     actor = command_actor(f"consent {what}")
-    AuditLog(opened.store).add(actor, "read-person", options.case, {"what": "consents"})
     found = opened.ledger.subjects.pseudonym(options.subject)
+    check_case(opened.compliance.requests.requests, options.case, options.subject, found)
+    AuditLog(opened.store).add(actor, "read-person", options.case, {"what": "consents", "pseudonym": found or ""})
     if found is None:
         raise MisuseError("nobody of that name reported anything, or they were erased; check the name.")
     return found
