@@ -26,23 +26,6 @@ def explanations(evidence: Evidence) -> tuple[int, str]:
     return count, f"lists came out again from {len(by_bundle)} bundles, every score, part, rank and reason"
 
 
-def chain(evidence: Evidence) -> tuple[int, str]:
-    """Follow every explained list: the consent that it names, the model's hash, the registry, releases and budget."""
-    known = {each.bundle for each in evidence.registered}
-    logged = {str(said["bundle"]) for said in evidence.said_of("bundle")}
-    count = consented = 0
-    for _, raw in evidence.below(EXPLANATIONS):
-        for line in lines(raw):
-            record = parse_record(line)
-            if record.bundle not in known & logged:
-                raise ProofError(f"a list was made with the bundle {record.bundle[:12]}, which nobody registered.")
-            if record.personalized and not record.consents:
-                raise ProofError("a list was made from personal data, and names no consent record.")
-            count += 1
-            consented += bool(record.consents)
-    return count, f"lists lead to a registered bundle, {consented} of them to the numbers of consent records"
-
-
 def _check(evidence: Evidence, name: str, records: list[ExplanationRecord]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for file, raw in evidence.below(f"{BUNDLES}{name}/"):

@@ -172,9 +172,19 @@ class Released(msgspec.Struct, frozen=True):
     rho: str
 
 
-class LineageInShort(msgspec.Struct, frozen=True):
-    """A lineage, as far as the audit reads it; a bundle that was registered by hand has none."""
+class BudgetInShort(msgspec.Struct, frozen=True):
+    """The state of the ledger that a lineage names, as far as the audit reads it."""
 
+    data_set: str
+    events: int
+    head: str
+
+
+class LineageInShort(msgspec.Struct, frozen=True):
+    """A lineage, as far as the audit reads it; a bundle that was registered by hand has an empty one."""
+
+    bundle: str | None = None
+    budget: BudgetInShort | None = None
     releases: tuple[Released, ...] = ()
     measured: tuple[Released, ...] = ()
 

@@ -8,6 +8,7 @@ from homespun.errors import HomespunError, ProofError
 from homespun_server.compliance.audit import (
     checks_budget,
     checks_bundles,
+    checks_chain,
     checks_documents,
     checks_explanations,
     checks_log,
@@ -42,7 +43,8 @@ CHECKS: dict[str, Run] = {
     "consents": checks_people.consents,
     "documents": checks_documents.documents,
     "explanations": checks_explanations.explanations,
-    "chain": checks_explanations.chain,
+    "chain": checks_chain.chain,
+    "training": checks_chain.training,
 }
 """The checks by name, in the order in which they are told."""
 
