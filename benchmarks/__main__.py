@@ -45,6 +45,7 @@ RUNS_ITSELF = (
     "collection",
     "compliance",
     "compliance.requests",
+    "compliance.console",
 )
 """Modules whose ``run`` is a benchmark of their name."""
 

@@ -5,12 +5,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, func, insert, select, text
 
-from benchmarks.compliance.databases import KINDS, store_of
+from benchmarks.compliance.databases import KINDS, put, store_of
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.compliance.consent import ConsentLedger
@@ -41,7 +40,7 @@ def sections(workspace: Workspace) -> list[Section]:
     count = EVENTS if workspace.sample is None else int(EVENTS * workspace.sample)
     for done, kind in enumerate(KINDS, start=1):
         with tempfile.TemporaryDirectory(dir=workspace.cache) as folder, store_of(kind, Path(folder)) as store:
-            _fill(store, count)
+            fill(store, count)
             rows += _rows(kind, store, count, workspace)
         workspace.observer("consents", done, len(KINDS))
     columns = ("what", "p95, ms", "p50, ms", "bare SELECT: p95, ms", "bare SELECT: p50, ms", "aim", "verdict")
@@ -108,14 +107,14 @@ def _subject(number: int) -> str:
     return hashlib.sha256(b"%d" % number).hexdigest()
 
 
-def _fill(store: Store, count: int) -> None:
-    columns = [each.name for each in consent_events.columns if each.name != "number"]
+def fill(store: Store, count: int) -> None:
+    """Put so many events into an empty store, and their counts."""
     with store.writing() as connection:
         digest = hashlib.sha256(NOTICE.encode()).hexdigest()
         connection.execute(insert(consent_notices).values(sha256=digest, text=NOTICE))
         for start in range(0, count, BATCH):
-            rows = [_event(number, digest) for number in range(start, min(start + BATCH, count))]
-            _put(connection, columns, [[row[name] for name in columns] for row in rows])
+            numbers = range(start, min(start + BATCH, count))
+            put(connection, consent_events, (_event(number, digest) for number in numbers))
         _count(connection)
         connection.execute(text("ANALYZE"))
 
@@ -151,18 +150,6 @@ def _event(number: int, digest: str) -> dict[str, object]:
         "digest": digest,
         "log": number,
     }
-
-
-def _put(connection: Connection, columns: list[str], rows: list[list[object]]) -> None:
-    names = ", ".join(columns)
-    driver: Any = connection.connection.driver_connection
-    if connection.dialect.name == "postgresql":
-        with driver.cursor().copy(f"COPY homespun_consent_events ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        return
-    marks = ", ".join("?" * len(columns))
-    driver.executemany(f"INSERT INTO homespun_consent_events ({names}) VALUES ({marks})", rows)  # noqa: S608 - ours
 
 
 def _count(connection: Connection) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import Select, insert, select, text
 
-from benchmarks.compliance.databases import KINDS, store_of
+from benchmarks.compliance.databases import KINDS, put, store_of
 from benchmarks.result import Cell, Section
 from benchmarks.workspace import Workspace
 from homespun_server.compliance.consent.subjects import Subjects
@@ -53,7 +53,7 @@ def sections(workspace: Workspace) -> list[Section]:
     count = REQUESTS if workspace.sample is None else int(REQUESTS * workspace.sample)
     for done, kind in enumerate(KINDS, start=1):
         with tempfile.TemporaryDirectory(dir=workspace.cache) as folder, store_of(kind, Path(folder)) as store:
-            _fill(store, count)
+            fill(store, count)
             rows += _rows(kind, store, count)
         workspace.observer("requests", done, len(KINDS))
     columns = ("what", "p95, ms", "p50, ms", "bare SELECT: p95, ms", "bare SELECT: p50, ms", "aim", "verdict")
@@ -69,7 +69,7 @@ def _rows(kind: str, store: Store, count: int) -> Iterator[tuple[Cell, ...]]:
     keys = ComplianceKeys.drawn()
     log = TransparencyLog(store, keys)
     found = Requests(store, keys, log, subjects=Subjects(store, keys), profiles={})
-    chosen = [_id(int(each)) for each in np.random.default_rng(7).integers(0, count, DETAILS)]
+    chosen = [id_of(int(each)) for each in np.random.default_rng(7).integers(0, count, DETAILS)]
     has_next = requests.c.next.is_not(None)
     waiting = select(requests).where(has_next).order_by(requests.c.next, requests.c.id).limit(PAGE)
     is_closed = requests.c.state == "closed"
@@ -111,7 +111,8 @@ def _bare(store: Store, query: Select[Any]) -> None:
             pass
 
 
-def _fill(store: Store, count: int) -> None:
+def fill(store: Store, count: int) -> None:
+    """Put so many requests into an empty store, with what happened to them."""
     rules = {name: shipped(name).rules("erasure") for name in SHIPPED}
     data_map = DataMap(stores=tuple(StoreOnMap(each, "rows of people") for each in STORES))
     documents = [(f"{place:064}", each) for place, each in enumerate((*rules.values(), data_map))]
@@ -121,8 +122,8 @@ def _fill(store: Store, count: int) -> None:
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))
         with store.writing() as connection:
-            connection.execute(insert(requests), [_request(each, rules, len(rules)) for each in numbers])
-            connection.execute(insert(request_events), [event for each in numbers for event in _events(each)])
+            put(connection, requests, (_request(each, rules, len(rules)) for each in numbers))
+            put(connection, request_events, (event for each in numbers for event in _events(each)))
     with store.writing() as connection:
         connection.execute(text("ANALYZE"))
 
@@ -133,7 +134,7 @@ def _request(number: int, rules: dict[str, Rules], maps: int) -> dict[str, objec
     due = text_of(opening(rules[name], STORES, received).due)
     is_open = number % OPEN_SHARE == 0
     return {
-        "id": _id(number),
+        "id": id_of(number),
         "kind": "erasure",
         "regulation": name,
         "subject": sha256(b"%d" % number).hexdigest(),
@@ -157,7 +158,7 @@ def _events(number: int) -> Iterator[dict[str, object]]:
                 f'{{"connector":"{next(effects)}","outcome":"done","level":"logical","records":3,'
                 '"detail":"3 rows were removed; the file before was overwritten and removed."}'
             )
-        event = {"request": _id(number), "sequence": sequence, "moment": moment, "what": what, "detail": detail}
+        event = {"request": id_of(number), "sequence": sequence, "moment": moment, "what": what, "detail": detail}
         yield {**event, "who": "account ada", "role": "compliance"}
 
 
@@ -165,7 +166,8 @@ def _of(number: int) -> tuple[str, ...]:
     return EVENTS[:-1] if number % OPEN_SHARE == 0 else EVENTS
 
 
-def _id(number: int) -> str:
+def id_of(number: int) -> str:
+    """Return the id of the request with a number."""
     return sha256(b"request %d" % number).hexdigest()[:32]
 
 
