@@ -67,8 +67,8 @@ class ActRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         seen: How many events the officer had seen.
         how: How receipt was confirmed.
         method: How identity was checked.
-        evidence: Where the evidence of that is.
-        reason: Why it is refused or extended.
+        evidence: Where the evidence of that is, or of a withdrawal: the person's message.
+        reason: Why it is refused, extended or withdrawn.
         notice: Where it is kept that the person was told.
         pending: Whether to close although devices or models are pending.
     """

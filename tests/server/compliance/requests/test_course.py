@@ -42,6 +42,16 @@ def acted(course: Course, what: str, **said: object) -> Course:
     return after(course, what, checked(course, what, {**SAID, **said}, NOON))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("said", [{}, {"reason": "no longer wanted"}, {"evidence": "letter 7"}, {"how": "mail"}])
+@pytest.mark.parametrize("state", ["received", "identified", "accepted"])
+def test_an_officer_ends_a_request_in_the_persons_name_without_evidence(state: str, said: dict[str, object]) -> None:
+    course = replace(started(), state=state)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match=r"to be withdrawn, a request needs '(reason|evidence)'"):
+        checked(course, "withdrawn", dict(said), NOON)
+    whole: dict[str, object] = {"reason": "no longer wanted", "evidence": "letter 7"}
+    assert after(course, "withdrawn", checked(course, "withdrawn", whole, NOON)).state == "withdrawn"
+
+
 class Machine(RuleBasedStateMachine):
     """Officers and programs do whatever they like, in any order; the rules hold them."""
 

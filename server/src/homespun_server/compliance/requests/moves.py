@@ -30,6 +30,8 @@ _NEEDS: dict[What, tuple[str, ...]] = {
     "identified": ("method", "evidence"),
     "refused": ("reason", "notice"),
     "extended": ("reason", "notice"),
+    # Otherwise whoever is late, or unwilling, ends a request in the person's name.
+    "withdrawn": ("reason", "evidence"),
 }
 """What an officer says with an event: plain words, or a reference to evidence that is kept elsewhere."""
 

@@ -36,7 +36,7 @@ _FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
     "accept": ("accepted", ()),
     "refuse": ("refused", ("reason", "notice")),
     "extend": ("extended", ("reason", "notice")),
-    "withdraw": ("withdrawn", ("how",)),
+    "withdraw": ("withdrawn", ("reason", "evidence")),
     "close": ("closed", ()),
 }
 """What a form is called, which event it records, and what it has to say with it."""
