@@ -167,15 +167,16 @@ def _counted(chosen: ColumnElement[bool]) -> ScalarSelect[int]:
 
 
 _WAITING = "waiting"
-_NUMBERS = select(
+NUMBERS = select(
     _counted(requests.c.next.is_not(None)).label(_WAITING),
     *(_counted(requests.c.state == state).label(state) for state in STATES),
 )
+"""How many requests wait and how many are of each state, as far as they are counted."""
 
 
 def _numbers(store: Store) -> dict[str, str]:
     with store.reading() as connection:
-        found = connection.execute(_NUMBERS).one()._asdict()
+        found = connection.execute(NUMBERS).one()._asdict()
     return {name: _told(int(counted)) for name, counted in found.items()}
 
 
