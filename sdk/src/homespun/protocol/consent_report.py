@@ -294,6 +294,22 @@ def verify_receipt(receipt: ConsentReceipt, report: ConsentReport, *, public_key
     Raises:
         ReceiptError: Another key signed it, it was changed, or it is for another report.
     """
+    verify_signature(receipt, public_key=public_key)
+    wanted = (report_digest(report), report.source, report.sequence)
+    if (receipt.report, receipt.source, receipt.sequence) != wanted:
+        raise ReceiptError("The receipt is for another report, so nothing shows that this one was received.")
+
+
+def verify_signature(receipt: ConsentReceipt, *, public_key: str) -> None:
+    """Check that the operator's key signed the receipt, for who does not have the report.
+
+    Args:
+        receipt: What the operator answered.
+        public_key: The operator's key for receipts as it is known from elsewhere, 64 hexadecimal digits.
+
+    Raises:
+        ReceiptError: Another key signed it, or it was changed.
+    """
     if receipt.public_key != public_key:
         raise ReceiptError("Another key signed this receipt than the operator's; it proves nothing.")
     try:
@@ -304,9 +320,6 @@ def verify_receipt(receipt: ConsentReceipt, report: ConsentReport, *, public_key
             "The receipt's signature does not fit: it was changed since it was signed, or nobody signed it. It proves "
             "nothing; report again to get another one."
         ) from error
-    wanted = (report_digest(report), report.source, report.sequence)
-    if (receipt.report, receipt.source, receipt.sequence) != wanted:
-        raise ReceiptError("The receipt is for another report, so nothing shows that this one was received.")
 
 
 def encode_receipt(receipt: ConsentReceipt) -> bytes:

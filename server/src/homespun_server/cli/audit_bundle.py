@@ -21,7 +21,13 @@ def _export(options: argparse.Namespace, console: Console) -> None:
 
     settings = settings_of(options)
     keys = open_compliance_keys(settings)
-    wanted = Wanted(since=options.since, explanations=tuple(options.explanations), bundle_files=options.bundle_files)
+    wanted = Wanted(
+        since=options.since,
+        explanations=tuple(options.explanations),
+        bundle_files=options.bundle_files,
+        consents=options.with_consents,
+        receipts=tuple(options.receipts),
+    )
     with store_of(options) as store:
         raw = export(settings, store, keys, wanted)
     try:
@@ -33,6 +39,8 @@ def _export(options: argparse.Namespace, console: Console) -> None:
         f"{options.out}: {len(raw):,} bytes. Give it to the auditor, and on another way the keys: --log-key "
         f"{keys.log_key} --receipts-key {keys.receipts_key}"
     )
+    if options.with_consents or options.receipts:
+        told += ". It has choices of people under pseudonyms, which are personal data: nobody else gets it"
     console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -82,6 +90,17 @@ def add_bundles(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--explanations", type=Path, nargs="+", default=[], metavar="FILE", help="explanation records to make again"
     )
     export.add_argument("--bundle-files", action="store_true", help="with all files of every bundle")
+    export.add_argument(
+        "--with-consents", action="store_true", help="with every consent event, under pseudonyms: personal data"
+    )
+    export.add_argument(
+        "--receipts",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="receipts of consents that people handed over",
+    )
     add_directory_option(export)
     verify = kinds.add_parser(
         "verify",

@@ -5,6 +5,7 @@ from fractions import Fraction
 from homespun.errors import ProofError
 from homespun.protocol.bundle import CARD_DATA
 from homespun.protocol.records import ExplanationRecord, parse_record
+from homespun_server.compliance.audit import checks_consents
 from homespun_server.compliance.audit.contents import (
     EXPLANATIONS,
     CardInShort,
@@ -20,7 +21,8 @@ def chain(evidence: Evidence) -> tuple[int, str]:
     """Follow every explained list: to the consent that it names, and by the model's hash to the registry."""
     known = {each.bundle for each in evidence.registered}
     logged = {str(said["bundle"]) for said in evidence.said_of("bundle")}
-    count = consented = 0
+    streams = checks_consents.streams(evidence)
+    count = consented = rested = 0
     for record in _records(evidence):
         if record.bundle not in known & logged:
             raise ProofError(f"a list was made with the bundle {record.bundle[:12]}, which nobody registered.")
@@ -28,7 +30,9 @@ def chain(evidence: Evidence) -> tuple[int, str]:
             raise ProofError("a list was made from personal data, and names no consent record.")
         count += 1
         consented += bool(record.consents)
-    return count, f"lists lead to a registered bundle, {consented} of them to the numbers of consent records"
+        rested += bool(record.consents) and checks_consents.rests_on(record, streams)
+    told = f"{rested} of these to events that the log commits to" if streams else "the events are not included"
+    return count, f"lists lead to a registered bundle, {consented} of them to the numbers of consent records; {told}"
 
 
 def training(evidence: Evidence) -> tuple[int, str]:

@@ -35,6 +35,8 @@ REPOSITORY = "repository/"
 REQUESTS = "requests/request-"
 EXPLANATIONS = "explanations/"
 DOCUMENTS = "documents/"
+CONSENT_EVENTS = "consents/events.jsonl"
+CONSENT_RECEIPTS = "consents/receipts-"
 
 SHOWN: frozenset[Kind] = frozenset({"release", "bundle", "override", "request", "document"})
 """Kinds of entries of which the openings are always shown; nothing of theirs is ever destroyed."""
@@ -154,6 +156,37 @@ class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     schema: Literal[1] = 1
     keys: dict[str, Hex]
+
+
+class ConsentInShort(msgspec.Struct, frozen=True):
+    """A consent event as the log commits to it, as far as the audit reads it.
+
+    Attributes:
+        subject: The person's pseudonym.
+        source: The stream of choices that it is from.
+        sequence: Its place there.
+        received: When, ISO 8601, UTC.
+        purpose: The purpose; empty for a signal.
+        action: What was chosen.
+        notice: SHA-256 of the words that were shown.
+        signal: The signal's name.
+    """
+
+    subject: Hex
+    source: str
+    sequence: int
+    received: str
+    purpose: str
+    action: str
+    notice: str | None = None
+    signal: str | None = None
+
+
+class LoggedConsent(msgspec.Struct, frozen=True):
+    """What the log commits to of a consent event."""
+
+    schema: Literal[1]
+    event: ConsentInShort
 
 
 class CardInShort(msgspec.Struct, frozen=True):

@@ -8,9 +8,23 @@ from pathlib import Path
 
 from homespun.protocol.canonical import canonical
 from homespun_server._version import __version__
-from homespun_server.compliance.audit import gathering_bundles, gathering_documents, gathering_log, gathering_people
+from homespun_server.compliance.audit import (
+    gathering_bundles,
+    gathering_consents,
+    gathering_documents,
+    gathering_log,
+    gathering_people,
+)
 from homespun_server.compliance.audit.container import pack
-from homespun_server.compliance.audit.contents import EXPLANATIONS, MANIFEST, PREFIX, SIGNATURE, AuditManifest, plain
+from homespun_server.compliance.audit.contents import (
+    CONSENT_RECEIPTS,
+    EXPLANATIONS,
+    MANIFEST,
+    PREFIX,
+    SIGNATURE,
+    AuditManifest,
+    plain,
+)
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.log import open_log
 from homespun_server.errors import OutputError
@@ -27,11 +41,15 @@ class Wanted:
         since: Since when entries and requests are; ledgers, bundles and metadata are always whole.
         explanations: Files of explanation records, a JSON a line; the files of their bundles are put beside them.
         bundle_files: Whether the files of every registered bundle are.
+        consents: Whether every consent event is, under its pseudonym: personal data, which no erasure takes back.
+        receipts: Files of receipts for consents that people handed over, a JSON a line.
     """
 
     since: datetime
     explanations: tuple[Path, ...] = ()
     bundle_files: bool = False
+    consents: bool = False
+    receipts: tuple[Path, ...] = ()
 
 
 def export(
@@ -52,7 +70,7 @@ def export(
     Raises:
         BundleError: The bundle in production is damaged.
         LedgerError: A budget ledger is damaged.
-        OutputError: A file of explanation records cannot be read.
+        OutputError: A file that was named cannot be read.
         TransparencyError: The log does not continue what was signed before.
     """
     log, moment = open_log(settings, store, keys, now), now()
@@ -66,7 +84,7 @@ def export(
     for content in gathering_documents.fixed(documents):
         log.append("document", content, reference=f"{content['kind']} as {content['sha256']}")
     checkpoint = log.checkpoint()
-    records = dict(_records(wanted.explanations))
+    records = dict(_lines(wanted.explanations, EXPLANATIONS))
     members = {
         **gathering_log.members(log, checkpoint.size, since),
         **gathering_log.ledgers(store),
@@ -74,6 +92,8 @@ def export(
         **gathering_bundles.repository(settings.repository),
         **requests,
         **gathering_people.consents(store),
+        **(gathering_consents.events(log, checkpoint.size) if wanted.consents else {}),
+        **dict(_lines(wanted.receipts, CONSENT_RECEIPTS)),
         **documents,
         **records,
     }
@@ -94,12 +114,10 @@ def signed_manifest(manifest: AuditManifest, keys: ComplianceKeys) -> dict[str, 
     return {MANIFEST: written, SIGNATURE: keys.log.sign(PREFIX + written).hex().encode()}
 
 
-def _records(paths: Iterable[Path]) -> Iterable[tuple[str, bytes]]:
+def _lines(paths: Iterable[Path], prefix: str) -> Iterable[tuple[str, bytes]]:
     for number, path in enumerate(paths, 1):
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise OutputError(
-                f"the explanation records {path} cannot be read: {error}. Nothing was exported."
-            ) from error
-        yield f"{EXPLANATIONS}{number}.jsonl", content if content.endswith(b"\n") else content + b"\n"
+            raise OutputError(f"{path} cannot be read: {error}. Nothing was exported.") from error
+        yield f"{prefix}{number}.jsonl", content if content.endswith(b"\n") else content + b"\n"

@@ -9,6 +9,7 @@ from homespun_server.compliance.audit import (
     checks_budget,
     checks_bundles,
     checks_chain,
+    checks_consents,
     checks_documents,
     checks_explanations,
     checks_log,
@@ -41,6 +42,8 @@ CHECKS: dict[str, Run] = {
     "deadlines": checks_people.deadlines,
     "receipts": checks_people.receipts,
     "consents": checks_people.consents,
+    "consent events": checks_consents.events,
+    "consent receipts": checks_consents.receipts,
     "documents": checks_documents.documents,
     "explanations": checks_explanations.explanations,
     "chain": checks_chain.chain,
@@ -48,7 +51,7 @@ CHECKS: dict[str, Run] = {
 }
 """The checks by name, in the order in which they are told."""
 
-_PINNED_BY = {"signature": "log", "checkpoints": "log", "signed repository": "root"}
+_PINNED_BY = {"signature": "log", "checkpoints": "log", "signed repository": "root", "consent receipts": "receipts"}
 
 
 def verify(raw: bytes, pins: Pins) -> tuple[Check, ...]:
