@@ -79,3 +79,17 @@ def test_a_value_is_put_right_in_somebody_elses_row(wd: Path, capsys: pytest.Cap
     told(capsys, wd, "act", request, "accept")
     told(capsys, wd, "work", request, "--correct", "item=b=c", "--correct", "item=a=z")
     assert (wd / "people.csv").read_text() == "user,item\nuser-000017,a\nuser-000018,c\n"
+
+
+def test_a_restriction_is_lifted_and_rows_stay_away(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = told(capsys, wd, "open", "restriction", "--under", "gdpr", "--person", "user-000017")
+    request = re.findall(r"Request ([0-9a-f]{32})", said)[0]
+    told(capsys, wd, "act", request, "identify", "--method", "seen", "--evidence", "case 1")
+    told(capsys, wd, "act", request, "accept")
+    told(capsys, wd, "work", request)
+    told(capsys, wd, "close", request)
+    assert "user-000017" not in (wd / "people.csv").read_text()
+    assert "needs 'notice'" in told(capsys, wd, "act", request, "lift", "--reason", "settled", status=1)
+    lifted = told(capsys, wd, "act", request, "lift", "--reason", "settled", "--notice", "letter 14")
+    assert "Rows put back: table people.csv: 1." in lifted
+    assert sorted((wd / "people.csv").read_text().splitlines()) == sorted(TABLE.splitlines())

@@ -30,6 +30,7 @@ ACTIONS = {
     "accept": "accepted",
     "refuse": "refused",
     "withdraw": "withdrawn",
+    "lift": "lifted",
 }
 _WORDS = ("how", "method", "evidence", "reason", "notice")
 _FIELDS = 3
@@ -80,9 +81,19 @@ def _show(options: argparse.Namespace, console: Console) -> None:
 
 def _act(options: argparse.Namespace, console: Console) -> None:
     said = {name: getattr(options, name) for name in _WORDS if getattr(options, name)}
+    if options.what == "lift":
+        _lift(options, console, said)
+        return
     with _desk(options) as desk:
         after = desk.requests.act(options.request, ACTIONS[options.what], command_actor("request act"), said)  # type: ignore[arg-type]
     _say(console, f"The request {after.id} is {after.state}.")
+
+
+def _lift(options: argparse.Namespace, console: Console, said: dict[str, object]) -> None:
+    with _desk(options) as desk:
+        back = desk.saga.lift(options.request, command_actor("request act"), said)
+    told = "; ".join(f"{name}: {count}" for name, count in back.items()) or "none was set aside"
+    _say(console, f"The restriction is lifted. Rows put back: {told}.")
 
 
 def _extend(options: argparse.Namespace, console: Console) -> None:

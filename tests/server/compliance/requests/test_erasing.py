@@ -4,9 +4,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from homespun_server.compliance.consent import ConsentLedger
+from homespun_server.compliance.requests.connectors.tables import SetAside
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import Kind
-from homespun_server.errors import RequestError
+from homespun_server.errors import OutputError, RequestError
 from tests.server.compliance.requests.support import ADA, CSV, KEYS, OTHER, PARQUET, PERSON, Office
 
 
@@ -161,3 +162,61 @@ def test_a_pseudonym_of_after_the_opening_is_forgotten_about(desk: Office) -> No
     assert desk.desk.requests.get(request.id).request.subject == subject
     assert ConsentLedger(desk.store, KEYS, None).events_of(subject) == ()
     assert desk.subjects.pseudonym(PERSON) is None
+
+
+TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
+
+
+def restricted(desk: Office, kind: Kind = "restriction"):
+    return desk.closed(kind)
+
+
+def test_a_lifted_restriction_loses_or_doubles_rows(desk: Office) -> None:
+    folder = desk.settings.folder
+    before, stars = sorted(desk.rows), pq.read_table(folder / PARQUET)
+    request = restricted(desk)
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+    assert desk.desk.saga.lift(request.id, ADA, TOLD) == {f"table {CSV}": 10, f"table {PARQUET}": 4}
+    assert sorted(desk.rows) == before
+    after = pq.read_table(folder / PARQUET)
+    assert after.schema == stars.schema
+    assert sorted(map(str, after.to_pylist())) == sorted(map(str, stars.to_pylist()))
+    assert PERSON not in (folder / "compliance" / "set-aside" / f"{request.id}.jsonl").read_text()
+    details = desk.desk.requests.get(request.id)
+    assert details.request.state == "closed"
+    assert [(each.what, each.detail.get("notice")) for each in details.timeline[-3:]] == [
+        ("lifted", "letter 14"), ("returned", None), ("returned", None),
+    ]  # fmt: skip
+    with pytest.raises(RequestError, match="was lifted before"):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert sorted(desk.rows) == before
+
+
+def test_a_lifting_that_was_interrupted_doubles_or_leaves_rows(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(desk.rows)
+    request = restricted(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(SetAside, "drop", lambda *_: (_ for _ in ()).throw(OutputError("the disk is full")))
+        with pytest.raises(OutputError):
+            desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert desk.desk.saga.lift(request.id, ADA, {}) == {f"table {CSV}": 10, f"table {PARQUET}": 4}
+    assert sorted(desk.rows) == before
+    assert pq.read_table(desk.settings.folder / PARQUET).num_rows == 12
+
+
+@pytest.mark.parametrize("missing", ["reason", "notice"])
+def test_a_restriction_is_lifted_before_the_person_was_told(desk: Office, missing: str) -> None:
+    request = restricted(desk)
+    with pytest.raises(RequestError, match=f"needs '{missing}'"):
+        desk.desk.saga.lift(request.id, ADA, {name: said for name, said in TOLD.items() if name != missing})
+    assert not any(row.startswith(PERSON) for row in desk.rows)
+
+
+def test_what_somebody_objected_to_is_used_again(desk: Office) -> None:
+    desk.known()
+    request, objection = restricted(desk), restricted(desk, "objection")
+    with pytest.raises(RequestError, match=objection.id):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
+    with pytest.raises(RequestError, match="only a restriction"):
+        desk.desk.saga.lift(objection.id, ADA, TOLD)
+    assert not any(row.startswith(PERSON) for row in desk.rows)

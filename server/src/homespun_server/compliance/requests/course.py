@@ -53,6 +53,8 @@ What = Literal[
     "retrained",
     "exported",
     "closed",
+    "lifted",
+    "returned",
 ]
 
 ENDED: frozenset[State] = frozenset({"refused", "withdrawn", "closed", "closed_pending"})
@@ -104,6 +106,7 @@ class Course:
         declined: Devices on which the person declined what was asked.
         models: The models that are to be made again, and the bundle that was made instead.
         copied: Whether a copy was made.
+        lifted: Whether a restriction was lifted; what was done for it before stays in the record.
     """
 
     rules: Rules
@@ -121,6 +124,7 @@ class Course:
     declined: frozenset[str] = frozenset()
     models: Mapping[str, str | None] = field(default_factory=dict)
     copied: bool = False
+    lifted: bool = False
 
     @property
     def next(self) -> datetime | None:
@@ -263,5 +267,6 @@ _CHANGES: dict[What, Callable[[Course, Event], Course]] = {
     "scheduled": _scheduled,
     "retrained": _retrained,
     "exported": lambda course, _: replace(course, copied=True),
+    "lifted": lambda course, _: replace(course, lifted=True),
     "closed": lambda course, _: replace(course, state="closed_pending" if course.missing else "closed"),
 }

@@ -23,6 +23,7 @@ _FROM: dict[What, frozenset[State]] = {
     "working": frozenset({"accepted", *WORKED}),
     "closed": frozenset({"completed", "partial"}),
     "exported": WORKED,
+    "lifted": frozenset({"completed", "closed", "closed_pending"}),
 }
 
 _NEEDS: dict[What, tuple[str, ...]] = {
@@ -30,6 +31,8 @@ _NEEDS: dict[What, tuple[str, ...]] = {
     "identified": ("method", "evidence"),
     "refused": ("reason", "notice"),
     "extended": ("reason", "notice"),
+    # The person is informed before a restriction is lifted (GDPR Art. 18(3)).
+    "lifted": ("reason", "notice"),
     # Otherwise whoever is late, or unwilling, ends a request in the person's name.
     "withdrawn": ("reason", "evidence"),
 }
@@ -53,6 +56,8 @@ def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail
         raise RequestError(f"a request that is {_words(course.state)} cannot be {what}.{ended} Nothing was recorded.")
     for name in _NEEDS.get(what, ()):
         _check_said(what, name, detail.get(name))
+    if what == "lifted":
+        _check_lifting(course)
     if what == "refused":
         return _refusal(course, detail)
     if what == "extended":
@@ -68,6 +73,12 @@ def _check_said(what: What, name: str, said: object) -> None:
             f"to be {what}, a request needs {name!r} in words, at most {LONGEST} characters: without it there is no "
             "evidence. Nothing was recorded."
         )
+
+
+def _check_lifting(course: Course) -> None:
+    if course.rules.kind != "restriction" or course.lifted:
+        why = "was lifted before" if course.lifted else f"is of the kind {course.rules.kind}, which the person ends"
+        raise RequestError(f"only a restriction is lifted, and once; this request {why}. Nothing was recorded.")
 
 
 def _refusal(course: Course, detail: Detail) -> Detail:

@@ -128,6 +128,14 @@ class Connector:
         """Keep a person's records out of use, as a restriction, an objection or an opt-out asks."""
         return nothing("Nothing here is used for recommendations or training, so there is nothing to set aside.")
 
+    def set_aside_for(self, request: str) -> int:  # noqa: ARG002 - for those that do
+        """Return how many records are set aside for a request."""
+        return 0
+
+    def put_back(self, request: str) -> int:  # noqa: ARG002 - for those that do
+        """Put back what was set aside for a request, and return how many records that were."""
+        return 0
+
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - for those that do
         """Return what is erased, as pairs of a store's name and a record's id, for tombstones."""
         return ()

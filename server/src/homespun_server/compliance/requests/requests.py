@@ -45,6 +45,7 @@ _BY_MACHINE: dict[What, frozenset[State]] = {
     "scheduled": WORKED,
     "answered": WORKED | {"closed_pending"},
     "retrained": WORKED | {"closed_pending"},
+    "returned": frozenset({"completed", "closed", "closed_pending"}),
 }
 
 
@@ -156,7 +157,7 @@ class Requests:
         Args:
             request: The request's id.
             what: ``confirmed``, ``identified``, ``accepted``, ``refused``, ``extended``, ``withdrawn``, ``working``,
-                ``exported`` or ``closed``.
+                ``exported``, ``closed`` or ``lifted``.
             actor: Who.
             detail: What belongs to it: see ``moves``.
             seen: How many events the officer had seen; None: not said.
@@ -172,6 +173,8 @@ class Requests:
                 raise rows.conflict(request)
             course, _ = rows.course(connection, request)
             checked = moves.checked(course, what, dict(detail or {}), self._now())
+            if what == "lifted":
+                self._check_alone(connection, found)
             after = self._append(connection, found, course, what, checked, actor)
             if _may_be_named(found, course, what, after):
                 self._name(connection, request)
@@ -295,7 +298,8 @@ class Requests:
         """Return what devices are asked: requests that are worked on, and those closed while devices were pending."""
         with self._store.reading() as connection:
             found = [each for each in rows.in_states(connection, (*WORKED, "closed_pending")) if each.subject]
-            return tuple(for_devices(each, rows.events(connection, each.id)) for each in found)
+            events = ((each, rows.events(connection, each.id)) for each in found)
+            return tuple(for_devices(each, of) for each, of in events if not any(one.what == "lifted" for one in of))
 
     def devices_asked(self, request: str, devices: Sequence[str], actor: Actor) -> Course:
         """Record that devices were asked, by their names; each is pending until it answers.
@@ -324,6 +328,15 @@ class Requests:
             return
         detail: moves.Detail = {"device": receipt.device, "outcome": receipt.outcome, "receipt": raw.decode()}
         self._append(connection, found, course, "answered", detail, DEVICE)
+
+    def _check_alone(self, connection: Connection, found: Request) -> None:
+        """Refuse to put rows back that another request of the same person keeps out of use."""
+        others = rows.setting_aside(connection, found)
+        if others:
+            raise RequestError(
+                f"the person also asked in {', '.join(others)} that their data not be used, and that holds. The "
+                "restriction stays; nothing was recorded."
+            )
 
     def _let_go(self, connection: Connection, found: Request, after: Course) -> None:
         """Forget the devices of somebody whose erasure is closed: nothing is asked of them any more."""

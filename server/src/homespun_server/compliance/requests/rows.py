@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.protocol.canonical import canonical
-from homespun_server.compliance.requests.course import Course, Event, State, folded, opening
+from homespun_server.compliance.requests.course import WORKED, Course, Event, State, folded, opening
 from homespun_server.compliance.requests.profile import Kind, Rules
 from homespun_server.errors import ConflictError, UnknownRequestError
 from homespun_server.store.moments import text_of
@@ -134,6 +134,19 @@ def of_subject(connection: Connection, subject: str | None, but: str) -> tuple[s
         return ()
     query = select(requests.c.id).where(requests.c.subject == subject, requests.c.id != but).order_by(requests.c.id)
     return tuple(connection.scalars(query))
+
+
+def setting_aside(connection: Connection, request: Request) -> tuple[str, ...]:
+    """Return the other requests of the same person that keep their data out of use: worked on, and not lifted."""
+    lifted = select(request_events.c.request).where(request_events.c.what == "lifted")
+    query = select(requests.c.id).where(
+        requests.c.subject == request.subject,
+        requests.c.id != request.id,
+        requests.c.kind.in_(["restriction", "objection", "opt-out"]),
+        requests.c.state.in_([*WORKED, "closed", "closed_pending"]),
+        requests.c.id.not_in(lifted),
+    )
+    return tuple(connection.scalars(query.order_by(requests.c.id)))
 
 
 def frozen(connection: Connection, request: str) -> tuple[Rules, DataMap]:

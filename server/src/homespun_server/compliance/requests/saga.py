@@ -8,7 +8,7 @@
 - Models come last: one that was made again before the person's rows had gone would have them in it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -87,6 +87,34 @@ class ErasureSaga:
         if MODELS in course.connectors:
             course = self._models(request, course, actor)
         return course
+
+    def lift(self, request: str, actor: Actor, said: Mapping[str, object]) -> dict[str, int]:
+        """Lift a restriction: what was set aside for it is put back, after it was recorded that the person was told.
+
+        Choices that ended with it stay ended; they are the person's to make anew. Called again after an interruption,
+        it puts back what is left.
+
+        Args:
+            request: The request's id.
+            actor: Who has it done.
+            said: The ``reason``, and as ``notice`` where it is kept that the person was told before.
+
+        Returns:
+            How many records were put back, by store.
+
+        Raises:
+            ConflictError: Somebody else works on it at the same time.
+            OutputError: A table cannot be written, or is no longer named; what is left is put back by the next call.
+            RequestError: It is no restriction, holds still, was lifted before, or nobody told the person.
+        """
+        left = any(each.set_aside_for(request) for each in self._connectors.values())
+        if not (self._requests.course(request).lifted and left):
+            self._requests.act(request, "lifted", actor, said)
+        back = {name: each.put_back(request) for name, each in self._connectors.items()}
+        for name, records in back.items():
+            if records:
+                self._requests.record(request, "returned", {"connector": name, "records": records}, actor)
+        return {name: records for name, records in back.items() if records}
 
     def replay(self) -> dict[str, int]:
         """Bring the tombstones together, erase again what they name, and return how many records by store."""

@@ -1,6 +1,6 @@
 """Rows of a person in a Parquet file; see ``rows_of_tables``, which imports this only when there is one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -38,6 +38,26 @@ def written(table: TableFile, made: Path, who: Who, change: Change) -> int:
             changed += count
             writer.write_batch(after)
     return changed
+
+
+def added(table: TableFile, made: Path, rows: Sequence[Row]) -> None:
+    """Write the table with further rows at its end to another file; an empty value is nothing but in a text's column.
+
+    Raises:
+        DataError: It is no Parquet file, or a row does not fit it.
+    """
+    with _opened(table) as file, pq.ParquetWriter(made, file.schema_arrow) as writer:
+        for batch in file.iter_batches(_ROWS):
+            writer.write_batch(batch)
+        if any(row.keys() != set(file.schema_arrow.names) for row in rows):
+            raise pa.ArrowInvalid("a row to be put back has other columns")
+        columns = [_typed([row[each.name] for row in rows], each.type) for each in file.schema_arrow]
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=file.schema_arrow))
+
+
+def _typed(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
+    values = [None if not text and not pa.types.is_string(kind) else text for text in texts]
+    return pa.array(values, pa.string()).cast(kind)
 
 
 @contextmanager

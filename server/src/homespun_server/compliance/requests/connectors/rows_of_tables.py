@@ -12,7 +12,7 @@ import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,25 @@ class TableFile:
                 made.unlink(missing_ok=True)
         return changed
 
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write the table anew with further rows at its end, and put it in place.
+
+        Raises:
+            DataError: It cannot be read as a table, or a row has other columns.
+            OutputError: It cannot be written, or somebody wrote to it meanwhile; it is as it was.
+        """
+        if not rows:
+            return
+        with self._told():
+            self._clear()
+            before = _stamp(self.path)
+            made = self._empty()
+            try:
+                self._added(made, rows)
+                self._put(made, before)
+            finally:
+                made.unlink(missing_ok=True)
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
@@ -176,6 +195,30 @@ class TableFile:
         with made.open("rb+") as file:
             _flushed(file)
         return changed
+
+    def _added(self, made: Path, rows: Sequence[Row]) -> None:
+        if self.path.suffix.lower() in PARQUET:
+            from homespun_server.compliance.requests.connectors import parquet  # noqa: PLC0415 - it takes long to import
+
+            parquet.added(self, made, rows)
+            with made.open("rb+") as file:
+                _flushed(file)
+            return
+        with self.path.open(encoding="utf-8", newline="") as file:
+            first, (_, header) = _Raw("", ""), ("", [""])
+            for _, raw, columns in _records(file, self):
+                first, header = raw, columns
+                break
+        text = self.path.read_bytes().decode("utf-8")
+        ending = "\r\n" if first.text.endswith("\r\n") else "\n"
+        with made.open("w", encoding="utf-8", newline="") as file:
+            file.write(text if text.endswith("\n") else text + ending)
+            writer = csv.DictWriter(file, header, delimiter=first.delimiter, lineterminator=ending)
+            for row in rows:
+                if row.keys() != set(header):
+                    raise csv.Error(f"a row to be put back has the columns {', '.join(row)}")
+                writer.writerow(row)
+            _flushed(file)
 
     def _empty(self) -> Path:
         descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=_MAKING)

@@ -116,6 +116,23 @@ class Table(Connector):
         told = f"{gone} rows of {self._table.path} were set aside. Trainings read the table, and no longer find them."
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
 
+    def put_back(self, request: str) -> int:
+        """Put rows back that were set aside for a request; those that an interrupted attempt put back are not doubled.
+
+        Raises:
+            DataError: The table cannot be read, or has other columns now.
+            OutputError: It cannot be written; nothing of it was put back.
+        """
+        rows = [each.row for each in self._aside.of(request, self._table)]
+        if not rows:
+            return 0
+        people = {row[self._table.user] for row in rows}
+        with Cache(self._work).locked():
+            there = Counter(_key(row) for row in self._file.rows(people.__contains__))
+            self._file.add([row for row in rows if not _taken(there, _key(row))])
+        self._aside.drop(request, self._table)
+        return len(rows)
+
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the person."""
         return () if person.identifier is None else ((PEOPLE, person.identifier),)
@@ -200,6 +217,33 @@ class SetAside(Connector):
             outcome="done", level=self.level, records=gone, detail=f"{gone} rows were overwritten and removed."
         )
 
+    def of(self, request: str, table: TableSettings) -> tuple[AsideRow, ...]:
+        """Return what was set aside from a table for a request."""
+        return tuple(each for each in _aside(self._folder / f"{request}.jsonl") if each.table == table.path)
+
+    def drop(self, request: str, table: TableSettings) -> None:
+        """Overwrite and remove what was set aside from a table for a request, once it was put back."""
+        path = self._folder / f"{request}.jsonl"
+        self._write(path, [each for each in _aside(path) if each.table != table.path])
+
+    def set_aside_for(self, request: str) -> int:
+        """Return how many rows are set aside for a request."""
+        return sum(1 for _ in _aside(self._folder / f"{request}.jsonl"))
+
+    def put_back(self, request: str) -> int:
+        """Refuse what no table took back; tables come first.
+
+        Raises:
+            OutputError: Rows are of a table that the settings no longer name.
+        """
+        left = {each.table for each in _aside(self._folder / f"{request}.jsonl")}
+        if left:
+            raise OutputError(
+                f"rows of {', '.join(sorted(left))} stay set aside: the settings no longer name it. The other tables "
+                "have their rows back. Name it again, and lift once more."
+            )
+        return 0
+
     def replay(self, marked: Marked) -> int:
         """Remove rows of people who were erased."""
         when = cache(lambda user: marked(PEOPLE, user))
@@ -236,6 +280,17 @@ class SetAside(Connector):
                     os.fsync(old.fileno())
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error}. Nothing was taken from its table.") from error
+
+
+def _key(row: Row) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(row.items()))
+
+
+def _taken(there: Counter[tuple[tuple[str, str], ...]], key: tuple[tuple[str, str], ...]) -> bool:
+    """Return whether there is one of these, and count it as used."""
+    found = there[key] > 0
+    there[key] -= found
+    return found
 
 
 def _is(identifier: str) -> Callable[[str], bool]:
