@@ -14,6 +14,7 @@ Not thread-safe: ``Home`` has the lock.
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from homespun.consent import ConsentLedger, Purpose, joining, with_vetoes
 from homespun.errors import MisuseError, ProfileBusyError, ProfileError
@@ -54,6 +55,16 @@ class StorageWithdrawnError(Exception):
     """Another process withdrew storage since we looked, so nothing may be granted in this profile."""
 
 
+class Surviving(Protocol):
+    """What lies beside the folder and may have to outlive the profile."""
+
+    def told(self) -> tuple[str, ...]:
+        """Return what the receipt of an erasure has to say of it."""
+
+    def erase(self) -> None:
+        """Remove what does not have to stay."""
+
+
 class Custody:
     """A profile that may not exist yet, and the choices about it."""
 
@@ -75,6 +86,7 @@ class Custody:
         self.past: Records = ()
         self.due: str | None = None
         self.completed: Receipt | None = None
+        self.surviving: Surviving | None = None
         self.place = place if place.folder is None else dataclasses.replace(place, folder=named(place.folder))
         self._clock = clock
         self._tombstones = _tombstones(self.place, tombstones)
@@ -217,6 +229,7 @@ class Custody:
                 tombstones=self._tombstones,
                 device_key=_device_key(store),
                 released=released,
+                besides=() if self.surviving is None else self.surviving.told(),
                 profile=self.due,
             )
         finally:
@@ -224,6 +237,8 @@ class Custody:
             if self.store is not None and not self.store.is_open:
                 self.store = None
         self.due = None
+        if self.surviving is not None:
+            self.surviving.erase()
         return receipt
 
     def rekey(self, change: Callable[[Place], Key | None]) -> None:

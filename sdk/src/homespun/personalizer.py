@@ -85,7 +85,6 @@ class Personalizer:
         self.controls = Controls(home, self.items)
         self.attributes = Attributes(home)
         self.keys = Keys(home)
-        self.ledger = Ledger(home.log)
         self.policy = Policies(self.items, policy, zone)
         self.decisions = Decisions(home, self.items)
         self.updates = Updating(home, self.items, self.policy, updater, newer)
@@ -95,6 +94,7 @@ class Personalizer:
         self.contributions.settle = self.experiments.settle
         self.consent_proof = proving or Proving(home, None)
         self.requests = asked_of(home, updater, self.consent, self.controls, asking)
+        self.ledger = Ledger(home.log, self.requests.surviving)
         self._listing = Listing(
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
         )
@@ -229,7 +229,7 @@ class Personalizer:
                 newer = open_installed(updater, settings)
                 updater.using((newer or opened).id)
             contributing = _contributing(home, updater, contributions, updates, sends)
-            asking = None if requests is None else AskedBy(requests, folder)
+            asking = None if requests is None else AskedBy(requests)
             made = cls(
                 opened,
                 home,

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 import homespun as hs
+from homespun.asked.afterwards import Beside
 from homespun.asked.asked import Asked
 from homespun.contribute.uploads import RECEIPTS, REGISTRATIONS, parse_upload
 from homespun.errors import TransportError, UntrustedInputError
@@ -103,6 +106,11 @@ class Device:
     def promised(self) -> Path:
         """What outlives the profile."""
         return self.folder / "profile.asked"
+
+    @property
+    def beside(self) -> Beside:
+        """What is in it."""
+        return msgspec.json.decode(self.promised.read_bytes(), type=Beside) if self.promised.exists() else Beside()
 
     def open(self, *, ephemeral: bool = False) -> hs.Personalizer:
         world = self.world

@@ -58,7 +58,7 @@ def check_done_once(room: Path, kind: str, bundle: hs.Bundle, bundle_folder: Pat
                     assert not me.consent.granted(STORAGE)
             world.wait(LATER)
         assert list(world.server.states().values()) == ["done"]
-        assert not device.promised.exists()
+        assert (device.beside.promise, device.beside.payloads) == (None, {})
     uploads = [parse_upload(path.read_bytes()) for path in sorted((room / "arrived").iterdir())]
     receipts = {body for path, body in uploads if path == RECEIPTS}
     assert len(receipts) == 1

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 import homespun as hs
@@ -45,7 +44,7 @@ def test_the_receipt_goes_with_the_profile(world: World, device: Device) -> None
     assert received.erasure is not None
     assert [store.level for store in received.erasure.stores] == [store.level for store in mine.stores]
     assert profile.encode() not in raw
-    assert not device.promised.exists()
+    assert (device.beside.promise, device.beside.payloads) == (None, {})
 
 
 def test_the_receipt_is_lost_while_the_operator_is_away(world: World, device: Device) -> None:
@@ -57,7 +56,8 @@ def test_the_receipt_is_lost_while_the_operator_is_away(world: World, device: De
     held = device.promised.read_bytes()
     for secret in (world.bundle.items[0], "ada"):
         assert secret.encode() not in held
-    assert msgspec.json.decode(held)["private"] == ""
+    assert device.beside.promise is None
+    assert len(device.beside.payloads) == 1
     for _ in range(30):
         world.pass_(DAY)
         with device.open() as me:
@@ -68,7 +68,7 @@ def test_the_receipt_is_lost_while_the_operator_is_away(world: World, device: De
     with device.open() as me:
         me.requests.sync()
     assert states(world) == ["done"]
-    assert not device.promised.exists()
+    assert (device.beside.promise, device.beside.payloads) == (None, {})
 
 
 def test_a_promised_erasure_is_forgotten_when_the_program_ends(world: World, device: Device) -> None:
@@ -116,7 +116,7 @@ def test_a_refusal_after_the_erasure_lets_the_receipt_out(world: World, device: 
         world.pass_(DAY)
         me.requests.sync()
     assert states(world) == ["pending"]
-    assert not device.promised.exists()
+    assert (device.beside.promise, device.beside.payloads) == (None, {})
 
 
 def test_a_profile_in_memory_writes_to_the_disk(world: World, device: Device) -> None:

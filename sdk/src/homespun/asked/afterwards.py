@@ -1,19 +1,20 @@
 """The receipt of an erasure that was asked for, which has to outlive what it tells of.
 
-It lies beside the profile's folder, in ``<folder>.asked``, from the decision to erase until the operator has taken the
-receipt, and is removed then. What a crash leaves:
+It lies beside the profile's folder, in ``<folder>.asked``, from the decision to erase on. What a crash leaves:
 
-1. The promise: which request, and the key that will sign, and nothing else of the profile. A crash from here on erases
-   at the next opening, because the person has decided.
+1. The promise: which request, the key that will sign, and a digest by which the profile is known again. A crash from
+   here on erases at the next opening, because it is decided: that very profile, and no other that is there by then.
 2. The erasure, which is done again where it was interrupted, and then finds nothing.
-3. The receipt, signed, with its lines of a ledger of its own; the key goes in the very write that brings it. A crash
-   before signs once more, with the same sequence.
+3. The receipt, signed, with its lines of a ledger of its own; the promise goes, with the key, in the very write that
+   brings it. A crash before signs once more, with the same sequence.
 4. The way out sends it, as it sends everything: it writes down first, and tries again until it was taken.
+5. The lines, without what was sent: they tell the person what left, until the person erases once more.
 
 What is in it of the person: nothing. Of the device: the random id that the operator knows, and the request's.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -26,45 +27,76 @@ from homespun.contribute.limits import EgressLimits
 from homespun.contribute.log import EgressLog, Entries
 from homespun.contribute.outcome import SendOutcome
 from homespun.contribute.uploads import RECEIPTS, encode_intake
-from homespun.errors import ProfileStorageError
+from homespun.errors import NotPermittedError, ProfileStorageError
 from homespun.profile.alone import alone
 from homespun.profile.files import make_folder, read_bounded, write_atomically
 from homespun.protocol.egress import EgressEntry, progress_of
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 4 << 20
 _WAIT_MS = 2000
 _ATTEMPTS = 1
 _MOST_ATTEMPTS = 1000
 
+_STAYS = (
+    "The file beside the profile's folder that ends in .asked: the signed receipt of an erasure that was asked for. It "
+    "holds the request's id and the random id by which the operator knows this device, and stays until the operator "
+    "has taken it, or the purpose 'requests' is refused; then only its lines of the ledger stay, until the next "
+    "erasure."
+)
+
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided, and how far it is; the content of the file.
+    """What was decided, and is not executed and signed yet.
 
     Attributes:
-        schema: Version of the file.
         request: The request's id at the operator's.
         device: The device's id there.
+        profile: What ``profile_mark`` makes of the profile that is to be erased.
         sequence: Of the answer.
         by: Who decided.
         destination: The operator's origin.
         purpose: The purpose that the receipt leaves under.
         consent: The consent record that allowed it when it was decided.
-        private: The private half of the receipt key; empty once the receipt is signed.
-        entries: The lines of the ledger.
-        payloads: What waits, by the sequence of its first line.
+        private: The private half of the receipt key.
     """
 
-    schema: Literal[1] = 1
     request: str
     device: str
+    profile: str
     sequence: int
     by: Literal["person", "application"]
     destination: str
     purpose: str
     consent: int
     private: bytes
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of the file.
+
+    Attributes:
+        schema: Version of the file.
+        promise: What was decided last; None once its receipt is signed, or it was taken back.
+        consent: The consent record that receipts leave under; while one waits, that of the first.
+        entries: The lines of the ledger.
+        payloads: What waits, by the sequence of its first line.
+    """
+
+    schema: Literal[2] = 2
+    promise: Promise | None = None
+    consent: int = 0
     entries: tuple[EgressEntry, ...] = ()
     payloads: dict[int, bytes] = {}
+
+
+def profile_mark(device: str, profile: str) -> str:
+    """Return what a promise knows a profile by, which tells nobody its id: SHA-256, in hexadecimal.
+
+    Args:
+        device: The device's id, which is random and another one in each profile.
+        profile: The profile's id.
+    """
+    return hashlib.sha256(f"homespun promised erasure 1\n{device}\n{profile}".encode()).hexdigest()
 
 
 class Afterwards:
@@ -75,6 +107,7 @@ class Afterwards:
         path: Path | None,
         outliving: Callable[[EgressLog, Callable[[str], int | None], EgressLimits], Egress],
         refused: Callable[[], bool] = lambda: False,
+        private: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write nothing yet.
 
@@ -82,8 +115,10 @@ class Afterwards:
             path: The file; None: the profile is in memory only, and so is this.
             outliving: Gives the way out of a log; see ``Egress.outliving``.
             refused: Tells whether the person has refused since that anything is answered.
+            private: Tells whether a private session is on.
         """
         self._refused = refused
+        self._private = private
         self._path = path
         self._held: bytes | None = None
         self._egress = outliving(self, self._allowed, EgressLimits(attempts=_MOST_ATTEMPTS))
@@ -94,13 +129,18 @@ class Afterwards:
         Raises:
             ProfileStorageError: It cannot be read.
         """
-        try:
-            raw = self._held if self._path is None else read_bounded(self._path, MAX_BYTES)
-            return None if raw is None else msgspec.json.decode(raw, type=Promise)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.MsgspecError) as error:
-            raise self._unusable(error) from error
+        return self._read().promise
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the person has refused since that anything is answered."""
+        return self._refused()
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was decided that is not done with, or a receipt waits."""
+        beside = self._read()
+        return beside.promise is not None or _waits(beside)
 
     def begin(self, promise: Promise) -> None:
         """Write down durably what was decided.
@@ -109,7 +149,9 @@ class Afterwards:
             ProfileStorageError: It could not be written down; nothing may be erased.
         """
         with self._alone():
-            self._write(promise)
+            beside = self._read()
+            consent = beside.consent if _waits(beside) else promise.consent
+            self._write(msgspec.structs.replace(beside, promise=promise, consent=consent))
 
     def settle(self, receipt: bytes) -> None:
         """Keep the signed receipt until it was taken, and destroy the key.
@@ -118,9 +160,9 @@ class Afterwards:
             ProfileStorageError: It could not be written down.
         """
         promise = self.promise()
-        if promise is not None and not promise.entries:
+        if promise is not None:
             self._egress.queue(
-                f"receipt/{promise.request}",
+                _name(promise),
                 encode_intake(RECEIPTS, receipt),
                 purpose=promise.purpose,
                 destination=promise.destination,
@@ -130,35 +172,50 @@ class Afterwards:
             )
 
     def hand_over(self) -> SendOutcome | None:
-        """Send what waits, and forget everything once it was taken; None: nothing waits.
+        """Send what waits; None: nothing does. What was taken leaves its lines, without what was sent.
 
         Raises:
             ProfileStorageError: It cannot be read.
         """
-        promise = self.promise()
-        if promise is None or not promise.entries:
-            return None
-        outcome = self._egress.send_pending(_ATTEMPTS)
-        if all(each.last.state in ("sent", "cancelled") for each in progress_of(self.egress_entries()).values()):
-            self.forget()
-        return outcome
+        return self._egress.send_pending(_ATTEMPTS) if _waits(self._read()) else None
 
     def forget(self) -> None:
-        """Remove the file."""
-        self._held = None
-        if self._path is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
+        """Take back what was decided and is not executed; what left, or waits to, stays as it is.
+
+        Raises:
+            ProfileStorageError: It could not be written down.
+        """
+        with self._alone():
+            beside = self._read()
+            if beside.entries:
+                self._write(msgspec.structs.replace(beside, promise=None))
+            else:
+                self._remove()
+        self._unlock()
+
+    def erase(self) -> None:
+        """Remove the lines of what was taken, as the ledger goes with its profile; what waits stays."""
+        with contextlib.suppress(ProfileStorageError):
+            if self._path is None or self._path.exists():
+                with self._alone():
+                    if not self.waits:
+                        self._remove()
+            self._unlock()
+
+    def told(self) -> tuple[str, ...]:
+        """Return what a receipt of the profile's erasure says of what stays here; nothing where nothing does."""
+        with contextlib.suppress(ProfileStorageError):
+            if not self.waits:
+                return ()
+        return (_STAYS,)
 
     def egress_entries(self) -> Entries:
         """Return every line of its ledger."""
-        promise = self.promise()
-        return () if promise is None else promise.entries
+        return self._read().entries
 
     def payload(self, sequence: int) -> bytes | None:
         """Return what waits, by the sequence of its first line."""
-        promise = self.promise()
-        return None if promise is None else promise.payloads.get(sequence)
+        return self._read().payloads.get(sequence)
 
     def extend_egress(
         self,
@@ -173,21 +230,45 @@ class Afterwards:
             ProfileStorageError: It could not be written down.
         """
         with self._alone():
-            promise = self.promise()
-            if promise is None:
-                return
-            entries = (*promise.entries, *choose(promise.entries))
-            payloads = {**promise.payloads, **(keep or {})}
+            beside = self._read()
+            added = choose(beside.entries)
+            payloads = {**beside.payloads, **(keep or {})}
             for sequence in drop:
                 payloads.pop(sequence, None)
-            self._write(msgspec.structs.replace(promise, entries=entries, payloads=payloads, private=b""))
+            promise = beside.promise
+            if promise is not None and any(each.what == _name(promise) for each in added):
+                promise = None
+            entries = (*beside.entries, *added)
+            self._write(msgspec.structs.replace(beside, promise=promise, entries=entries, payloads=payloads))
 
     def _allowed(self, _: str) -> int | None:
-        promise = self.promise()
-        return None if promise is None or self._refused() else promise.consent
+        if self._private():
+            raise NotPermittedError("a private session is on, so no receipt leaves meanwhile.")
+        return None if self._refused() else self._read().consent
 
-    def _write(self, promise: Promise) -> None:
-        raw = msgspec.json.encode(promise)
+    def _read(self) -> Beside:
+        try:
+            raw = self._held if self._path is None else read_bounded(self._path, MAX_BYTES)
+            return Beside() if raw is None else msgspec.json.decode(raw, type=Beside)
+        except FileNotFoundError:
+            return Beside()
+        except (OSError, msgspec.MsgspecError) as error:
+            raise self._unusable(error) from error
+
+    def _remove(self) -> None:
+        self._held = None
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _unlock(self) -> None:
+        """Remove the lock where nothing is left that it is for; whoever waits for it makes another."""
+        if self._path is not None and not self._path.exists():
+            with contextlib.suppress(OSError):
+                self._path.with_name(f"{self._path.name}.lock").unlink(missing_ok=True)
+
+    def _write(self, beside: Beside) -> None:
+        raw = msgspec.json.encode(beside)
         if self._path is None:
             self._held = raw
         else:
@@ -210,3 +291,21 @@ class Afterwards:
             f"What was promised of an erasure, in '{self._path}', cannot be used: {error}. Make it accessible; the "
             "receipt is sent when it is."
         )
+
+
+def _waits(beside: Beside) -> bool:
+    return any(each.last.state not in ("sent", "cancelled") for each in progress_of(beside.entries).values())
+
+
+def receipt_name(request: str, device: str) -> str:
+    """Return what the receipt of a request is called in the ledger.
+
+    Args:
+        request: The request's id.
+        device: The device's id: whoever allows requests anew is another one, and may be asked the same.
+    """
+    return f"receipt/{request}/{device[:6]}"
+
+
+def _name(promise: Promise) -> str:
+    return receipt_name(promise.request, promise.device)

@@ -1,7 +1,6 @@
 """How ``me.requests`` is put together."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homespun.asked.afterwards import Afterwards
@@ -24,20 +23,20 @@ class AskedBy:
 
     Attributes:
         settings: By whom devices are asked.
-        folder: The profile's folder; None: it is in memory.
     """
 
     settings: Requests
-    folder: Path | None
 
 
 def asked_of(
     home: Home, updater: "Updater | None", consent: Consent, controls: Controls, asking: AskedBy | None
 ) -> Asked:
     """Return ``me.requests``."""
-    folder = None if asking is None else asking.folder
+    # Also without settings: the person sees what left, whatever the application gives now.
+    folder = home.custody.place.folder
     path = None if folder is None else folder.with_name(f"{folder.name}.asked")
-    afterwards = Afterwards(path, home.egress.outliving, lambda: _refused(home))
+    afterwards = Afterwards(path, home.egress.outliving, lambda: _refused(home), lambda: home.is_private)
+    home.custody.surviving = afterwards
     return Asked(Means(home, consent, controls, afterwards), updater, None if asking is None else asking.settings)
 
 

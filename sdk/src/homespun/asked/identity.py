@@ -30,7 +30,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         registrations: How many times it has registered.
         registered: When it registered last, seconds since 1970.
         answers: How many answers it has begun.
-        seen: When the newest list was made that it saw.
+        seen: When the newest list was made that it saw, seconds since 1970.
+        until: Until when that list is believed.
     """
 
     device: str
@@ -41,6 +42,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     registered: float = 0.0
     answers: int = 0
     seen: int = 0
+    until: int = 0
 
     @property
     def signing(self) -> Ed25519PrivateKey:

@@ -8,7 +8,7 @@ import msgspec
 from homespun.contribute.outcome import SendOutcome
 from homespun.protocol.asking.request import AskedRequest
 
-State = Literal["open", "begun", "answered"]
+State = Literal["open", "begun", "answered", "over"]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         asked: The request.
-        state: ``begun`` from the decision until the receipt is made, so that a crash between them ends in a receipt.
+        device: Which device was asked: an id that this one had when it was.
+        account: For which account.
+        state: ``begun`` from the decision until the receipt is made, so that a crash between them ends in a receipt;
+            ``over``: the list of now does not ask it any more. An erasure is never ``begun``: see ``afterwards``.
         sequence: Of the answer; 0: none was begun.
         by: Who decided.
         outcome: What was decided.
@@ -25,6 +28,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     asked: AskedRequest
+    device: str
+    account: str
     state: State = "open"
     sequence: int = 0
     by: Literal["person", "application"] = "person"
@@ -39,7 +44,8 @@ class RequestView:
 
     Attributes:
         asked: What is asked, by when, under which regulation, and how the operator made sure who asks.
-        state: ``open``: it waits for the person; ``begun``: it is being answered; ``answered``: it was.
+        state: ``open``: it waits for the person; ``begun``: it is being answered; ``answered``: it was;
+            ``over``: it is no longer asked.
         receipt: The signed device receipt, as it is sent; empty before.
     """
 
@@ -50,9 +56,10 @@ class RequestView:
     def __str__(self) -> str:
         """Return the request in words."""
         asked = self.asked
+        state = "no longer asked" if self.state == "over" else self.state
         return (
             f"{asked.text}\nRequest {asked.request} ({asked.kind}, {asked.regulation}), to be answered by "
-            f"{asked.deadline}; how it was checked who asked: {asked.verified}. State: {self.state}."
+            f"{asked.deadline}; how it was checked who asked: {asked.verified}. State: {state}."
         )
 
 

@@ -185,7 +185,7 @@ ANSWERS: Final = Part(
     tables=("state.kept",),
     compartment="answers",
     section="answers",
-    stays="What was answered stays with the person; nothing more is asked for or answered.",
+    cleared=True,
     words="requests that wait for the person, and what was answered",
 )
 ASKING: Final = Part(

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from homespun.contribute.log import EgressReader
 from homespun.contribute.requests import PURPOSE as REQUESTED
 from homespun.contribute.table import table_of
-from homespun.protocol.egress import EgressEntry, Progress, progress_of, steps_spent, to_json_lines, verify_chain
+from homespun.protocol.egress import (
+    EgressEntry,
+    Progress,
+    progress_of,
+    rechained,
+    steps_spent,
+    to_json_lines,
+    verify_chain,
+)
 from homespun.protocol.epsilon import epsilon_text
 
 
@@ -39,13 +47,19 @@ class PurposeTotal:
 class Ledger:
     """What left this device or waits to leave it. Always the log as it is now."""
 
-    def __init__(self, log: EgressReader) -> None:
-        """Read from ``log``."""
+    def __init__(self, log: EgressReader, surviving: EgressReader | None = None) -> None:
+        """Read from ``log``.
+
+        Args:
+            log: What left the profile that is there.
+            surviving: What left about profiles that are gone: receipts of erasures that were asked for.
+        """
         self._log = log
+        self._surviving = surviving
 
     def entries(self) -> tuple[EgressEntry, ...]:
-        """Return every entry, the oldest first."""
-        return self._log.egress_entries()
+        """Return every entry, the oldest first; those about profiles that are gone come last."""
+        return rechained(self._log.egress_entries(), self._gone())
 
     def verify(self, *, head: str | None = None) -> None:
         """Check that no entry was changed, left out or exchanged.
@@ -56,7 +70,9 @@ class Ledger:
         Raises:
             LedgerError: One was; the text names the first.
         """
-        verify_chain(self.entries(), head=head)
+        # Behind the profile's own entries the others get new hashes, so each chain is checked as it is kept.
+        verify_chain(self._gone())
+        verify_chain(self._log.egress_entries(), head=head)
 
     def pending(self) -> tuple[EgressEntry, ...]:
         """Return the latest entry of each contribution that is still to be sent, the oldest first.
@@ -72,6 +88,9 @@ class Ledger:
         Args:
             sequence: Sequence of its first entry.
         """
+        own = len(self._log.egress_entries())
+        if sequence > own and self._surviving is not None:
+            return self._surviving.payload(sequence - own)
         return self._log.payload(sequence)
 
     def totals(self) -> tuple[PurposeTotal, ...]:
@@ -93,10 +112,12 @@ class Ledger:
         Raises:
             LedgerError: The entries contradict each other.
         """
-        entries = self.entries()
-        if not entries:
-            return "Nothing has ever left this device, and nothing is waiting to leave it."
-        return _summary(progress_of(entries), entries[-1].epsilon_left)
+        entries, gone = self._log.egress_entries(), self._gone()
+        if entries:
+            return _summary(progress_of(entries), entries[-1].epsilon_left) + _receipts(gone)
+        if gone:
+            return f"Nothing has left the profile that is here now.{_receipts(gone)}"
+        return "Nothing has ever left this device, and nothing is waiting to leave it."
 
     def table(self) -> str:
         """Return the summary and every entry as a table of plain text, a line each.
@@ -114,6 +135,9 @@ class Ledger:
         ``homespun egress entry 1``, a line break and the entry's canonical JSON without ``hash``.
         """
         return to_json_lines(self.entries())
+
+    def _gone(self) -> tuple[EgressEntry, ...]:
+        return () if self._surviving is None else self._surviving.egress_entries()
 
 
 def _total(purpose: str, found: dict[int, Progress]) -> PurposeTotal:
@@ -146,6 +170,20 @@ def _summary(found: dict[int, Progress], left: str) -> str:
     asked = sum(each.may_have_left for each in requests.values())
     news = f" {_counted(asked, 'request')} for newer bundles went out, with nothing of the person." if asked else ""
     return f"{away}{rest}.{news} ε taken: {total.epsilon_spent}, ε left: {left}."
+
+
+def _receipts(entries: tuple[EgressEntry, ...]) -> str:
+    """Return what is said of receipts of erasures that were asked for."""
+    found = progress_of(entries).values()
+    if not found:
+        return ""
+    gone = sum(each.may_have_left for each in found)
+    size = sum(each.queued.size for each in found if each.may_have_left)
+    rest = _listed([(sum(each.waiting for each in found), "not taken yet")])
+    return (
+        f" Of profiles that were erased because the operator was asked to, {_counted(gone, 'receipt')} "
+        f"({_counted(size, 'byte')}) left this device{rest}."
+    )
 
 
 def _listed(counts: Iterable[tuple[int, str]]) -> str:

@@ -113,6 +113,7 @@ def erase(
     tombstones: Tombstones | None = None,
     device_key: DeviceKey | None = None,
     released: Iterable[tuple[str, str]] | None = None,
+    besides: tuple[str, ...] = (),
     profile: str | None = None,
     force: bool = False,
     scope: str = EVERYTHING,
@@ -130,6 +131,7 @@ def erase(
         tombstones: Where the tombstone is left; None for nowhere.
         device_key: The profile's own key, which signs the receipt; by default a fresh one does.
         released: What left the profile before, each with its ε as decimal text; None if nobody knows.
+        besides: What else the receipt does not speak for, in plain words.
         profile: The only profile that may be erased, by its id; by default the store's, else any.
         force: Also destroy what merely has the name of one of homespun's files, as a key file or a database
             that was damaged beyond recognition has.
@@ -159,7 +161,11 @@ def erase(
     elif open_store is not None:
         open_store.close()
     receipt = Receipt(
-        profile=known, time=decimal_time(clock()), scope=scope, stores=stores, out_of_scope=limits(released)
+        profile=known,
+        time=decimal_time(clock()),
+        scope=scope,
+        stores=stores,
+        out_of_scope=(*limits(released), *besides),
     )
     signing = device_key or DeviceKey.generate(entropy)
     return sign(receipt, signing.sign, signing.public_key, signer="fresh" if device_key is None else "device")
