@@ -13,6 +13,7 @@ from homespun_server.api.problem import ClientError
 from homespun_server.api.roles import may
 from homespun_server.compliance.requests.course import What
 from homespun_server.compliance.requests.opening import Desk as RequestDesk
+from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import KINDS, Kind
 from homespun_server.compliance.requests.requests import RequestDetails
 from homespun_server.console.desk import At, Desk, PageRequest, Sent, compliance_of
@@ -24,6 +25,9 @@ from homespun_server.console.views.requests import STATES, queue, request_view
 from homespun_server.errors import ConflictError, RequestError, UnknownRequestError
 
 PATH = "/console/requests"
+
+CORRECTIONS = 5
+"""Rows for corrections in a form; who has more uses the command, or the API."""
 
 RequestId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$")]
 
@@ -72,7 +76,9 @@ def request_page(desk: At, request: PageRequest, number: RequestId, said: Said =
     with _told():
         details, person = _seen(desk, number, request.auth)
     view = request_view(details, person, desk.services.now())
-    return desk.renderer.page("request", request.auth, place="requests", view=view, said=text_of(said))
+    return desk.renderer.page(
+        "request", request.auth, place="requests", view=view, corrections=CORRECTIONS, said=text_of(said)
+    )
 
 
 @changing("/requests", "handle-requests")
@@ -97,7 +103,7 @@ def work(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Redir
     with _told():
         if office.requests.get(number).request.kind == "erasure":
             confirm(desk, request.auth, sent)
-        office.saga.work(number, request.auth.actor)
+        office.saga.work(number, request.auth.actor, _corrections(sent))
     return back_to(f"{PATH}/{number}", "request-worked")
 
 
@@ -131,6 +137,19 @@ def act(
             number, what, request.auth.actor, detail, seen=int(seen) if seen.isdecimal() else None
         )
     return back_to(f"{PATH}/{number}", "request-recorded")
+
+
+def _corrections(sent: dict[str, str]) -> tuple[Correction, ...]:
+    """Return what a form says is wrong, row by row; a row without a column says nothing."""
+    found = []
+    for place in range(1, CORRECTIONS + 1):
+        column, wrong, right = (sent.get(f"{name}-{place}", "") for name in ("column", "wrong", "right"))
+        column = column.strip()  # a value's blanks may be what is wrong with it
+        if not column and (wrong or right):
+            raise ClientError("a correction names the column that is wrong. Nothing was changed.", status_code=400)
+        if column:
+            found.append(Correction(column, wrong, right))
+    return tuple(found)
 
 
 HANDLERS = (requests_page, request_page, open_request, work, export, act)
