@@ -98,7 +98,8 @@ class Said:
 
     def yes(self, granted: list[hs.Purpose], *, exception: bool) -> None:
         self.no -= set(granted)
-        self.exceptions = (self.exceptions | set(granted)) if exception else self.exceptions - set(granted)
+        if exception:
+            self.exceptions |= set(granted)
 
     def not_(self, withdrawn: list[hs.Purpose]) -> None:
         if STORAGE in withdrawn and STORAGE not in self.no:
@@ -239,7 +240,7 @@ class Person(RuleBasedStateMachine):
         with self.watched():
             if how == "refuse":
                 self.me.consent.refuse(*withdrawn, notice=hs.Notice("And now?"))
-            elif how == "withdraw":
+            elif how == "withdraw" or self.said.off(STORAGE):  # without a profile nobody else is told
                 self.me.consent.withdraw(*withdrawn)
             else:
                 with self.open() as other:
