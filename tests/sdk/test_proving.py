@@ -27,6 +27,7 @@ from tests.sdk.profile.support import QUICK, raw_key
 
 PROOF = hs.Purpose.CONSENT_PROOF
 URL = "https://films.example"
+DAY = 86_400.0
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -203,6 +204,8 @@ def test_a_forged_receipt_is_kept(machine: Machine, operator: Operator, forged: 
         assert outcome.refused
         assert me.consent_proof.proofs() == ()
         operator.change = lambda answer: answer
+        assert me.consent_proof.sync().receipted == ()
+        machine.clock.advance(DAY)
         assert me.consent_proof.sync().receipted == (1, 2)
 
 
@@ -211,6 +214,53 @@ def test_the_receipt_of_another_key_is_kept(machine: Machine) -> None:
     with opened(machine, operator, STORAGE, PROOF) as me:
         assert "Another key" in str(me.consent_proof.sync())
         assert me.consent_proof.proofs() == ()
+
+
+def test_reports_without_receipts_keep_later_choices_back(machine: Machine) -> None:
+    operator = Operator(OTHER)
+    with opened(machine, operator, STORAGE, PROOF) as me:
+        for _ in range(30):
+            me.consent.grant(MEASUREMENT, notice=NOTICE)
+            me.consent.withdraw(MEASUREMENT)
+        for _ in range(4):
+            machine.clock.advance(3600)
+            me.consent_proof.sync()
+        # Every one once, and none a second time within the day.
+        assert sorted(report.sequence for report in operator.reports) == list(range(1, 63))
+        machine.clock.advance(2 * DAY)
+        me.consent_proof.sync()
+        me.consent_proof.sync()
+        assert len(operator.reports) == 2 * 62
+        machine.clock.advance(DAY)
+        me.consent_proof.sync()
+        assert len(operator.reports) == 2 * 62
+
+
+def test_another_pinned_key_has_to_wait_for_what_the_first_refused(machine: Machine) -> None:
+    operator = Operator(OTHER)
+    with opened(machine, operator, STORAGE, PROOF) as me:
+        me.consent_proof.sync()
+    settings = hs.ConsentProof(url=URL, receipts_key=public(OTHER))
+    with opened(machine, operator, settings=settings) as me:
+        assert me.consent_proof.sync().receipted == (1, 2)
+
+
+def test_a_withdrawal_is_reported_once_it_is_allowed_anew(machine: Machine, operator: Operator) -> None:
+    with opened(machine, operator, STORAGE, PROOF) as me:
+        me.consent_proof.sync()
+        me.consent.withdraw(PROOF)
+        me.consent.grant(MEASUREMENT, notice=NOTICE)
+        me.consent_proof.sync()
+        me.consent.grant(PROOF, notice=NOTICE)
+        me.consent.grant(PERSONALIZATION, notice=NOTICE)
+        assert me.consent_proof.sync().receipted == (5, 6)
+    told = [(report.sequence, report.choice.purpose, report.choice.action) for report in operator.reports]
+    assert told == [
+        (1, "device_storage", "grant"),
+        (2, "consent_proof", "grant"),
+        (5, "consent_proof", "grant"),
+        (6, "personalization", "grant"),
+    ]
 
 
 def test_a_receipt_for_another_report_is_kept(machine: Machine, operator: Operator) -> None:

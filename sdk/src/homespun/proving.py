@@ -7,14 +7,18 @@ Rules:
   into the ledger of what left first. It costs no ε: it is no statistic, and is told as what it is.
 - The withdrawal of ``CONSENT_PROOF`` is never reported. What waits is dropped with it, and nothing leaves after it: an
   upload in answer to "tell them nothing more" would be one too many. The operator's side says that it is as reported.
+  What was chosen from there until the purpose is allowed anew is not reported then either: it was said to nobody.
 - A receipt counts only if the pinned key signed it for that very report. It is kept with the report, also after a
   withdrawal, until the profile is erased.
+- What was taken without a receipt that counts is reported again after a day, then after twice as long each time, or
+  when another key is pinned; meanwhile it keeps no other choice back.
 - Reports of one person to another operator, or under another name, are another stream with another random id.
 """
 
 import contextlib
 import hashlib
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +49,9 @@ AT_ONCE = 50
 """Most reports that one ``sync`` makes and sends."""
 
 _PURPOSE = str(Purpose.CONSENT_PROOF)
+_ENDINGS = frozenset({"withdraw", "refuse", "expire"})
+_DAY_SECONDS = 86_400.0
+_MOST_DOUBLINGS = 6
 _ID_BYTES = 16
 
 
@@ -67,6 +74,25 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     report: ConsentReport
     receipt: ConsentReceipt | None = None
     refused: str = ""
+
+
+class _Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A report that was taken without a receipt that counts.
+
+    Attributes:
+        key: The key that was pinned.
+        times: How many times it was taken so with that key.
+        time: When it was last, seconds since 1970.
+    """
+
+    key: str
+    times: int
+    time: float
+
+    def rests(self, key: str, now: float) -> bool:
+        """Return whether it is too early to report it once more."""
+        wait = _DAY_SECONDS * 2.0 ** min(self.times - 1, _MOST_DOUBLINGS)
+        return self.key == key and 0 <= now - self.time < wait
 
 
 class _Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -187,14 +213,36 @@ class Proving:
         """Return the reports that are still to be receipted, by their names, and why others cannot be made."""
         reports: dict[str, ConsentReport] = {}
         refused: list[str] = []
-        for record in self._home.ledger().records:
-            if record.sequence in known or len(reports) >= AT_ONCE:
+        tried, now = self._tried(stream), self._home.now()
+        # What was never tried comes first: what stays without a receipt must not take its place.
+        for record in sorted(_told(self._home.ledger().records), key=lambda each: each.sequence in tried):
+            before = tried.get(record.sequence)
+            rests = before is not None and before.rests(settings.receipts_key, now)
+            if record.sequence in known or rests or len(reports) >= AT_ONCE:
                 continue
             try:
                 reports[_name(stream.source, record.sequence)] = _report(record, settings, stream)
             except MisuseError as error:
                 refused.append(f"Choice {record.sequence} cannot be reported: {error}")
         return reports, refused
+
+    def _tried(self, stream: _Stream) -> dict[int, _Tried]:
+        prefix = _tried_name(stream.source)
+        kept = self._home.kept(PROOF).items()
+        return {
+            int(name.removeprefix(prefix)): msgspec.json.decode(value, type=_Tried)
+            for name, value in kept
+            if name.startswith(prefix)
+        }
+
+    def _note_tried(self, settings: ConsentProof, report: ConsentReport) -> None:
+        def once_more(there: bytes | None) -> bytes:
+            before = None if there is None else msgspec.json.decode(there, type=_Tried)
+            times = before.times if before is not None and before.key == settings.receipts_key else 0
+            return msgspec.json.encode(_Tried(settings.receipts_key, times + 1, self._home.now()))
+
+        with contextlib.suppress(HomespunError):
+            self._home.rekeep(PROOF, f"{_tried_name(report.source)}{report.sequence}", once_more)
 
     def _queue(self, settings: ConsentProof, reports: dict[str, ConsentReport]) -> None:
         waiting = self._waiting()
@@ -227,7 +275,10 @@ class Proving:
             receipt = decode_answer(result.said).receipt
             verify_receipt(receipt, report, public_key=settings.receipts_key)
         except ReceiptError as error:
-            return [f"Choice {report.sequence} was taken without a receipt that counts, and is reported again: {error}"]
+            self._note_tried(settings, report)
+            return [
+                f"Choice {report.sequence} was taken without a receipt that counts, and is told again later: {error}"
+            ]
         self._keep(Proof(report, receipt))
         receipted.append(report.sequence)
         return []
@@ -237,9 +288,26 @@ class Proving:
         with contextlib.suppress(HomespunError):
             name = f"report/{proof.report.source}/{proof.report.sequence}"
             self._home.keep(PROOF, name, canonical(msgspec.to_builtins(proof)))
+            self._home.keep(PROOF, f"{_tried_name(proof.report.source)}{proof.report.sequence}", None)
 
     def _resting(self) -> dict[str, float]:
         return {} if self._sends is None else self._sends.rests()
+
+
+def _told(records: Iterable[ConsentRecord]) -> list[ConsentRecord]:
+    """Return the records that may be reported: not those from an end of the purpose to its next grant."""
+    told: list[ConsentRecord] = []
+    is_over = False
+    for record in records:
+        if record.purpose == _PURPOSE:
+            is_over = record.action in _ENDINGS or (is_over and record.action != "grant")
+        if not is_over:
+            told.append(record)
+    return told
+
+
+def _tried_name(source: str) -> str:
+    return f"tried/{source}/"
 
 
 def _report(record: ConsentRecord, settings: ConsentProof, stream: _Stream) -> ConsentReport:
