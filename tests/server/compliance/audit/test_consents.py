@@ -147,6 +147,14 @@ def test_an_event_is_another_than_was_logged(consented: Consented, change: Calla
     assert consented.told(members)["consent events"][0] == "fail"
 
 
+def test_withdrawals_are_counted_as_grants(consented: Consented) -> None:
+    """All in all as many as before, on a day that is not over."""
+    members = dict(consented.whole)
+    members["consents/counts.json"] = members["consents/counts.json"].replace(b'"withdraw"', b'"refuse"')
+    assert members != consented.whole
+    assert consented.told(members)["consent events"][0] == "fail"
+
+
 def with_receipts(consented: Consented, *receipts: ConsentReceipt) -> dict[str, bytes]:
     return {**consented.whole, RECEIPTS: b"".join(encode_receipt(each) + b"\n" for each in receipts)}
 

@@ -1,5 +1,6 @@
 """Checks of single consents, where they are included: events against the log, and receipts that people hold."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from homespun.errors import ProofError
@@ -8,7 +9,9 @@ from homespun.protocol.records import ExplanationRecord
 from homespun_server.compliance.audit.contents import (
     CONSENT_EVENTS,
     CONSENT_RECEIPTS,
+    CONSENTS,
     ConsentInShort,
+    Counts,
     LoggedConsent,
     Opened,
     decoded,
@@ -17,12 +20,15 @@ from homespun_server.compliance.audit.contents import (
 from homespun_server.compliance.audit.evidence import Evidence
 from homespun_server.compliance.log.entries import Opening, verify_opening
 
+_DAY = 10
+"""Characters of a day at the beginning of a moment."""
+
 _ALLOWING = ("grant", "declare")
 """Actions on which a list can rest."""
 
 
 def events(evidence: Evidence) -> tuple[int, str]:
-    """Check every consent event that is shown against the log, and that none is kept back which was not erased."""
+    """Check every consent event that is shown against the log and the counts, and that none is kept back."""
     logged, erased = _numbers(evidence)
     if CONSENT_EVENTS not in evidence.members:
         return 0, f"of {logged:,} consent events are shown: not included, as they are people's own"
@@ -35,6 +41,7 @@ def events(evidence: Evidence) -> tuple[int, str]:
             f"{len(found)} consent events are shown; the log has {logged}, {erased} of which were erased: some are "
             "kept back."
         )
+    _check_counted(evidence, found.values())
     people = len({each.subject for each in found.values()})
     return len(found), f"of {logged:,} consent events, of {people:,} pseudonyms, are as the log commits to them"
 
@@ -106,6 +113,18 @@ def _numbers(evidence: Evidence) -> tuple[int, int]:
     gone = evidence.said_of("consents erased")
     others = len(gone) + len(evidence.said_of("consents of a day"))
     return evidence.kinds.count("consent") - others, sum(int(said["number"]) for said in gone)
+
+
+def _check_counted(evidence: Evidence, events: Iterable[ConsentInShort]) -> None:
+    """Check that what is counted, day by day, are these very events."""
+    told = decoded(evidence.member(CONSENTS), Counts, CONSENTS).counts
+    counted = {(each.day, each.purpose, each.notice, each.action): each.number for each in told}
+    ours = Counter(
+        (each.received[:_DAY], each.purpose or each.signal or "", each.notice or "", each.action) for each in events
+    )
+    wrong = sorted(key for key in ours.keys() | counted.keys() if ours[key] != counted.get(key, 0))
+    if wrong:
+        raise ProofError(f"of {' '.join(wrong[0])} {counted.get(wrong[0], 0)} are counted, and {ours[wrong[0]]} shown.")
 
 
 def _place(evidence: Evidence, receipt: ConsentReceipt) -> int:
