@@ -10,7 +10,7 @@ from homespun_server.compliance.keys import create_compliance_keys, public_compl
 from homespun_server.compliance.opening import open_compliance
 from homespun_server.publishing.directory import open_repository
 from homespun_server.settings import read_settings
-from homespun_server.store import open_store
+from homespun_server.store import AuditLog, open_store
 from tests.server.api.support import CHEAP, PASSPHRASE, TESTER, Hands, make_directory
 from tests.server.compliance.requests.asking.phones import Phone
 
@@ -62,6 +62,25 @@ def test_devices_cannot_be_asked_or_seen(wd: Path, capsys: pytest.CaptureFixture
         assert compliance is not None
         compliance.asking.receive(phone.answer(request))
     assert "done" in told(capsys, wd, "devices", request)
+
+
+def test_devices_are_let_in_or_looked_at_without_a_trace(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = read_settings(wd)
+    with open_store(settings.store) as store:
+        compliance = open_compliance(settings, store)
+        assert compliance is not None
+        request = compliance.requests.requests.open("objection", "gdpr", actor=TESTER, identifier=ADA).id
+        before = len(AuditLog(store).entries())
+    told(capsys, wd, "voucher", ADA, "--hours", "2")
+    told(capsys, wd, "devices", request)
+    told(capsys, wd, "devices")
+    with open_store(settings.store) as store:
+        entries = AuditLog(store).entries()[before:]
+    assert [(each.who, each.action, each.subject, each.detail) for each in entries] == [
+        ("command request voucher", "make-voucher", "nobody known", {"hours": 2.0}),
+        ("command request devices", "view-devices", request, {}),
+    ]
+    assert ADA not in str(entries)
 
 
 def test_there_are_no_keys_and_something_is_signed(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:

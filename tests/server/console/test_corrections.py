@@ -1,4 +1,4 @@
-"""A rectification cannot be worked on from a page, changes what is somebody else's, or says nothing and counts as done."""
+"""A rectification cannot be worked on from a page, changes what is not the person's, or says nothing and seems done."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -8,14 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from homespun_server.cli.directory import settings_of
+from homespun_server.cli.directory import command_actor, settings_of
 from homespun_server.cli.signing import add_directory_option, add_signing_options, repository_of
 from homespun_server.compliance.keys import public_compliance_keys
 from homespun_server.compliance.opening import open_compliance
 from homespun_server.compliance.requests.asking import Asking
 from homespun_server.errors import SigningKeyError
 from homespun_server.settings import PASSPHRASE_VARIABLE
-from homespun_server.store import open_store
+from homespun_server.store import AuditLog, open_store
 
 
 @contextmanager
@@ -47,6 +47,7 @@ def _devices(options: argparse.Namespace, console: Console) -> None:
             _say(console, f"{asking.devices.count():,} devices are registered.")
             return
         found = asking.states(options.request)
+    _noted(options, "request devices", "view-devices", options.request)
     table = Table(box=box.SIMPLE)
     for name in ("device", "state", "asked", "answered"):
         table.add_column(name)
@@ -58,7 +59,13 @@ def _devices(options: argparse.Namespace, console: Console) -> None:
 
 def _voucher(options: argparse.Namespace, console: Console) -> None:
     with _opened(options) as asking:
-        _say(console, asking.devices.voucher(options.account, options.hours))
+        voucher, subject = (
+            asking.devices.voucher(options.account, options.hours),
+            asking.devices.known_as(options.account),
+        )
+    # First the record, then the voucher: nobody lets devices in without a trace. It names a pseudonym, and no account.
+    _noted(options, "request voucher", "make-voucher", subject or "nobody known", {"hours": options.hours})
+    _say(console, voucher)
 
 
 def _key(options: argparse.Namespace, console: Console) -> None:
@@ -67,6 +74,13 @@ def _key(options: argparse.Namespace, console: Console) -> None:
         return
     with _opened(options) as asking:
         _say(console, asking.devices.vouching_key.hex())
+
+
+def _noted(
+    options: argparse.Namespace, command: str, action: str, subject: str, detail: dict[str, object] | None = None
+) -> None:
+    with open_store(settings_of(options).store, create=False) as store:
+        AuditLog(store).add(command_actor(command), action, subject, detail)
 
 
 def _say(console: Console, told: str) -> None:

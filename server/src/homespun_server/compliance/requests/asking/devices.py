@@ -126,6 +126,15 @@ class Devices:
         expires = int((self._now() + timedelta(hours=hours)).timestamp())
         return voucher_of(self._vouching, account, expires)
 
+    def known_as(self, account: str) -> str | None:
+        """Return the pseudonym of who the operator calls so; None: they have none.
+
+        Raises:
+            StoreError: If the store cannot be read.
+        """
+        with self._store.reading() as connection:
+            return self._subjects.pseudonym_within(connection, account, create=False)
+
     def register(self, raw: bytes) -> Device:
         """Take a registration; one that came before, or is older than what is known, changes nothing.
 
