@@ -125,6 +125,7 @@ class Personalizer:
                         decisions=self.decisions,
                         experiments=self.experiments,
                         contributions=self.contributions,
+                        requests=self.requests,
                         listing=self._listing,
                         events=self.events,
                         interests=self.interests,

@@ -1,12 +1,14 @@
 """What the forms do: each calls what the application itself would call, and says what came of it."""
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Final, TypeVar
 
 from homespun.consent import Purpose
 from homespun.console.answers import Answer, download
 from homespun.console.forms import Form
 from homespun.console.pages import why
+from homespun.console.pages.asked import FILES
 from homespun.console.pages.choices import LONGEST_NOTICE
 from homespun.console.view import View
 from homespun.errors import MisuseError
@@ -162,6 +164,28 @@ def _erase(view: View, form: Form) -> None:
     view.session.say("This part is erased. The receipt is below.")
 
 
+def _answer(view: View, form: Form) -> Answer | None:
+    requests, number = view.parts.requests, form.text("request")
+    kind = requests.show(number).asked.kind
+    if kind == "erasure" and not form.is_on("sure"):
+        raise MisuseError("tick the box if you want everything erased. Nothing was erased, and nothing answered.")
+    if kind in FILES:
+        made = view.parts.exported(None)
+        requests.answer(number, digest=sha256(made).hexdigest())
+        return download(made, "application/zip", "my-data.zip")
+    receipt = requests.answer(number)
+    view.session.say("It is answered.")
+    if receipt is not None:
+        view.session.keep(receipt)
+        view.session.say("Everything is erased. The receipt is under Take or erase.")
+    return None
+
+
+def _decline(view: View, form: Form) -> None:
+    view.parts.requests.answer(form.text("request"), decline=True)
+    view.session.say("You declined, and the operator is told so. Nothing was changed here.")
+
+
 ACTIONS: Final[dict[str, Action]] = {
     "dials": _dials,
     "item": _item,
@@ -175,6 +199,8 @@ ACTIONS: Final[dict[str, Action]] = {
     "experiments": _experiments,
     "export": _export,
     "erase": _erase,
+    "answer": _answer,
+    "decline": _decline,
 }
 """What forms can ask for, by the end of their address."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from homespun.asked.asked import Asked
 from homespun.consent import Notice, Purpose
 from homespun.contribute.ledger import Ledger
 from homespun.contributing import Contributing
@@ -52,6 +53,7 @@ class Parts:
         decisions: The records that are kept.
         experiments: What is compared.
         contributions: Which tasks there are.
+        requests: What the operator asks of this device.
         listing: Makes lists, and says why.
         events: Returns what was recorded.
         interests: Returns what was inferred.
@@ -69,6 +71,7 @@ class Parts:
     decisions: Decisions
     experiments: Experiments
     contributions: Contributing
+    requests: Asked
     listing: Listing
     events: Callable[[], list[Event]]
     interests: Callable[[], list[Interest]]

@@ -2,6 +2,7 @@
 
 from homespun.consent import Purpose, PurposeStatus
 from homespun.console.markup import NOTHING, Html, element
+from homespun.console.pages import asked
 from homespun.console.view import View, button, counted, flag, more, section, table, time
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.controls import FrequencyCap
@@ -40,7 +41,7 @@ LONGEST_NOTICE = 6_000
 
 def page(view: View) -> Html:
     """Return the page."""
-    return Html(_consents(view) + _switches(view) + _cap(view) + _changes(view))
+    return Html(asked.part(view) + _consents(view) + _switches(view) + _cap(view) + _changes(view))
 
 
 def _consents(view: View) -> Html:
