@@ -125,6 +125,7 @@ def test_a_withdrawal_does_not_stop_an_erasure_that_failed_once(
         me.consent.withdraw(REQUESTS)
         if again:
             me.consent.grant(REQUESTS, notice=NOTICE)
+            me.requests.register()
         me.requests.sync()
         assert me.consent.granted(STORAGE)
         assert not device.promised.exists()
@@ -146,6 +147,7 @@ def test_a_promise_erases_the_profile_that_came_after(world: World, device: Devi
             me.requests.answer("r-1")
         assert device.beside.promise is not None
         me.consent.grant(*ALLOWED, notice=NOTICE)
+        me.requests.register()
         me.record(world.bundle.items[1])
     with device.open() as me:
         me.requests.sync()
@@ -246,15 +248,17 @@ def test_a_request_is_executed_by_a_list_that_is_over(world: World, device: Devi
         assert me.consent.granted(STORAGE)
 
 
-def test_a_request_is_executed_long_after_its_deadline(world: World, device: Device) -> None:
+def test_a_request_is_executed_long_after_its_deadline(world: World) -> None:
+    device = world.device(execute=("erasure",))
     with device.allowed() as me:
-        asked(world, me, "erasure")
-    device.execute = ("erasure",)
-    world.pass_(400 * DAY)
-    world.publish()
-    with device.open() as me:
-        assert me.requests.sync(force=True).answered == ()
+        me.requests.sync()
+        world.server.requests.add("r-1", kind="erasure", day="2026-10-01")
+        world.pass_(80 * DAY)
+        world.publish()
+        outcome = me.requests.sync(force=True)
+        assert (outcome.found, outcome.answered) == (("r-1",), ())
         assert me.consent.granted(STORAGE)
+        assert [view.asked.request for view in me.requests.pending()] == ["r-1"]
 
 
 def test_a_list_from_the_future_silences_a_device(world: World, device: Device) -> None:

@@ -2,8 +2,8 @@
 
 It lies beside the profile's folder, in ``<folder>.asked``, from the decision to erase on. What a crash leaves:
 
-1. The promise: which request, the key that will sign, and a digest by which the profile is known again. A crash from
-   here on erases at the next opening, because it is decided: that very profile, and no other that is there by then.
+1. The promise: which request, and the key that will sign. A crash from here on erases at the next opening, because it
+   is decided: the profile in which this device's id still is, and no other that is there by then.
 2. The erasure, which is done again where it was interrupted, and then finds nothing.
 3. The receipt, signed, with its lines of a ledger of its own; the promise goes, with the key, in the very write that
    brings it. A crash before signs once more, with the same sequence.
@@ -14,7 +14,6 @@ What is in it of the person: nothing. Of the device: the random id that the oper
 """
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -50,8 +49,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         request: The request's id at the operator's.
-        device: The device's id there.
-        profile: What ``profile_mark`` makes of the profile that is to be erased.
+        device: The device's id there. It is in the profile that is to be erased, and in no other.
         sequence: Of the answer.
         by: Who decided.
         destination: The operator's origin.
@@ -62,7 +60,6 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
 
     request: str
     device: str
-    profile: str
     sequence: int
     by: Literal["person", "application"]
     destination: str
@@ -87,16 +84,6 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     consent: int = 0
     entries: tuple[EgressEntry, ...] = ()
     payloads: dict[int, bytes] = {}
-
-
-def profile_mark(device: str, profile: str) -> str:
-    """Return what a promise knows a profile by, which tells nobody its id: SHA-256, in hexadecimal.
-
-    Args:
-        device: The device's id, which is random and another one in each profile.
-        profile: The profile's id.
-    """
-    return hashlib.sha256(f"homespun promised erasure 1\n{device}\n{profile}".encode()).hexdigest()
 
 
 class Afterwards:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from homespun.asked.afterwards import Promise, profile_mark, receipt_name
+from homespun.asked.afterwards import Promise, receipt_name
 from homespun.asked.answering import Means, begun, erased, receipt_of, settings_of
 from homespun.asked.identity import Identity, identity_of, keep
 from homespun.asked.keeping import Keeping, is_timely
@@ -347,7 +347,6 @@ class Asked:
             Promise(
                 request=held.asked.request,
                 device=identity.device,
-                profile=profile_mark(identity.device, self._home.profile),
                 sequence=sequence,
                 by=by,
                 destination=settings.url,
@@ -387,13 +386,12 @@ class Asked:
 
     def _stands(self, promise: Promise) -> bool:
         """Return whether a promise holds: for the profile, the account and the consent that it was given under."""
-        identity, profile = identity_of(self._home), self._home.profile
-        if not profile:
+        identity = identity_of(self._home)
+        if not self._home.profile:
             # It is gone already, and what is left to do is the receipt.
             return not self._means.afterwards.is_refused
         return (
-            promise.profile == profile_mark(promise.device, profile)
-            and self._home.allows(_PURPOSE)
+            self._home.allows(_PURPOSE)
             and identity is not None
             and identity.device == promise.device
             and identity.account == self._given()[1].account
