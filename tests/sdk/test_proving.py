@@ -234,6 +234,11 @@ def test_reports_without_receipts_keep_later_choices_back(machine: Machine) -> N
         machine.clock.advance(DAY)
         me.consent_proof.sync()
         assert len(operator.reports) == 2 * 62
+        # What is new goes first, also where all of the rest is due again.
+        machine.clock.advance(2 * DAY)
+        me.consent.grant(PERSONALIZATION, notice=NOTICE)
+        me.consent_proof.sync()
+        assert operator.reports[2 * 62].sequence == 63
 
 
 def test_another_pinned_key_has_to_wait_for_what_the_first_refused(machine: Machine) -> None:
