@@ -18,10 +18,13 @@ from homespun.protocol.events import Event
 from homespun_server.compliance.audit import Pins, export
 from homespun_server.compliance.audit.container import unpack
 from homespun_server.compliance.audit.exporting import Wanted
+from homespun_server.compliance.consent import ConsentLedger
+from homespun_server.compliance.consent.subjects import Subjects
 from homespun_server.compliance.keys import ComplianceKeys, create_compliance_keys, open_compliance_keys
 from homespun_server.compliance.log import open_log
 from homespun_server.compliance.log.published import continuation
 from homespun_server.compliance.log.witness import create_witness
+from homespun_server.compliance.requests.asking.devices import Devices
 from homespun_server.compliance.requests.profile import read_profiles
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
@@ -31,6 +34,7 @@ from homespun_server.store import SqlLog, Store, open_store
 from homespun_server.store.schema_asking import asking_devices
 from tests.sdk.deciding import decide
 from tests.server.api.support import CANARY, CHEAP, NOON, PASSPHRASE, TESTER, Hands, bundle_of, make_directory
+from tests.server.compliance.consent.support import record, report
 from tests.server.privacy.ledger.support import spend_of
 
 DEVICE = Ed25519PrivateKey.from_private_bytes(bytes(range(7, 39)))
@@ -116,6 +120,9 @@ def answer(store: Store, settings: ServerSettings, keys: ComplianceKeys, clock: 
         rest = {"secret": b"", "sequence": 1, "renewed": "2025-03-04", "answered": 1}
         connection.execute(insert(asking_devices).values(**row, **rest))
         desk.device_answered_within(connection, signed, encode_receipt(signed))
+        Devices(store, keys, Subjects(store, keys), log, clock).receipt_logged_within(
+            connection, signed, encode_receipt(signed)
+        )
 
 
 def explained() -> bytes:
@@ -144,7 +151,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
         # What lies before the audited time is only continued.
         first = registry.add(bundle_of(folder / "one", 1), lineage={}, gates={})
         repository.publish(registry.folder(first.id), CANARY, note="the first")
-        log.append("consent", {"purpose": "analytics"}, reference="one", subject="5e" * 32)
+        consents = ConsentLedger(store, keys, log, clock)
+        consents.record(report(record(1, "analytics")))
         log.catch_up()
         log.checkpoint()
         clock.pass_(days=3)
@@ -153,7 +161,10 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
         registry.add(bundle_of(folder / "two", 2), lineage={}, gates={"overrides": [OVERRIDE]})
         charge(store, clock)
         answer(store, settings, keys, clock)
-        log.append("consent", {"purpose": "personalization"}, reference="two", subject="5e" * 32)
+        consents.record(report(record(1), subject="somebody"))
+        consents.record(report(record(2, action="withdraw"), subject="somebody"))
+        with store.writing() as connection:
+            consents.erase_within(connection, consents.subjects.pseudonym("somebody") or "")
         log.catch_up()
         log.checkpoint()
         log_key = bytes.fromhex(keys.log_key)

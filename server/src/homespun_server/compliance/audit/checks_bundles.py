@@ -30,23 +30,29 @@ _ROUNDING = Decimal("1.0011")
 
 
 def registry(evidence: Evidence) -> tuple[int, str]:
-    """Check that the log knows every registered bundle with this very card, lineage and gates."""
+    """Check that the log knows every registered bundle with this card, lineage and gates, and that all are here."""
     known = {str(said["bundle"]): said for said in evidence.said_of("bundle")}
+    deleted = {str(said["bundle"]) for said in evidence.said_of("draft deleted")}
     for each in evidence.registered:
         texts = {"id": each.bundle, "card": each.card, "lineage": each.lineage, "gates": each.gates}
         if known.get(each.bundle) != bundle_content(texts):
             raise ProofError(
                 f"the bundle {each.bundle[:12]} has another card, lineage or gates than when it was logged."
             )
-    return len(evidence.registered), f"registered bundles are as they were logged; {len(known)} were ever registered"
+    missing = sorted(known.keys() - deleted - {each.bundle for each in evidence.registered})
+    if missing:
+        raise ProofError(f"the log knows {len(missing)} bundles that are not here, {missing[0][:12]} among them.")
+    gone = len(known) - len(evidence.registered)
+    return len(evidence.registered), f"registered bundles are as they were logged; {gone} more were deleted as drafts"
 
 
 def overrides(evidence: Evidence) -> tuple[int, str]:
     """Check that every gate that was let pass is in the log, and on the card."""
     known = evidence.said_of("override")
+    deleted = {str(said["bundle"]) for said in evidence.said_of("draft deleted")}
     here = {each.bundle for each in evidence.registered}
     ours = [said for each in evidence.registered for said in override_contents(each.bundle, each.gates)]
-    hidden = [said for said in known if said["bundle"] in here and said not in ours]
+    hidden = [said for said in known if said not in ours and (said["bundle"] in here or said["bundle"] not in deleted)]
     unlogged = [said for said in ours if said not in known]
     if hidden or unlogged:
         what = "hidden" if hidden else "not in the log"
@@ -58,7 +64,8 @@ def overrides(evidence: Evidence) -> tuple[int, str]:
         # A bundle that was registered by hand has no gates on its card.
         if card.gates and told != said:
             raise ProofError(f"the card of {each.bundle[:12]} tells something else of the gates than the registry.")
-    return len(ours), "overrides of gates are in the log and on the cards"
+    drafts = f"; {len(known) - len(ours)} more were of drafts that were deleted" if len(known) > len(ours) else ""
+    return len(ours), f"overrides of gates are in the log and on the cards{drafts}"
 
 
 def cards(evidence: Evidence) -> tuple[int, str]:
@@ -69,18 +76,24 @@ def cards(evidence: Evidence) -> tuple[int, str]:
         for each in ledger.book.state(0).spends
         if each.released is not None
     }
-    traced = 0
+    traced = untraced = 0
     for each in evidence.registered:
         card = _card(evidence, each)
         _check_figures(card)
-        traced += _check_traced(card, decoded(each.lineage, LineageInShort, "a lineage"), released)
-    return len(evidence.registered), f"cards are their bundles' own; {traced} releases behind them are in the ledgers"
+        found = _check_traced(card, decoded(each.lineage, LineageInShort, "a lineage"), released)
+        traced, untraced = traced + found, untraced + (card.privacy.kind == "differential_privacy" and not found)
+    return len(evidence.registered), (
+        f"cards are their bundles' own, and their ε follows from their σ; {traced} releases behind them are in the "
+        f"ledgers, and {untraced} private cards were made elsewhere: what those cost nobody here can say"
+    )
 
 
 def signed(evidence: Evidence) -> tuple[int, str]:
     """Check the bundles that are in force against the signed repository, up to the root."""
     files = dict(evidence.below(REPOSITORY))
     if not files:
+        if evidence.pins.root is not None:
+            raise ProofError("a root is pinned, and the signed repository that it began is not here.")
         return 0, "channels: there is no signed repository"
     root = evidence.pins.root or files.get(_FIRST_ROOT)
     if root is None:

@@ -18,8 +18,7 @@ SCHEMA_VERSION = 1
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
-BASE = "log/base.json"
-BASE_CHECKPOINT = "log/base.txt"
+EARLIER = "log/earlier.txt"
 CHECKPOINT = "log/checkpoint.txt"
 CONSISTENCY = "log/consistency.json"
 COSIGNED = "log/cosigned.txt"
@@ -27,7 +26,6 @@ COSIGNED_CONSISTENCY = "log/cosigned-consistency.json"
 ENTRIES = "log/entries.jsonl"
 OPENINGS = "log/openings.jsonl"
 CONSENTS = "consents/counts.json"
-DEVICES = "requests/devices.json"
 BUDGET = "budget/"
 REGISTRY = "registry/"
 BUNDLES = "bundles/"
@@ -39,7 +37,10 @@ CONSENT_EVENTS = "consents/events.jsonl"
 CONSENT_RECEIPTS = "consents/receipts-"
 
 SHOWN: frozenset[Kind] = frozenset({"release", "bundle", "override", "request", "document"})
-"""Kinds of entries of which the openings are always shown; nothing of theirs is ever destroyed."""
+"""Kinds of entries of which the openings are always shown; nothing of theirs is ever destroyed.
+
+Of receipts the openings are shown until the device is forgotten; of consents those that count, and none of a person.
+"""
 
 PREFIX = b"homespun audit manifest 1\n"
 """Separates what is signed here from anything else that the same key signs."""
@@ -53,7 +54,7 @@ class AuditManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     Attributes:
         created: When it was exported, ISO 8601, UTC.
-        since: Since when entries and requests are in it, ISO 8601, UTC.
+        since: Every request with an event since then is in it, ISO 8601, UTC. The log is always whole.
         server: Version of the homespun-server that exported it.
         log_key: The key that signed it, and the checkpoints.
         receipts_key: The key that signs receipts.
@@ -69,36 +70,19 @@ class AuditManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     members: dict[str, Hex]
 
 
-class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The log as it was before the first entry that is in the bundle.
-
-    Attributes:
-        size: How many entries it had.
-        peaks: The hashes of its complete subtrees, the largest first.
-    """
-
-    schema: Literal[1] = 1
-    size: int
-    peaks: tuple[Hex, ...]
-
-
 class Opened(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An entry that is shown, with the proof that it is in the log.
+    """An entry that is shown.
 
     Attributes:
         index: Its place.
-        entry: What everybody sees.
         salt: 64 hexadecimal digits.
         content: What it commits to, canonical JSON.
-        proof: The hashes of the proof of inclusion, for an entry before the base; those after it are all in the bundle.
     """
 
     schema: Literal[1] = 1
     index: int
-    entry: str
     salt: Hex
     content: str
-    proof: tuple[Hex, ...]
 
 
 class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -149,13 +133,6 @@ class Counts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     schema: Literal[1] = 1
     counts: tuple[CountOfDay, ...]
-
-
-class Devices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The keys that devices registered for their receipts, by the device's random id."""
-
-    schema: Literal[1] = 1
-    keys: dict[str, Hex]
 
 
 class ConsentInShort(msgspec.Struct, frozen=True):

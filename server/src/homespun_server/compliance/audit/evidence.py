@@ -10,11 +10,10 @@ from homespun.errors import ProofError
 from homespun.protocol.checkpoint import Checkpoint
 from homespun.protocol.checkpoint import decode as decode_checkpoint
 from homespun_server.compliance.audit.contents import (
-    BASE,
-    BASE_CHECKPOINT,
     BUDGET,
     BUNDLES,
     CHECKPOINT,
+    EARLIER,
     ENTRIES,
     MANIFEST,
     OPENINGS,
@@ -22,13 +21,14 @@ from homespun_server.compliance.audit.contents import (
     REQUESTS,
     AuditedRequest,
     AuditManifest,
-    Base,
     Opened,
     Registered,
     decoded,
     lines,
 )
 from homespun_server.compliance.audit.pins import Pins
+from homespun_server.compliance.log.entries import Kind
+from homespun_server.compliance.log.entries import decoded as decoded_entry
 from homespun_server.privacy.ledger.book import Book
 from homespun_server.privacy.ledger.events import hash_of
 
@@ -90,25 +90,25 @@ class Evidence:
         return self.pins.log or bytes.fromhex(self.manifest.log_key)
 
     @cached_property
-    def base(self) -> Base:
-        """The log before the first entry here."""
-        return decoded(self.member(BASE), Base, BASE)
-
-    @cached_property
     def checkpoint(self) -> Checkpoint:
         """The last checkpoint."""
         return decode_checkpoint(self.member(CHECKPOINT))
 
     @cached_property
-    def base_checkpoint(self) -> Checkpoint | None:
-        """The checkpoint that the bundle follows on; None: it begins with the log."""
-        raw = self.members.get(BASE_CHECKPOINT)
+    def earlier(self) -> Checkpoint | None:
+        """The last checkpoint that was signed before the audited time; None: there was none."""
+        raw = self.members.get(EARLIER)
         return None if raw is None else decode_checkpoint(raw)
 
     @cached_property
     def entries(self) -> tuple[bytes, ...]:
-        """The log's entries since the base."""
+        """The log's entries, all of them."""
         return tuple(lines(self.member(ENTRIES)))
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What each entry is about."""
+        return tuple(decoded_entry(entry).kind for entry in self.entries)
 
     @cached_property
     def openings(self) -> tuple[Opened, ...]:
@@ -123,6 +123,16 @@ class Evidence:
     def said_of(self, what: str) -> list[dict[str, Any]]:
         """Return what the shown entries say of one sort."""
         return [each for each in self.said if each.get("what") == what]
+
+    def said_at(self, what: str) -> dict[int, dict[str, Any]]:
+        """Return what the shown entries say of one sort, by their place in the log."""
+        shown = zip(self.openings, self.said, strict=True)
+        return {opened.index: said for opened, said in shown if said.get("what") == what}
+
+    def said_by(self, kind: Kind) -> list[dict[str, Any]]:
+        """Return what the shown entries of a kind say."""
+        shown = zip(self.openings, self.said, strict=True)
+        return [said for opened, said in shown if self.kinds[opened.index] == kind]
 
     @cached_property
     def ledgers(self) -> tuple[ReplayedLedger, ...]:

@@ -1,21 +1,18 @@
 """What an audit bundle holds of the log and of the budget ledgers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from homespun.protocol.canonical import canonical
-from homespun.protocol.merkle import complete_ranges
 from homespun_server.compliance.audit.contents import (
-    BASE,
-    BASE_CHECKPOINT,
     BUDGET,
     CHECKPOINT,
     CONSISTENCY,
     COSIGNED,
     COSIGNED_CONSISTENCY,
+    EARLIER,
     ENTRIES,
     OPENINGS,
     SHOWN,
-    Base,
     Opened,
     plain,
 )
@@ -30,28 +27,22 @@ def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:
     Args:
         log: The log.
         size: The size of the signed checkpoint.
-        since: Entries from then on are in the bundle; see ``text_of``.
+        since: The beginning of the audited time; see ``text_of``. The log is whole: what lies before is demanded, too.
     """
     first = log.first_since(since)
     checkpoints = log.checkpoints()
-    # The last checkpoint that anybody may have seen by then: from it on, everything can be followed.
-    base = max((each for each in checkpoints if each.size <= first), key=lambda each: each.size, default=None)
-    begin = 0 if base is None else base.size
+    # The last checkpoint that anybody may have seen by then: what came since continues it.
+    earlier = max((each for each in checkpoints if each.size <= first), key=lambda each: each.size, default=None)
     last = next(each for each in checkpoints if each.size == size)
     entries, openings = bytearray(), bytearray()
-    for each in _all(log):
-        if begin <= each.index < size:
-            entries += each.entry + b"\n"
-        if each.index < size and each.opening is not None and each.kind in SHOWN:
-            # What follows on the base is in the entries from which the root is computed anew.
-            proof = log.inclusion(each.index, size) if each.index < begin else ()
-            openings += canonical(plain(_opened(each, each.opening, proof))) + b"\n"
+    for each in _all(log, size):
+        entries += each.entry + b"\n"
+        if each.opening is not None and _is_shown(each, each.opening):
+            openings += canonical(plain(_opened(each, each.opening))) + b"\n"
+    before = 0 if earlier is None else earlier.size
     found = {
-        BASE: canonical(
-            plain(Base(size=begin, peaks=tuple(each.hex() for each in log.hashes(complete_ranges((0, begin)))))),
-        ),
         CHECKPOINT: last.encode(),
-        CONSISTENCY: canonical([each.hex() for each in log.consistency(begin, size)]),
+        CONSISTENCY: canonical([each.hex() for each in log.consistency(before, size)]),
         ENTRIES: bytes(entries),
         OPENINGS: bytes(openings),
     }
@@ -60,7 +51,7 @@ def members(log: TransparencyLog, size: int, since: str) -> dict[str, bytes]:
     if cosigned is not None:
         since_then = [each.hex() for each in log.consistency(cosigned.size, size)]
         found |= {COSIGNED: cosigned.encode(), COSIGNED_CONSISTENCY: canonical(since_then)}
-    return found if base is None else {**found, BASE_CHECKPOINT: base.encode()}
+    return found if earlier is None else {**found, EARLIER: earlier.encode()}
 
 
 def ledgers(store: Store) -> dict[str, bytes]:
@@ -69,18 +60,17 @@ def ledgers(store: Store) -> dict[str, bytes]:
     return {f"{BUDGET}{name}.jsonl": b"".join(event + b"\n" for event in log.read(name)) for name in log.data_sets()}
 
 
-def _all(log: TransparencyLog) -> Iterator[LogEntry]:
+def _all(log: TransparencyLog, size: int) -> Iterator[LogEntry]:
     after = -1
-    while found := log.entries(after=after, limit=MAX_ENTRIES):
+    while found := log.entries(after=after, limit=min(MAX_ENTRIES, size - after - 1)):
         yield from found
         after = found[-1].index
 
 
-def _opened(entry: LogEntry, opening: Opening, proof: Iterable[bytes]) -> Opened:
-    return Opened(
-        index=entry.index,
-        entry=entry.entry.decode(),
-        salt=opening.salt.hex(),
-        content=opening.content.decode(),
-        proof=tuple(each.hex() for each in proof),
-    )
+def _is_shown(entry: LogEntry, opening: Opening) -> bool:
+    """Return whether an opening is the auditor's to see: what is always shown, registered keys, and what counts."""
+    return entry.kind in SHOWN or entry.kind == "receipt" or opening.subject is None
+
+
+def _opened(entry: LogEntry, opening: Opening) -> Opened:
+    return Opened(index=entry.index, salt=opening.salt.hex(), content=opening.content.decode())

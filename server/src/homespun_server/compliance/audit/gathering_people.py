@@ -4,34 +4,35 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.audit.contents import (
     CONSENTS,
-    DEVICES,
     REQUESTS,
     AuditedRequest,
     CountOfDay,
     Counts,
-    Devices,
     plain,
 )
+from homespun_server.compliance.log.found import counts_by_day
 from homespun_server.compliance.requests import rows
 from homespun_server.store import Store
-from homespun_server.store.schema_asking import asking_devices
-from homespun_server.store.schema_consent import consent_counts
+from homespun_server.store.schema_requests import request_events
 from homespun_server.store.schema_requests import requests as requests_table
 
 
 def requests(store: Store, since: str) -> dict[str, bytes]:
-    """Return the requests that were received since a moment, or had not ended, each with its timeline.
+    """Return the requests that something happened to since a moment, or that have not ended, each with its timeline.
 
     Args:
         store: The store.
         since: See ``text_of``.
     """
-    wanted = (requests_table.c.received >= since) | requests_table.c.next.is_not(None)
+    happened = select(request_events.c.request).where(request_events.c.moment >= since)
+    wanted = (
+        (requests_table.c.received >= since) | requests_table.c.next.is_not(None) | requests_table.c.id.in_(happened)
+    )
     found: dict[str, bytes] = {}
     with store.reading() as connection:
         for name in connection.scalars(select(requests_table.c.id).where(wanted).order_by(requests_table.c.id)).all():
@@ -41,9 +42,7 @@ def requests(store: Store, since: str) -> dict[str, bytes]:
                 request=request, rules=rules, data_map=data_map, timeline=rows.events(connection, name)
             )
             found[f"{REQUESTS}{name}.json"] = canonical(plain(told))
-        query = select(asking_devices.c.device, asking_devices.c.key)
-        keys = {row.device: row.key for row in connection.execute(query)}
-    return {**found, DEVICES: canonical(plain(Devices(keys=keys)))}
+    return found
 
 
 def fixed(members: Mapping[str, bytes]) -> Iterator[dict[str, object]]:
@@ -56,8 +55,6 @@ def fixed(members: Mapping[str, bytes]) -> Iterator[dict[str, object]]:
 
 def consents(store: Store) -> dict[str, bytes]:
     """Return how many consent events there are, by day, purpose, notice and action."""
-    columns = [consent_counts.c[name] for name in ("day", "purpose", "notice", "action")]
-    query = select(*columns, func.sum(consent_counts.c.number).label("number")).group_by(*columns).order_by(*columns)
-    with store.reading() as connection:
-        counts = tuple(CountOfDay(**{**row._asdict(), "number": int(row.number)}) for row in connection.execute(query))
+    by_day = counts_by_day(store)
+    counts = tuple(msgspec.convert({"day": day, **each}, CountOfDay) for day, found in by_day.items() for each in found)
     return {CONSENTS: canonical(plain(Counts(counts=counts)))}

@@ -273,6 +273,7 @@ class ConsentLedger:
         connection.execute(delete(consent_events).where(theirs))
         connection.execute(delete(consent_conflicts).where(consent_conflicts.c.subject == subject))
         connection.execute(delete(consent_erasing).where(consent_erasing.c.subject == subject))
+        self._erasure_logged(connection, [row.log for row in rows if row.log is not None])
         return len(rows)
 
     def _received(
@@ -332,6 +333,14 @@ class ConsentLedger:
         content = {"schema": 1, "event": {**place, **values, "origin": origin, "received": now, "sdk": report.sdk}}
         reference = f"{place['subject']} {report.source} {report.sequence}"
         return self._log.append_within(connection, "consent", content, reference=reference, subject=place["subject"])
+
+    def _erasure_logged(self, connection: Connection, logged: list[int]) -> None:
+        """Commit to how many events went, so that what is counted and what was ever logged still add up."""
+        if self._log is None or not logged:
+            return
+        content = {"what": "consents erased", "number": len(logged)}
+        reference = f"erased {' '.join(map(str, sorted(logged)))}"
+        self._log.append_within(connection, "consent", content, reference=reference)
 
     def _receipt(self, report: ConsentReport, received: str, log: int | None) -> ConsentReceipt:
         bare = ConsentReceipt(

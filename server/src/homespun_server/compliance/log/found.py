@@ -1,8 +1,9 @@
-"""What the store knows of that belongs into the log: releases, ledgers, registered bundles, overridden gates.
+"""What the store knows of that belongs into the log: releases, ledgers, bundles, overridden gates, counts of consents.
 
 A release is named together with what it was charged as and the digest of its values, so that a ledger which was
 written anew shows as another entry and never as the same. Of every ledger its head is appended too: it fixes all of
-its events, those included that are about no release.
+its events, those included that are about no release. Drafts that were deleted are named, so that no other bundle can
+go missing; and once a day is over, what it brought of consents is fixed by numbers, none of them of a person.
 """
 
 import hashlib
@@ -10,14 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from homespun_server.compliance.log.entries import Kind
 from homespun_server.privacy.ledger import BudgetLedger, BudgetState
 from homespun_server.privacy.ledger.events import ratio
 from homespun_server.privacy.ledger.state import RecordedSpend
 from homespun_server.store import SqlLog, Store
-from homespun_server.store.schema import bundles
+from homespun_server.store.schema import audit, bundles
+from homespun_server.store.schema_consent import consent_counts
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,18 @@ class Gates(msgspec.Struct, frozen=True):
     overrides: tuple[OverriddenGate, ...] = ()
 
 
-def everything(store: Store) -> tuple[Found, ...]:
+def everything(store: Store, day: str) -> tuple[Found, ...]:
     """Return everything that belongs into the log, in an order that does not change.
+
+    Args:
+        store: The store.
+        day: Consents of earlier days than this are counted; nothing is still being written that came then.
 
     Raises:
         LedgerError: A budget ledger is damaged.
         StoreError: The store cannot be read.
     """
-    return (*_released(store), *_registered(store))
+    return (*_released(store), *_registered(store), *_deleted(store), *_counted(store, day))
 
 
 def release_content(data_set: str, spend: RecordedSpend) -> dict[str, object]:
@@ -129,3 +135,35 @@ def _registered(store: Store) -> Iterator[Found]:
         yield Found("bundle", bundle_content(row), row["id"])
         for content in override_contents(row["id"], row["gates"]):
             yield Found("override", content, f"{row['id']}/{content['gate']}")
+
+
+def _deleted(store: Store) -> Iterator[Found]:
+    query = select(audit.c.sequence, audit.c.subject).where(audit.c.action == "delete-bundle")
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(audit.c.sequence)).all()
+    for row in rows:
+        yield Found("bundle", {"what": "draft deleted", "bundle": row.subject}, f"{row.subject} deleted {row.sequence}")
+
+
+def counts_by_day(store: Store, before: str | None = None) -> dict[str, list[dict[str, object]]]:
+    """Return how many consent events each day brought, by purpose, notice and action.
+
+    Args:
+        store: The store.
+        before: Only days before this one; None: all.
+    """
+    columns = [consent_counts.c[name] for name in ("day", "purpose", "notice", "action")]
+    query = select(*columns, func.sum(consent_counts.c.number).label("number")).group_by(*columns).order_by(*columns)
+    if before is not None:
+        query = query.where(consent_counts.c.day < before)
+    found: dict[str, list[dict[str, object]]] = {}
+    with store.reading() as connection:
+        for row in connection.execute(query):
+            rest = {"purpose": row.purpose, "notice": row.notice, "action": row.action, "number": int(row.number)}
+            found.setdefault(row.day, []).append(rest)
+    return found
+
+
+def _counted(store: Store, day: str) -> Iterator[Found]:
+    for each, counts in counts_by_day(store, day).items():
+        yield Found("consent", {"what": "consents of a day", "day": each, "counts": counts}, f"consents of {each}")

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
@@ -123,13 +124,14 @@ class TransparencyLog:
     def catch_up(self) -> int:
         """Append what was done and is not in the log yet, and return how many entries that were.
 
-        These are the releases of every budget ledger, the registered bundles, and what gates were overridden.
+        These are the releases of every budget ledger, the registered bundles, what gates were overridden, and how many
+        consents the days brought that are over.
 
         Raises:
             LedgerError: A budget ledger is damaged.
             StoreError: The store cannot be read or written.
         """
-        found = [(each, reference_of(each.kind, each.reference)) for each in everything(self._store)]
+        found = [(each, reference_of(each.kind, each.reference)) for each in everything(self._store, self._settled())]
         with self._store.writing() as connection:
             tree.locked_size(connection)
             known = rows.known(connection, [digest for _, digest in found])
@@ -137,6 +139,10 @@ class TransparencyLog:
             if missing:
                 self._add(connection, missing)
         return len(missing)
+
+    def _settled(self) -> str:
+        """Return the first day of which a transaction may still add something; a day is more than any of them takes."""
+        return text_of(self._now() - timedelta(days=1))[:10]
 
     def size(self) -> int:
         """Return how many entries there are."""
