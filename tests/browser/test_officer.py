@@ -155,7 +155,8 @@ def test_the_exported_audit_bundle_does_not_verify(
     page = windows()
     office.sign_in(page, "compliance")
     open_request(page, office, "restriction", OTHER)
-    act(page, "withdraw", reason="Settled otherwise", evidence="Mail of today")  # the command's clock is today's, by which every deadline here has passed
+    # The command's clock is today's, by which every deadline here has passed.
+    act(page, "withdraw", reason="Settled otherwise", evidence="Mail of today")
     expect(fact(page, "State")).to_have_text("withdrawn")
     page.goto(f"{office.address}/console/log")
     page.get_by_role("button", name="Bring it up to date and sign").click()

@@ -34,6 +34,10 @@ ACTIONS = {
 }
 _WORDS = ("how", "method", "evidence", "reason", "notice")
 _FIELDS = 3
+_LIFTED = (
+    "They are let in again, which the record of changes has under the mark {mark}. Rows that are as old as their "
+    "erasure go all the same; tables without a column of times cannot tell, and keep whatever a restore brings back."
+)
 
 
 @contextmanager
@@ -123,8 +127,8 @@ def _replay(options: argparse.Namespace, console: Console) -> None:
     actor, settings = command_actor("request replay"), settings_of(options)
     with _desk(options) as desk:
         if options.returned is not None:
-            lifted = desk.tombstones.lift(PEOPLE, options.returned)
-            _say(console, "They are let in again." if lifted else "Nobody of that name was erased.")
+            mark = desk.tombstones.lift(PEOPLE, options.returned, actor)
+            _say(console, "Nobody of that name was erased." if mark is None else _LIFTED.format(mark=mark))
             return
         again = {name: count for name, count in desk.saga.replay().items() if count}
         moved = desk.saga.check_waiting(actor)

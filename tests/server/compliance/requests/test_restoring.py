@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from homespun_server.compliance.requests.tombstones import FILE, FOLDER
+from homespun_server.store import AuditLog
 from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Hands, Office, office
 
 BACKED_UP = ("store.sqlite", CSV, PARQUET)
@@ -98,10 +99,52 @@ def test_who_comes_back_is_erased_at_every_start(tmp_path: Path) -> None:
         assert found.desk.saga.replay()[f"table {CSV}"] == 1
         assert [row for row in found.rows if row.startswith(PERSON)] == [new]
         # A table without times cannot tell; the person is let in on purpose.
-        assert found.desk.tombstones.lift("people", PERSON)
+        assert found.desk.tombstones.lift("people", PERSON, ADA)
         assert found.desk.tombstones.marked("people", PERSON) is None
         assert found.desk.tombstones.add([("people", PERSON)]) == 1
         assert found.desk.tombstones.marked("people", PERSON) == clock()
+
+
+def test_letting_somebody_in_again_brings_back_what_was_erased(tmp_path: Path) -> None:
+    clock, wd, kept = Hands(), tmp_path / "wd", tmp_path / "backup"
+    with office(wd, clock=clock) as found:
+        backup(wd, kept, (CSV,))
+        found.closed()
+        clock.pass_(days=1)
+        found.desk.tombstones.lift("people", PERSON, ADA)
+        shutil.copy(kept / CSV, wd)
+        new = f"{PERSON},item-1,{clock().isoformat()}"
+        (wd / CSV).write_text((wd / CSV).read_text() + f"{new}\n")
+        assert found.desk.saga.replay()[f"table {CSV}"] == 10
+        assert [row for row in found.rows if row.startswith(PERSON)] == [new]
+        assert not any(found.desk.saga.replay().values())
+
+
+def test_who_came_back_and_objects_has_old_rows_set_aside_again(tmp_path: Path) -> None:
+    clock, wd, kept = Hands(), tmp_path / "wd", tmp_path / "backup"
+    with office(wd, clock=clock) as found:
+        backup(wd, kept, (CSV,))
+        found.closed()
+        clock.pass_(days=1)
+        found.desk.tombstones.lift("people", PERSON, ADA)
+        new = f"{PERSON},item-1,{clock().isoformat()}"
+        shutil.copy(kept / CSV, wd)
+        (wd / CSV).write_text((wd / CSV).read_text() + f"{new}\n")
+        found.closed("objection")
+        assert found.desk.saga.replay()["set aside"] == 10
+        (aside,) = (wd / FOLDER / "set-aside").glob("*.jsonl")
+        assert [line for line in aside.read_text().splitlines() if "item-1" in line and clock().isoformat() in line]
+        assert len(aside.read_text().splitlines()) == 1
+
+
+def test_somebody_is_let_in_again_without_a_trace(tmp_path: Path) -> None:
+    with office(tmp_path / "wd") as found:
+        found.closed()
+        mark = found.desk.tombstones.lift("people", PERSON, ADA)
+        assert found.desk.tombstones.lift("people", PERSON, ADA) is None
+        entries = [each for each in AuditLog(found.store).entries() if each.action == "lift-tombstone"]
+    assert [(each.who, each.subject) for each in entries] == [(ADA.who, mark)]
+    assert PERSON not in str(entries)
 
 
 def test_nothing_is_erased_where_marks_cannot_be_kept(tmp_path: Path) -> None:

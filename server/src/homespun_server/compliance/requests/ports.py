@@ -1,6 +1,6 @@
 """What requests need of the rest of compliance, no more; and what a store brings so that requests reach it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -89,8 +89,14 @@ class Copy:
     records: int
 
 
-Marked = Callable[[str, str], datetime | None]
-"""Returns when a record of a store was erased, by the tombstones; None: it was not."""
+class Marked(Protocol):
+    """Tells what was erased, by the tombstones."""
+
+    def __call__(self, store: str, record: str) -> datetime | None:
+        """Return when a record of a store was erased; None: it was not, or its person came back."""
+
+    def returned(self, store: str, record: str) -> datetime | None:
+        """Return when a record was erased whose person came back since; what is as old as that stays erased."""
 
 
 class Connector:

@@ -9,12 +9,13 @@ Rules:
 - A mark is on the disk before anything is erased. If the erasure then does not happen, the replay makes it happen.
 - Marks lie in a file beside the store that is only appended to, and in the store. A restore of either one leaves the
   other; they are merged at every start, so that only losing both loses marks.
-- A person who comes back is let back in on purpose (``lift``): a mark is never dropped, it is followed by its end.
+- A person who comes back is let back in on purpose (``lift``): a mark is never dropped, it is followed by its end, and
+  the record of changes says who let them in. What tells that it is as old as the erasure is erased again all the same.
 - Where records tell their time, only those up to the erasure are erased again. Others cannot be told apart, and go.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,7 +28,7 @@ from homespun.protocol.canonical import canonical
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests.ports import Marked
 from homespun_server.errors import OutputError
-from homespun_server.store import Store
+from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_requests import tombstones
 
@@ -68,6 +69,7 @@ class Tombstones:
             now: Returns the time.
         """
         self._store, self._keys, self._now = store, keys, now
+        self._audit = AuditLog(store, now)
         self._file = folder / FOLDER / FILE
 
     def add(self, records: Iterable[tuple[str, str]]) -> int:
@@ -94,32 +96,38 @@ class Tombstones:
             _put(connection, new)
         return len(new)
 
-    def lift(self, store: str, record: str) -> bool:
-        """Let a record's successors be: its person came back. Return whether it was marked."""
+    def lift(self, store: str, record: str, actor: Actor) -> str | None:
+        """Let a record's successors be, as its person came back: what is younger than the erasure, or of unknown age.
+
+        Args:
+            store: The store's name, as in tombstones.
+            record: The record's id.
+            actor: Who says so; the record of changes has that, with the mark.
+
+        Returns:
+            The mark; None: the record was not erased, or was let in before.
+
+        Raises:
+            OutputError: The file of marks cannot be written; the store has it, and the next replay adds it to the file.
+        """
         found = self.known().get(self._keys.tombstone(store, record))
         if found is None or found.lifted is not None:
-            return False
+            return None
         lifted = [msgspec.structs.replace(found, lifted=text_of(self._now()), number=found.number + 1)]
-        self._append(lifted)
+        # The store first: nobody is let in without a trace.
         with self._store.writing() as connection:
             _put(connection, lifted)
-        return True
+            self._audit.add_within(connection, actor, "lift-tombstone", found.mark, {"erased": found.moment})
+        self._append(lifted)
+        return found.mark
 
     def marked(self, store: str, record: str) -> datetime | None:
         """Return when a record was erased; None: it was not, or its person came back."""
         return self.seen()(store, record)
 
     def seen(self) -> Marked:
-        """Return a function that tells when a record was erased, from the marks as they are now."""
-        known = self.known()
-
-        def marked(store: str, record: str) -> datetime | None:
-            found = known.get(self._keys.tombstone(store, record))
-            if found is None or found.lifted is not None:
-                return None
-            return datetime.fromisoformat(found.moment).astimezone(UTC)
-
-        return marked
+        """Return what tells when a record was erased, from the marks as they are now."""
+        return _Seen(self.known(), self._keys)
 
     def known(self) -> dict[str, Tombstone]:
         """Return what file and store say together; of one mark, what was said last."""
@@ -170,6 +178,25 @@ class Tombstones:
                 f"{self._file} cannot be written: {error}. Without its marks an erasure would not outlive a restore, "
                 "so nothing was erased; make room and work on the request again."
             ) from error
+
+
+class _Seen:
+    """Marks as they were at one moment."""
+
+    def __init__(self, known: Mapping[str, Tombstone], keys: ComplianceKeys) -> None:
+        self._known, self._keys = known, keys
+
+    def __call__(self, store: str, record: str) -> datetime | None:
+        return self._moment(store, record, lifted=False)
+
+    def returned(self, store: str, record: str) -> datetime | None:
+        return self._moment(store, record, lifted=True)
+
+    def _moment(self, store: str, record: str, *, lifted: bool) -> datetime | None:
+        found = self._known.get(self._keys.tombstone(store, record))
+        if found is None or (found.lifted is not None) != lifted:
+            return None
+        return datetime.fromisoformat(found.moment).astimezone(UTC)
 
 
 def _put(connection: Connection, new: list[Tombstone]) -> None:

@@ -138,17 +138,21 @@ class Table(Connector):
         return () if person.identifier is None else ((PEOPLE, person.identifier),)
 
     def replay(self, marked: Marked) -> int:
-        """Remove rows of people who were erased, as far as the rows are not younger than that."""
-        when = cache(lambda user: marked(PEOPLE, user))
-        if not self._file.path.exists() or not any(True for _ in self._file.rows(lambda user: when(user) is not None)):
-            return 0
-        return self._change(
-            lambda user: when(user) is not None, lambda row: self._kept(row, when(row[self._file.user]))
-        )
+        """Remove rows of people who were erased, as far as the rows are not younger than that.
 
-    def _kept(self, row: Row, erased: datetime | None) -> Row | None:
-        made = _moment(row.get(self._table.time, "")) if self._table.time else None
-        return row if erased is None or (made is not None and made > erased) else None
+        Of who came back since, only rows go that tell that they are as old as the erasure.
+        """
+        goes = cache(lambda user: (marked(PEOPLE, user), marked.returned(PEOPLE, user)))
+
+        def kept(row: Row) -> Row | None:
+            return None if _goes(_made(row, self._table), *goes(row[self._file.user])) else row
+
+        def theirs(user: str) -> bool:
+            return goes(user) != (None, None)
+
+        if not self._file.path.exists() or all(map(kept, self._file.rows(theirs))):
+            return 0
+        return self._change(theirs, kept)
 
     def _change(self, who: Callable[[str], bool], change: Callable[[Row], Row | None]) -> int:
         # A run reads the tables in place, and must not find one overwritten under it.
@@ -181,6 +185,7 @@ class SetAside(Connector):
     def __init__(self, settings: ServerSettings) -> None:
         """Use a working directory."""
         self._folder = settings.folder / FOLDER / SET_ASIDE
+        self._tables = {each.path: each for each in settings.compliance.tables}
 
     def put(self, request: str, table: TableSettings, rows: Sequence[Row]) -> None:
         """Keep rows; those that are kept already, as after an interruption, are not kept twice.
@@ -245,9 +250,14 @@ class SetAside(Connector):
         return 0
 
     def replay(self, marked: Marked) -> int:
-        """Remove rows of people who were erased."""
-        when = cache(lambda user: marked(PEOPLE, user))
-        return self._without(lambda each: when(each.user) is not None)
+        """Remove rows of people who were erased; of who came back since, those that are as old as the erasure."""
+        goes = cache(lambda user: (marked(PEOPLE, user), marked.returned(PEOPLE, user)))
+
+        def gone(each: AsideRow) -> bool:
+            erased, before = goes(each.user)
+            return erased is not None or _goes(_made(each.row, self._tables.get(each.table)), None, before)
+
+        return self._without(gone)
 
     @property
     def _files(self) -> list[Path]:
@@ -300,6 +310,18 @@ def _is(identifier: str) -> Callable[[str], bool]:
 def _folded(identifier: str) -> str:
     """Return an id without what people take for no difference."""
     return "".join(unicodedata.normalize("NFKC", identifier).split()).casefold()
+
+
+def _made(row: Row, table: TableSettings | None) -> datetime | None:
+    """Return when a row was made; None: it cannot be told."""
+    return _moment(row.get(table.time, "")) if table is not None and table.time else None
+
+
+def _goes(made: datetime | None, erased: datetime | None, returned: datetime | None) -> bool:
+    """Return whether a row goes again, by when its person was erased, who may have come back since."""
+    if erased is not None:
+        return made is None or made <= erased
+    return returned is not None and made is not None and made <= returned
 
 
 def _copies(name: str, rows: list[Row]) -> tuple[Copy, ...]:
