@@ -41,7 +41,7 @@ from homespun_server.api.metrics import Metrics
 from homespun_server.api.observing import Observed, described
 from homespun_server.api.problem import answer_http, answer_known, answer_unknown, status_of
 from homespun_server.api.renewal import Renewal
-from homespun_server.api.replaying import replay
+from homespun_server.api.replaying import replay, replay_again
 from homespun_server.api.repository import RepositoryFiles
 from homespun_server.api.services import Services
 from homespun_server.compliance.opening import open_compliance
@@ -146,6 +146,7 @@ def _providing(services: Services) -> Callable[[], Services]:
 
 def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     def renew() -> Refreshed:
+        replay_again(services, log)
         left = timestamp_left(services)
         fresh = left is not None and left > Lifetimes().timestamp.total_seconds() / 2
         # Even where the timestamp holds, whoever runs the service is to learn what only other keys can sign.
@@ -157,12 +158,12 @@ def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyn
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         with services.store:
+            # Nothing is served of what a restore brought back and an erasure had taken.
+            await anyio.to_thread.run_sync(replay, services, log)
             if services.settings.passphrase is None:
                 log.warning("nothing is signed here", why="no passphrase was given; renew the timestamp elsewhere")
                 yield
                 return
-            # Nothing is served of what a restore brought back and an erasure had taken.
-            await anyio.to_thread.run_sync(replay, services, log)
             renewal = Renewal(renew, services.settings.service.renew_seconds, services.metrics, log)
             async with anyio.create_task_group() as group:
                 group.start_soon(renewal.run)
@@ -177,7 +178,7 @@ def _lifespan(services: Services, log: Log) -> Callable[[Litestar], AbstractAsyn
 
 def _ask(services: Services, log: Log) -> None:
     """Sign the list of requests to devices if it is time to, whatever is asked."""
-    if services.compliance is None:
+    if services.compliance is None or services.replayed.failure is not None:
         return
     try:
         if services.compliance.asking.is_due():

@@ -37,6 +37,7 @@ by the budget's owner alone, a store error by whoever runs the database, and an 
 destination; hence the separate branches.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from homespun.errors import HomespunError, MisuseError, UntrustedInputError
@@ -183,6 +184,23 @@ class RequestError(HomespunError):
 
 class UnknownRequestError(RequestError):
     """There is no such request."""
+
+
+class ReplayError(HomespunError):
+    """What was erased may be back in some stores, which cannot be worked on; in the others it was erased again.
+
+    Attributes:
+        again: How many records were erased again, by store.
+        reasons: Why a store could not be worked on, by its name.
+    """
+
+    def __init__(self, again: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+        told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        super().__init__(
+            f"after a restore, what was erased may be back in {told}. What was erased elsewhere was erased again. "
+            "Nothing is made or served of people's data until that is mended; then run homespun-server request replay."
+        )
+        self.again, self.reasons = dict(again), dict(reasons)
 
 
 class GateFailedError(HomespunError):

@@ -152,3 +152,64 @@ def test_a_request_waits_for_a_model_that_was_made_while_the_service_ran(
     assert "requests that wait for models not looked at" in told
     assert "models made again that requests waited for" in told
     assert set(looked) == {"service"}
+
+
+def erased(settings: ServerSettings) -> None:
+    """Erase a person, and bring them back in a table that the service cannot read."""
+    with running(settings) as service:
+        request = accepted(service)
+        service.post(f"/api/v1/requests/{request}/work", "compliance", {})
+    (settings.folder / "people.csv").write_text("nobody\n1\n")
+
+
+def test_people_are_served_while_those_who_were_erased_may_be_back(settings: ServerSettings) -> None:
+    erased(settings)
+    with running(settings) as service:
+        for path in ("/api/v1/requests", "/api/v1/consents/counts"):
+            refused = service.get(path, "compliance")
+            assert (refused.status_code, "may be back" in refused.json()["detail"]) == (503, True), path
+        assert service.client.post("/intake/v1/consents", content=b"{}").status_code == 503
+        assert service.get("/api/v1/bundles", "auditor").status_code == 200
+        (told,) = (each for each in service.events if each["event"] == "what was erased may be back")
+        assert "people.csv" in told["why"]
+    (settings.folder / "people.csv").write_text(TABLE)
+    with running(settings) as service:
+        assert service.get("/api/v1/requests", "compliance").status_code == 200
+    assert PERSON not in (settings.folder / "people.csv").read_text()
+
+
+def test_a_service_refuses_people_for_ever_after_its_tables_were_mended(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased(settings)
+    real, refused, mended, looked = ErasureSaga.replay, Event(), Event(), Event()
+
+    def again(saga: ErasureSaga) -> dict[str, int]:
+        if refused.is_set():
+            (settings.folder / "people.csv").write_text(TABLE)
+        found = real(saga)
+        mended.set()
+        return found
+
+    def look(_: ErasureSaga, actor: Actor) -> tuple[str, ...]:
+        assert actor.who
+        if mended.is_set():
+            looked.set()
+        return ()
+
+    monkeypatch.setattr(ErasureSaga, "replay", again)
+    monkeypatch.setattr(ErasureSaga, "check_waiting", look)
+    with running(settings, renew_seconds=0.01) as service:
+        assert service.get("/api/v1/requests", "compliance").status_code == 503
+        refused.set()
+        assert looked.wait(30)
+        assert service.get("/api/v1/requests", "compliance").status_code == 200
+    assert PERSON not in (settings.folder / "people.csv").read_text()
+
+
+def test_nobody_is_told_that_without_a_passphrase_nothing_is_erased_again(settings: ServerSettings) -> None:
+    erased(settings)
+    with running(replace(settings, passphrase=None)) as service:
+        told = [each["why"] for each in service.events if each["event"] == "what was erased may be back"]
+    assert told
+    assert "no passphrase" in told[0]

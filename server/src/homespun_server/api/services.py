@@ -1,7 +1,7 @@
 """What the routes work with, in one place; made once by the composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Request
@@ -24,6 +24,17 @@ from homespun_server.store.moments import Now
 from homespun_server.store.tokens import Token
 
 
+@dataclass
+class Replayed:
+    """Whether what was erased is erased, after whatever was restored before the service started.
+
+    Attributes:
+        failure: Why that cannot be said; None: it is.
+    """
+
+    failure: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """What the routes work with.
@@ -40,6 +51,7 @@ class Services:
         now: Returns the time.
         forget: Called with the name of a token that was revoked.
         compliance: What compliance works with; None: there are no keys for it.
+        replayed: Whether what was erased is erased; where it is not, compliance is refused.
     """
 
     settings: ServerSettings
@@ -53,6 +65,7 @@ class Services:
     now: Now
     forget: Callable[[str], None]
     compliance: Compliance | None = None
+    replayed: Replayed = field(default_factory=Replayed)
 
 
 Given = NamedDependency[Services]
@@ -81,11 +94,26 @@ def compliance_of(services: Services) -> Compliance:
     """Return what compliance works with, for its routes, which are there only where it is.
 
     Raises:
-        ClientError: There are no keys for it.
+        ClientError: There are no keys for it, or people who were erased may be back.
     """
     if services.compliance is None:
         raise ClientError("there is nothing here.", status_code=404)
+    check_replayed(services)
     return services.compliance
+
+
+def check_replayed(services: Services) -> None:
+    """Refuse to answer with what an erasure had taken and a restore may have brought back.
+
+    Raises:
+        ClientError: It was not erased again yet; why, the service's log says.
+    """
+    if services.replayed.failure is not None:
+        raise ClientError(
+            "what was erased may be back after a restore, so nothing about people is answered until it is erased "
+            "again. Try later; the service's log says what is in the way.",
+            status_code=503,
+        )
 
 
 def actor_of(request: AnyRequest) -> Actor:

@@ -9,6 +9,8 @@ from rich.console import Console
 from homespun.errors import MisuseError
 from homespun_server.cli.model_options import add_model_options, validation_of, with_model_options
 from homespun_server.cli.policy_option import add_policy_option, policy_of
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import account_of, add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning import FitOptions
@@ -33,6 +35,7 @@ def _fit(options: argparse.Namespace, console: Console) -> None:
     if options.interactions is None:
         _fit_content(options, settings, console)
         return
+    erase_again_near(options, "fit", options.interactions)
     with progress(console) as observer:
         fitted = fit(
             options.interactions,
@@ -122,3 +125,4 @@ def configure(command: argparse.ArgumentParser) -> None:
     add_policy_option(command, "none")
     add_model_options(command)
     add_table_options(command)
+    add_directory_option(command)

@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from homespun_server.cli.policy_option import add_policy_option, policy_of
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import account_of, add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress, report_view
 from homespun_server.learning.refreshing import REFRESHABLE, TREND
@@ -13,6 +15,7 @@ from homespun_server.refreshing import refresh
 
 
 def _refresh(options: argparse.Namespace, console: Console) -> None:
+    erase_again_near(options, "refresh", options.interactions)
     with progress(console) as observer:
         fitted = refresh(
             options.previous,
@@ -93,3 +96,4 @@ def configure(command: argparse.ArgumentParser) -> None:
     )
     add_policy_option(command, "the fit's, if it has one")
     add_table_options(command)
+    add_directory_option(command)

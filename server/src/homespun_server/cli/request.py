@@ -19,9 +19,9 @@ from homespun_server.compliance.requests.course import State
 from homespun_server.compliance.requests.opening import Desk
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import KINDS
-from homespun_server.errors import SigningKeyError
-from homespun_server.settings import PASSPHRASE_VARIABLE
-from homespun_server.store import AuditLog, open_store
+from homespun_server.errors import ReplayError, SigningKeyError
+from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings
+from homespun_server.store import Actor, AuditLog, open_store
 from homespun_server.store.moments import utc_now
 
 ACTIONS = {
@@ -130,14 +130,25 @@ def _replay(options: argparse.Namespace, console: Console) -> None:
             mark = desk.tombstones.lift(PEOPLE, options.returned, actor)
             _say(console, "Nobody of that name was erased." if mark is None else _LIFTED.format(mark=mark))
             return
-        again = {name: count for name, count in desk.saga.replay().items() if count}
+        try:
+            found = desk.saga.replay()
+        except ReplayError as error:
+            _erased_again(settings, actor, error.again)
+            raise
+        again = _erased_again(settings, actor, found)
         moved = desk.saga.check_waiting(actor)
-    with open_store(settings.store, create=False) as store:
-        AuditLog(store).add(actor, "replay-tombstones", "all", again)
     told = "; ".join(f"{name}: {count}" for name, count in again.items()) or "nothing had come back"
     _say(console, f"Erased again: {told}.")
     if moved:
         _say(console, f"Models that requests waited for were made again: {', '.join(moved)}.")
+
+
+def _erased_again(settings: ServerSettings, actor: Actor, found: dict[str, int]) -> dict[str, int]:
+    """Keep in the record of changes what was erased again, and return it."""
+    again = {name: count for name, count in found.items() if count}
+    with open_store(settings.store, create=False) as store:
+        AuditLog(store).add(actor, "replay-tombstones", "all", again)
+    return again
 
 
 def _export(options: argparse.Namespace, console: Console) -> None:

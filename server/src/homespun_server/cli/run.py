@@ -13,8 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from homespun.errors import MisuseError
+from homespun_server.cli.directory import command_actor
+from homespun_server.cli.replaying import erase_again
 from homespun_server.cli.run_view import plan_view, step_line
-from homespun_server.cli.signing import add_signing_options, repository_of
+from homespun_server.cli.signing import add_signing_options, passphrase_of, repository_of
 from homespun_server.display import progress
 from homespun_server.errors import GateFailedError, OutputError
 from homespun_server.evaluation.comparison import Observer
@@ -102,6 +104,9 @@ def _places(options: argparse.Namespace, pipeline: Pipeline) -> Iterator[tuple[P
         return
     settings = read_settings(options.directory)
     with open_store(settings.store) as store:
+        if not options.dry_run:
+            given = passphrase_of(options.passphrase_file, settings.passphrase)
+            erase_again(settings, store, command_actor("run"), given)
         places = Places(
             work=options.work or settings.work,
             store=settings.store,

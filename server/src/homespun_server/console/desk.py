@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from homespun_server.api.limits import TokenBucket
 from homespun_server.api.problem import ClientError
-from homespun_server.api.services import Services
+from homespun_server.api.services import Services, check_replayed
 from homespun_server.compliance.opening import Compliance
 from homespun_server.console.accounts import Accounts
 from homespun_server.console.entrance import Entrance
@@ -44,10 +44,11 @@ def compliance_of(desk: Desk) -> Compliance:
     """Return what compliance works with.
 
     Raises:
-        ClientError: There are no keys for it.
+        ClientError: There are no keys for it, or people who were erased may be back.
     """
     if desk.compliance is None:
         raise ClientError("there are no compliance keys, so there is nothing here yet.", status_code=404)
+    check_replayed(desk.services)
     return desk.compliance
 
 

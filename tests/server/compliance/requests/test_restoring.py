@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from homespun_server.compliance.requests.tombstones import FILE, FOLDER
+from homespun_server.errors import ReplayError
 from homespun_server.store import AuditLog
 from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Hands, Office, office
 
@@ -103,6 +104,23 @@ def test_who_comes_back_is_erased_at_every_start(tmp_path: Path) -> None:
         assert found.desk.tombstones.marked("people", PERSON) is None
         assert found.desk.tombstones.add([("people", PERSON)]) == 1
         assert found.desk.tombstones.marked("people", PERSON) == clock()
+
+
+def test_a_table_that_cannot_be_read_keeps_erased_people_in_every_other_store(tmp_path: Path) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    with office(wd) as found:
+        found.known()
+    backup(wd, kept)
+    with office(wd) as found:
+        found.closed()
+    restore(wd, kept)
+    (wd / CSV).write_text("nobody\n1\n")
+    with office(wd) as found:
+        with pytest.raises(ReplayError, match=rf"may be back in table {CSV}: .*has no column") as raised:
+            found.desk.saga.replay()
+        assert list(raised.value.reasons) == [f"table {CSV}"]
+        assert (raised.value.again[f"table {PARQUET}"], raised.value.again["pseudonyms"]) == (4, 1)
+        assert found.subjects.pseudonym(PERSON) is None
 
 
 def test_letting_somebody_in_again_brings_back_what_was_erased(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.compliance.requests.retraining import Retrainings
 from homespun_server.compliance.requests.tombstones import Tombstones
-from homespun_server.errors import ConflictError, RequestError
+from homespun_server.errors import ConflictError, ReplayError, RequestError
 from homespun_server.store import Actor
 
 _COPIED = frozenset({"access", "portability", "explanation"})
@@ -117,12 +117,24 @@ class ErasureSaga:
         return {name: records for name, records in back.items() if records}
 
     def replay(self) -> dict[str, int]:
-        """Bring the tombstones together, erase again what they name, and return how many records by store."""
+        """Bring the tombstones together, erase again what they name, and return how many records by store.
+
+        Raises:
+            OutputError: The file of tombstones cannot be read or written.
+            ReplayError: A store could not be worked on; the others were.
+        """
         self._tombstones.merge()
         if not self._tombstones.known():
             return {}
-        marked = self._tombstones.seen()
-        return {name: each.replay(marked) for name, each in self._connectors.items()}
+        marked, again, reasons = self._tombstones.seen(), dict[str, int](), dict[str, str]()
+        for name, each in self._connectors.items():
+            try:
+                again[name] = each.replay(marked)
+            except Exception as error:  # noqa: BLE001 - whatever ails one store, people stay erased in the others
+                reasons[name] = str(error) or type(error).__name__
+        if reasons:
+            raise ReplayError(again, reasons)
+        return again
 
     def _one(self, name: str, person: Person, actor: Actor, corrections: Sequence[Correction]) -> Course:
         course, store = self._requests.course(person.request), self._connectors.get(name)

@@ -180,6 +180,19 @@ class Tombstones:
             ) from error
 
 
+def are_there(store: Store, folder: Path) -> bool:
+    """Return whether anything was ever erased in a working directory, which can be told without its keys.
+
+    Args:
+        store: Its store.
+        folder: The working directory.
+    """
+    file = folder / FOLDER / FILE
+    with store.reading() as connection:
+        stored = connection.execute(select(tombstones.c.mark).limit(1)).first()
+    return stored is not None or (file.exists() and file.stat().st_size > 0)
+
+
 class _Seen:
     """Marks as they were at one moment."""
 

@@ -167,6 +167,13 @@ def _compliance(desk: Desk, visitor: Visitor) -> Iterator[Matter]:
         )
         yield Matter("watch", "Compliance", text)
         return
+    if desk.services.replayed.failure is not None:
+        text = (
+            "A restore may have brought people back who were erased, and they could not be erased again everywhere. "
+            "Nothing about people is shown or taken until then; the service's log says what is in the way."
+        )
+        yield Matter("act", "Erased people", text)
+        return
     if may(visitor.role, "read-requests"):
         due = found.requests.requests.due(within_days=SOON_DAYS, limit=MOST_DUE)
         yield from _requests(due, desk.services.now())
