@@ -130,7 +130,8 @@ def test_who_came_back_since_is_erased_by_a_request_that_is_worked_on_again(desk
 def test_a_model_keeps_who_objected_and_was_then_erased(desk: Office, kind: Kind) -> None:
     made = Made()
     desk.desk.saga._retrainings = made  # type: ignore[assignment]
-    desk.closed(kind, regulation=SET_ASIDE[kind])
+    # It is still open, and was opened before the person had a pseudonym: what it set aside alone tells.
+    desk.desk.saga.work(desk.opened(kind, regulation=SET_ASIDE[kind]).id, ADA)
     request = desk.opened()
     desk.desk.saga.work(request.id, ADA)
     effects = desk.desk.requests.get(request.id).effects
