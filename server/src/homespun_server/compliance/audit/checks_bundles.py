@@ -32,7 +32,7 @@ _ROUNDING = Decimal("1.0011")
 def registry(evidence: Evidence) -> tuple[int, str]:
     """Check that the log knows every registered bundle with this card, lineage and gates, and that all are here."""
     known = {str(said["bundle"]): said for said in evidence.said_of("bundle")}
-    deleted = {str(said["bundle"]) for said in evidence.said_of("draft deleted")}
+    deleted = _deleted(evidence)
     for each in evidence.registered:
         texts = {"id": each.bundle, "card": each.card, "lineage": each.lineage, "gates": each.gates}
         if known.get(each.bundle) != bundle_content(texts):
@@ -49,7 +49,7 @@ def registry(evidence: Evidence) -> tuple[int, str]:
 def overrides(evidence: Evidence) -> tuple[int, str]:
     """Check that every gate that was let pass is in the log, and on the card."""
     known = evidence.said_of("override")
-    deleted = {str(said["bundle"]) for said in evidence.said_of("draft deleted")}
+    deleted = _deleted(evidence)
     here = {each.bundle for each in evidence.registered}
     ours = [said for each in evidence.registered for said in override_contents(each.bundle, each.gates)]
     hidden = [said for said in known if said not in ours and (said["bundle"] in here or said["bundle"] not in deleted)]
@@ -109,6 +109,16 @@ def signed(evidence: Evidence) -> tuple[int, str]:
         state = load(Layout(Path(folder)), root, None)
     bundles = sum(_check_channel(evidence, state, channel) for channel in state.channels)
     return bundles, f"bundles on {len(state.channels)} channels are signed up to the root"
+
+
+def _deleted(evidence: Evidence) -> set[str]:
+    """Return the bundles that were deleted as drafts, and not registered again since."""
+    added = {str(said["bundle"]): at for at, said in sorted(evidence.said_at("bundle").items())}
+    return {
+        str(said["bundle"])
+        for at, said in evidence.said_at("draft deleted").items()
+        if at > added.get(str(said["bundle"]), -1)
+    }
 
 
 def _check_channel(evidence: Evidence, state: State, channel: str) -> int:

@@ -61,7 +61,7 @@ def everything(store: Store, day: str) -> tuple[Found, ...]:
         LedgerError: A budget ledger is damaged.
         StoreError: The store cannot be read.
     """
-    return (*_released(store), *_registered(store), *_deleted(store), *_counted(store, day))
+    return (*_released(store), *_deleted(store), *_registered(store), *_counted(store, day))
 
 
 def release_content(data_set: str, spend: RecordedSpend) -> dict[str, object]:
@@ -126,13 +126,14 @@ def _released(store: Store) -> Iterator[Found]:
 
 
 def _registered(store: Store) -> Iterator[Found]:
-    query = select(bundles.c.id, bundles.c.card, bundles.c.lineage, bundles.c.gates).order_by(
+    query = select(bundles.c.id, bundles.c.added, bundles.c.card, bundles.c.lineage, bundles.c.gates).order_by(
         bundles.c.added, bundles.c.id
     )
     with store.reading() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
-        yield Found("bundle", bundle_content(row), row["id"])
+        # A draft that was deleted can be registered again, and is then another entry after that of its deletion.
+        yield Found("bundle", bundle_content(row), f"{row['id']} added {row['added']}")
         for content in override_contents(row["id"], row["gates"]):
             yield Found("override", content, f"{row['id']}/{content['gate']}")
 
