@@ -3,7 +3,8 @@
 The blocks of each page are executed in order, in an empty folder that holds only what a page calls the
 reader's own: ``interactions.csv`` and ``items.csv``. A block with a title is a file of that name; any other
 Python block runs; of a console block every line after ``$`` runs, and the lines below it must be lines of its
-output, ``…`` standing for anything. What installs or builds is looked at, not run.
+output, ``…`` standing for anything. What installs or builds is looked at, not run. A ``sh`` block has commands
+that need what only the reader has, such as the id of a request: their own parsers read them, and nothing is run.
 """
 
 import csv
@@ -20,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+from homespun.cli.parser import parser as client_parser
+from homespun_server.cli import parser as server_parser
 from homespun_server.privacy.provenance import fixed
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
@@ -144,6 +147,26 @@ def test_a_page_shows_something_that_fails(page: str, folder: Path) -> None:
             for command, shown in commands(block):
                 if not look_at(command):
                     check_shown(shown, run_command(command, folder))
+
+
+SHELL = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+A_KEY = "00" * 32
+"""For HEX, where an option wants more than any word."""
+
+
+def typed(page: str) -> list[list[str]]:
+    """Return the commands of a page's ``sh`` blocks that are ours."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = [shlex.split(line, comments=True) for _, body in SHELL.findall(text) for line in dedent(body).splitlines()]
+    return [line for line in lines if line and line[0] in {"homespun", "homespun-server"}]
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if typed(page)])
+def test_a_page_shows_a_command_that_nobody_knows(page: str) -> None:
+    for name, *arguments in typed(page):
+        words = [re.sub("HEX$", A_KEY, word) for word in arguments]
+        parser = client_parser() if name == "homespun" else server_parser(words[:1])
+        assert callable(parser.parse_args(words).run)
 
 
 def test_the_readme_shows_another_quickstart_than_the_example() -> None:

@@ -61,7 +61,7 @@ _INTERRUPTED = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser(asked=given[:1]).parse_args(given)
+    options = parser(asked=given[:1]).parse_args(given)
     console = Console()
     try:
         options.run(options, console)
@@ -74,13 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser(asked: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="homespun-server", description="From tables to bundles that devices run.")
-    parser.add_argument("--version", action="version", version=f"homespun-server {__version__}")
+def parser(asked: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; of all commands only what is asked for is imported and has its options."""
+    root = argparse.ArgumentParser(prog="homespun-server", description="From tables to bundles that devices run.")
+    root.add_argument("--version", action="version", version=f"homespun-server {__version__}")
     # Only the first argument can name the command: no option before it takes a value.
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
     for name, what in _COMMANDS.items():
         command = commands.add_parser(name, help=what)
         if name in asked:
             import_module(f"homespun_server.cli.{name}").configure(command)
-    return parser
+    return root

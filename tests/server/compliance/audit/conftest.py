@@ -1,8 +1,10 @@
 """A working directory in which everything happened that is audited, and the bundle that was exported of it."""
 
+import shutil
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -180,3 +182,10 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
         witnesses={"w1": witness.public_key},
     )
     return Audited(settings, keys, raw, pins)
+
+
+@pytest.fixture
+def changeable(audited: Audited, tmp_path: Path) -> Audited:
+    """A copy for a test that goes on with the store, which later tests are to find as it was."""
+    folder = shutil.copytree(audited.settings.folder, tmp_path / "copy-of-wd")
+    return replace(audited, settings=replace(audited.settings, folder=folder))

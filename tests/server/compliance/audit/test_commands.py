@@ -78,16 +78,16 @@ def test_a_bundle_that_was_changed_is_accepted(
 
 
 def test_the_bundle_that_is_exported_does_not_verify(
-    audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    changeable: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOMESPUN_KEY_PASSPHRASE", PASSPHRASE)
-    folder, out = str(audited.settings.folder), tmp_path / "audit.zip"
+    folder, out = str(changeable.settings.folder), tmp_path / "audit.zip"
     export = ["audit", "export", "--since", "2025-03-02", "--out", str(out), "--in", folder]
     assert main(export) == 0
     assert main(export) == 1  # what is there is left alone
     capsys.readouterr()
     # By today's clock one request is late, which is all that is wrong.
-    assert main(["audit", "verify", str(out), "--log-key", audited.keys.log_key, "--json"]) == 1
+    assert main(["audit", "verify", str(out), "--log-key", changeable.keys.log_key, "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in told["checks"] if each["outcome"] == "fail"] == ["deadlines"]
     for command in (
@@ -104,10 +104,11 @@ def test_the_bundle_that_is_exported_does_not_verify(
 
 
 def test_a_witness_needs_the_logs_machine(
-    audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    changeable: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOMESPUN_KEY_PASSPHRASE", PASSPHRASE)
-    folder, key = str(audited.settings.folder), ["--log-key", audited.keys.log_key, "--folder", str(tmp_path / "w")]
+    folder = str(changeable.settings.folder)
+    key = ["--log-key", changeable.keys.log_key, "--folder", str(tmp_path / "w")]
     assert main(["log", "witness", "new", "--name", "w2", "--folder", str(tmp_path / "w")]) == 0
     assert main(["log", "prove", "--since", "0", "--out", str(tmp_path / "proof.txt"), "--in", folder]) == 0
     cosign = ["log", "witness", "cosign", "--proof", str(tmp_path / "proof.txt"), "--out", str(tmp_path / "given.txt")]
@@ -122,8 +123,8 @@ def test_a_witness_needs_the_logs_machine(
     assert main([*cosign, *key]) == 1  # it begins at what this witness never saw
 
 
-def test_the_service_tells_strangers_more_or_less_than_the_log(audited: Audited) -> None:
-    with running(audited.settings) as service:
+def test_the_service_tells_strangers_more_or_less_than_the_log(changeable: Audited) -> None:
+    with running(changeable.settings) as service:
         checkpoint = service.get("/log/v1/checkpoint")
         assert checkpoint.status_code == 200
         assert checkpoint.text.startswith("homespun-log/")

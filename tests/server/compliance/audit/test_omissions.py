@@ -103,18 +103,18 @@ def test_something_that_the_log_knows_is_left_out(audited: Audited, what: str) -
     assert not failed(audited, audited.members)
 
 
-def test_a_bundle_begins_after_what_it_leaves_out(audited: Audited) -> None:
+def test_a_bundle_begins_after_what_it_leaves_out(changeable: Audited) -> None:
     """A later audited time: what happened before is demanded all the same."""
     clock = Hands(NOON + timedelta(days=5))
-    with open_store(audited.settings.store) as store:
-        open_log(audited.settings, store, audited.keys, clock).checkpoint()
+    with open_store(changeable.settings.store) as store:
+        open_log(changeable.settings, store, changeable.keys, clock).checkpoint()
         clock.pass_(days=1)
-        raw = export(audited.settings, store, audited.keys, Wanted(since=clock() - timedelta(hours=2)), now=clock)
+        raw = export(changeable.settings, store, changeable.keys, Wanted(since=clock() - timedelta(hours=2)), now=clock)
     members = unpack(raw)
     assert "log/earlier.txt" in members
-    assert not failed(audited, members)
-    assert "openings" in failed(audited, without(unshown("data_set")(members), "budget/"))
-    assert "requests" in failed(audited, without(members, "requests/"))
+    assert not failed(changeable, members)
+    assert "openings" in failed(changeable, without(unshown("data_set")(members), "budget/"))
+    assert "requests" in failed(changeable, without(members, "requests/"))
 
 
 def test_a_receipt_of_a_device_that_never_registered_fits_the_key_in_it(audited: Audited) -> None:
@@ -179,31 +179,31 @@ def test_receipt_is_never_confirmed(tmp_path: Path) -> None:
         assert "never confirmed" in found.wrong
 
 
-def test_a_bundle_goes_missing_after_its_draft_was_deleted_once(audited: Audited, tmp_path: Path) -> None:
+def test_a_bundle_goes_missing_after_its_draft_was_deleted_once(changeable: Audited, tmp_path: Path) -> None:
     """A deleted draft may be missing; once it is registered again it may not."""
     clock = Hands(NOON + timedelta(days=10))
-    with open_store(audited.settings.store) as store:
+    with open_store(changeable.settings.store) as store:
         registry, log = (
-            open_registry(audited.settings, store, clock),
-            open_log(audited.settings, store, audited.keys, clock),
+            open_registry(changeable.settings, store, clock),
+            open_log(changeable.settings, store, changeable.keys, clock),
         )
 
         def exported() -> Members:
             clock.pass_(minutes=1)
-            return unpack(export(audited.settings, store, audited.keys, Wanted(since=NOON), now=clock))
+            return unpack(export(changeable.settings, store, changeable.keys, Wanted(since=NOON), now=clock))
 
         draft = registry.add(bundle_of(tmp_path / "draft", 9), lineage={}, gates={})
         log.catch_up()
         registry.delete(draft.id)
         members = exported()
-        found = signed(audited, members)["registry in the log"]
+        found = signed(changeable, members)["registry in the log"]
         assert found.outcome == "pass"
         assert "1 more were deleted" in found.figure
         clock.pass_(minutes=1)
         registry.add(tmp_path / "draft", lineage={}, gates={})
         members = exported()
-        assert not failed(audited, members)
+        assert not failed(changeable, members)
         gone = {name: raw for name, raw in members.items() if draft.id not in name}
-        assert "registry in the log" in failed(audited, gone)
+        assert "registry in the log" in failed(changeable, gone)
         registry.delete(draft.id)
-        assert not failed(audited, exported())
+        assert not failed(changeable, exported())

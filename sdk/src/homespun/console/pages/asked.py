@@ -67,9 +67,9 @@ def _card(view: View, request: RequestView) -> Html:
 
 def _answer(view: View, request: RequestView) -> Html:
     kind = request.asked.kind
-    send = button(_WORDS.get(kind, "Answer"), "danger" if kind == "erasure" else "", name=f"Answer: {kind}")
+    pressed = button(_WORDS.get(kind, "Answer"), "danger" if kind == "erasure" else "", name=f"Answer: {kind}")
     if kind != "erasure":
-        return view.form("answer", send, back=BACK, request=request.asked.request)
+        return view.form("answer", pressed, back=BACK, request=request.asked.request)
     box = element("input", type="checkbox", name="sure", value="on", required=True)
-    inner = element("div", element("label", box, " Erase everything"), send, class_="row")
+    inner = element("div", element("label", box, " Erase everything"), pressed, class_="row")
     return view.form_as("answer", "sure", inner, back=BACK, request=request.asked.request)
