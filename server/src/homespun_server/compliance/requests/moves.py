@@ -26,6 +26,17 @@ _FROM: dict[What, frozenset[State]] = {
     "lifted": frozenset({"completed", "closed", "closed_pending"}),
 }
 
+BY_MACHINE: dict[What, frozenset[State]] = {
+    "began": WORKED,
+    "effect": WORKED,
+    "asked": WORKED,
+    "scheduled": WORKED,
+    "answered": WORKED | {"closed_pending"},
+    "retrained": WORKED | {"closed_pending"},
+    "returned": frozenset({"completed", "closed", "closed_pending"}),
+}
+"""In which states a program may record what it did."""
+
 _NEEDS: dict[What, tuple[str, ...]] = {
     "confirmed": ("how",),
     "identified": ("method", "evidence"),

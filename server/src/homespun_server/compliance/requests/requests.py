@@ -1,10 +1,8 @@
-"""The requests of people in a store: opened, acted on, asked about. The server's clock alone starts and ends terms.
+"""The requests of people in a store: opened and acted on. The server's clock alone starts and ends terms.
 
-Every event is written in one transaction with its entry in the transparency log. The entry says what happened, when
-and how things then stood, and has the hash of what was said with it: free words stay here, as they may name people.
+Every event is written in one transaction with its entry in the transparency log; see ``journal``.
 """
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
@@ -13,43 +11,29 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from homespun.protocol.asking.receipt import DeviceReceipt
-from homespun.protocol.canonical import canonical
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests import moves, rows
-from homespun_server.compliance.requests.asking.answers import OpenRequest
-from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, State, What, folded, opening
-from homespun_server.compliance.requests.details import Reminder, RequestDetails, for_devices, reminder
+from homespun_server.compliance.requests.course import ENDED, Course, What, opening
 from homespun_server.compliance.requests.effects import PSEUDONYMS
 from homespun_server.compliance.requests.identity import IdentityCheck
-from homespun_server.compliance.requests.ports import Connector, Log, Person, Subjects
+from homespun_server.compliance.requests.journal import Journal
+from homespun_server.compliance.requests.ports import Connector, Log, Subjects
 from homespun_server.compliance.requests.profile import Kind, Profile
+from homespun_server.compliance.requests.reading import MAX_QUEUE, RequestReader
 from homespun_server.compliance.requests.rows import DataMap, Request, StoreOnMap
 from homespun_server.compliance.requests.sealing import Seal
 from homespun_server.errors import RequestError
-from homespun_server.store import Actor, AuditLog, Store
+from homespun_server.store import Actor, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_requests import request_people, requests
 
-__all__ = ["DEVICE", "MAX_QUEUE", "Reminder", "RequestDetails", "Requests"]
+__all__ = ["DEVICE", "MAX_QUEUE", "Requests"]
 
 DEVICE = Actor("device", "device")
 """Who answers where a device does; which one, the event says."""
 
-MAX_QUEUE = 1_000
-"""Most requests that are read at once."""
 
-_BY_MACHINE: dict[What, frozenset[State]] = {
-    "began": WORKED,
-    "effect": WORKED,
-    "asked": WORKED,
-    "scheduled": WORKED,
-    "answered": WORKED | {"closed_pending"},
-    "retrained": WORKED | {"closed_pending"},
-    "returned": frozenset({"completed", "closed", "closed_pending"}),
-}
-
-
-class Requests:
+class Requests(RequestReader):
     """The requests in a store. Safe to use from several threads and processes at once."""
 
     def __init__(
@@ -78,17 +62,10 @@ class Requests:
             now: Returns the time.
             entropy: Returns so many unpredictable bytes.
         """
+        super().__init__(store, Seal(keys.lookup, entropy), profiles, now)
+        self._journal, self._subjects, self._entropy = Journal(log, now), subjects, entropy
         self._forget_devices = forget_devices
-        self._store, self._log, self._subjects, self._now, self._entropy = store, log, subjects, now, entropy
-        self._profiles = dict(profiles)
         self._map = DataMap(stores=tuple(StoreOnMap(each.name, each.what) for each in connectors))
-        self._seal = Seal(keys.lookup, entropy)
-        self._audit = AuditLog(store, now)
-
-    @property
-    def profiles(self) -> Mapping[str, Profile]:
-        """The regulations that requests may be made under, by name."""
-        return self._profiles
 
     def open(
         self,
@@ -133,10 +110,10 @@ class Requests:
             next=None if course.next is None else text_of(course.next),
             events=0,
         )
-        event = self._event(course, 1, "opened", {"kind": kind, "regulation": regulation, "how": how}, actor)
+        detail: moves.Detail = {"kind": kind, "regulation": regulation, "how": how}
         with self._store.writing() as connection:
             rows.add(connection, request, rules, self._map)
-            self._record(connection, request, event, course)
+            self._journal.begin(connection, request, course, detail, actor)
             if identifier:
                 sealed = self._seal.sealed(request.id, identifier)
                 connection.execute(insert(request_people).values(request=request.id, sealed=sealed))
@@ -175,7 +152,7 @@ class Requests:
             checked = moves.checked(course, what, dict(detail or {}), self._now())
             if what == "lifted":
                 self._check_alone(connection, found)
-            after = self._append(connection, found, course, what, checked, actor)
+            after = self._journal.append(connection, found, course, what, checked, actor)
             if _may_be_named(found, course, what, after):
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
@@ -203,110 +180,14 @@ class Requests:
         with self._store.writing() as connection:
             found = rows.get(connection, request)
             course, _ = rows.course(connection, request)
-            if course.state not in _BY_MACHINE[what]:
+            if course.state not in moves.BY_MACHINE[what]:
                 raise RequestError(f"the request {request} is {course.state}: nothing is done for it any more, or yet.")
-            after = self._append(connection, found, course, what, dict(detail), actor)
+            after = self._journal.append(connection, found, course, what, dict(detail), actor)
             self._let_go(connection, found, after)
             return after
 
-    def get(self, request: str) -> RequestDetails:
-        """Return a request with its timeline, effects and receipts, without who it is about.
-
-        Raises:
-            UnknownRequestError: There is none.
-        """
-        with self._store.reading() as connection:
-            found = rows.get(connection, request)
-            rules, data_map = rows.frozen(connection, request)
-            course, timeline = rows.course(connection, request)
-        effects = {name: course.outcome(name) for name in data_map.names}
-        return RequestDetails(
-            request=found,
-            rules=rules,
-            data_map=data_map,
-            timeline=timeline,
-            effects={name: None if each is None else msgspec.to_builtins(each) for name, each in effects.items()},
-            waiting=course.waiting,
-            untrained=course.untrained,
-            receipts={str(e.detail["device"]): e.detail["receipt"] for e in timeline if e.what == "answered"},
-            missing=course.missing,
-        )
-
-    def course(self, request: str) -> Course:
-        """Return how things stand with a request.
-
-        Raises:
-            UnknownRequestError: There is none.
-        """
-        with self._store.reading() as connection:
-            return rows.course(connection, request)[0]
-
-    def others(self, request: str) -> tuple[Course, ...]:
-        """Return how things stand with the other requests that are known to be of the same person.
-
-        Raises:
-            UnknownRequestError: There is no such request.
-        """
-        with self._store.reading() as connection:
-            found = rows.get(connection, request)
-            return tuple(
-                rows.course(connection, each)[0] for each in rows.of_subject(connection, found.subject, request)
-            )
-
-    def viewed(self, request: str, actor: Actor) -> tuple[RequestDetails, str | None]:
-        """Return a request and whom it is about, and keep who looked.
-
-        Raises:
-            UnknownRequestError: There is none.
-        """
-        found = self.get(request), self.person(request).identifier
-        self._audit.add(actor, "view-request", request)
-        return found
-
-    def person(self, request: str) -> Person:
-        """Return whom a request is about, for what works on it.
-
-        Raises:
-            UnknownRequestError: There is no such request.
-        """
-        with self._store.reading() as connection:
-            found = rows.get(connection, request)
-            query = select(request_people.c.sealed).where(request_people.c.request == request)
-            sealed = connection.scalar(query)
-        return Person(request, None if sealed is None else self._seal.opened(request, bytes(sealed)), found.subject)
-
-    def queue(
-        self, *, state: State | None = None, limit: int = 100, after: tuple[str, str] | None = None
-    ) -> tuple[Request, ...]:
-        """Return requests by deadline.
-
-        Args:
-            state: Only those; None: those that wait for the operator.
-            limit: At most so many, and never more than ``MAX_QUEUE``.
-            after: Only those behind this one, by its ``place``; None: from the first on.
-        """
-        with self._store.reading() as connection:
-            return rows.queue(connection, state=state, limit=min(limit, MAX_QUEUE), after=after)
-
-    def due(self, *, within_days: int = 7, limit: int = MAX_QUEUE) -> tuple[Reminder, ...]:
-        """Return the requests whose next deadline is near or over, the most urgent first."""
-        now = self._now()
-        found = ((each, each.days_left(now)) for each in self.queue(limit=limit))
-        return tuple(reminder(each, days, now) for each, days in found if days is not None and days <= within_days)
-
-    def for_devices(self) -> tuple[OpenRequest, ...]:
-        """Return what devices are asked: requests that are worked on, and those closed while devices were pending."""
-        with self._store.reading() as connection:
-            found = [each for each in rows.in_states(connection, (*WORKED, "closed_pending")) if each.subject]
-            events = ((each, rows.events(connection, each.id)) for each in found)
-            return tuple(for_devices(each, of) for each, of in events if not any(one.what == "lifted" for one in of))
-
     def devices_asked(self, request: str, devices: Sequence[str], actor: Actor) -> Course:
-        """Record that devices were asked, by their names; each is pending until it answers.
-
-        Raises:
-            RequestError: The request is not worked on.
-        """
+        """Record that devices were asked, by their names; each is pending until it answers. See ``record``."""
         return self.record(request, "asked", {"devices": sorted(devices)}, actor)
 
     def device_answered_within(self, connection: Connection, receipt: DeviceReceipt, raw: bytes) -> None:
@@ -324,10 +205,10 @@ class Requests:
         """
         found = rows.get(connection, receipt.request)
         course, _ = rows.course(connection, receipt.request)
-        if course.state not in _BY_MACHINE["answered"] or course.devices.get(receipt.device):
+        if course.state not in moves.BY_MACHINE["answered"] or course.devices.get(receipt.device):
             return
         detail: moves.Detail = {"device": receipt.device, "outcome": receipt.outcome, "receipt": raw.decode()}
-        self._append(connection, found, course, "answered", detail, DEVICE)
+        self._journal.append(connection, found, course, "answered", detail, DEVICE)
 
     def _check_alone(self, connection: Connection, found: Request) -> None:
         """Refuse to put rows back that another request of the same person keeps out of use."""
@@ -353,37 +234,6 @@ class Requests:
         subject = sealed and self._subjects.pseudonym(self._seal.opened(request, bytes(sealed)))
         if subject:
             connection.execute(update(requests).where(requests.c.id == request).values(subject=subject))
-
-    def _append(
-        self, connection: Connection, found: Request, course: Course, what: What, detail: moves.Detail, actor: Actor
-    ) -> Course:
-        event = self._event(course, course.sequence + 1, what, detail, actor)
-        after = folded(course, event)
-        self._record(connection, found, event, after)
-        return after
-
-    def _event(self, course: Course, sequence: int, what: What, detail: moves.Detail, actor: Actor) -> Event:
-        moment = max(self._now(), course.received)
-        return Event(
-            sequence=sequence, moment=text_of(moment), who=actor.who, role=actor.role, what=what, detail=detail
-        )
-
-    def _record(self, connection: Connection, request: Request, event: Event, after: Course) -> None:
-        rows.append(connection, request.id, event, after)
-        content = {
-            "request": request.id,
-            "sequence": event.sequence,
-            "moment": event.moment,
-            "what": event.what,
-            "kind": request.kind,
-            "regulation": request.regulation,
-            "received": request.received,
-            "state": after.state,
-            "due": text_of(after.due),
-            "missing": list(after.missing),
-            "detail": hashlib.sha256(canonical(event.detail)).hexdigest(),
-        }
-        self._log.append_within(connection, "request", content, reference=f"{request.id}/{event.sequence}")
 
 
 def _may_be_named(found: Request, course: Course, what: What, after: Course) -> bool:

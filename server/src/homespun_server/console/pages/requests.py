@@ -12,10 +12,10 @@ from homespun.errors import MisuseError
 from homespun_server.api.problem import ClientError
 from homespun_server.api.roles import may
 from homespun_server.compliance.requests.course import What
+from homespun_server.compliance.requests.details import RequestDetails
 from homespun_server.compliance.requests.opening import Desk as RequestDesk
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import KINDS, Kind
-from homespun_server.compliance.requests.requests import RequestDetails
 from homespun_server.console.desk import At, Desk, PageRequest, Sent, compliance_of
 from homespun_server.console.pages.kinds import Said, back_to, changing, confirm, reading
 from homespun_server.console.rendering import Page

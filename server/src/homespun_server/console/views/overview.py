@@ -10,7 +10,7 @@ from homespun_server.api.health import readiness
 from homespun_server.api.roles import may
 from homespun_server.api.services import Services
 from homespun_server.compliance.log import TransparencyLog
-from homespun_server.compliance.requests.requests import Reminder
+from homespun_server.compliance.requests.details import Reminder
 from homespun_server.console.desk import Desk
 from homespun_server.console.sessions import Visitor
 from homespun_server.console.views.budget import Balance, balances

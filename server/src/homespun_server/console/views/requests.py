@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from homespun_server.compliance.requests.course import COPIES, State
+from homespun_server.compliance.requests.details import RequestDetails
 from homespun_server.compliance.requests.opening import Desk
-from homespun_server.compliance.requests.requests import RequestDetails
 from homespun_server.compliance.requests.rows import Request
 from homespun_server.console.words import number, span
 from homespun_server.store import Store
