@@ -132,6 +132,25 @@ def test_a_past_status_changes_with_what_comes_later(ledger: ConsentLedger, cloc
     assert granted(ledger, NOON - timedelta(seconds=1)) == set()
 
 
+@both
+@pytest.mark.parametrize("back", [timedelta(seconds=1), timedelta(days=400)])
+def test_a_servers_clock_that_is_set_back_overrules_a_withdrawal(
+    ledger: ConsentLedger, clock: Hands, back: timedelta
+) -> None:
+    ledger.record(report(record(1)))
+    clock.now = NOON - back
+    assert granted(ledger) == {"personalization"}
+    receipt = ledger.record(report(record(1, action="withdraw"), source=TABLET))
+    # Received no earlier than what was received before it, on the receipt too.
+    assert receipt.received == "2025-03-01T12:00:00+00:00"
+    assert granted(ledger) == granted(ledger, NOON) == set()
+    clock.now = NOON + timedelta(days=1)
+    assert granted(ledger) == set()
+    # A later grant is one again.
+    ledger.record(report(record(2)))
+    assert granted(ledger) == {"personalization"}
+
+
 def test_a_signal_leaves_a_purpose_allowed(ledger: ConsentLedger, clock: Hands) -> None:
     for sequence, purpose in enumerate(("contribution", "measurement", "personalization"), start=1):
         ledger.record(report(record(sequence, purpose)))

@@ -1,8 +1,8 @@
 """Whatever is reported, in whatever order: a withdrawal holds at once, replays change nothing, counts are a recount.
 
 One person with two devices, whose records are reported in any order, again, late, with any clock, and with other
-content in a place that is taken. What the ledger says is compared with what is known of all that was received: with
-one device alone, with what that device itself would decide.
+content in a place that is taken, while the server's clock may be set back. What the ledger says is compared with what
+is known of all that was received: with one device alone, with what that device itself would decide.
 """
 
 import tempfile
@@ -123,8 +123,8 @@ class Reporting(RuleBasedStateMachine):
             self.ledger.record(changed(given, surface="somewhere else"))
         assert self._state() == before
 
-    @rule(seconds=st.sampled_from([0, 1, 3600, 86_400]))
-    def wait(self, seconds: int) -> None:
+    @rule(seconds=st.sampled_from([0, 1, 3600, 86_400, -1, -3600, -86_400]))
+    def wait_or_set_the_clock_back(self, seconds: int) -> None:
         self.clock.pass_(seconds=seconds)
 
     def _state(self) -> object:

@@ -157,6 +157,9 @@ class ConsentLedger:
         """
         at = self._now() if time is None else time
         with self._store.reading() as connection:
+            if time is None:
+                # A clock that was set back forgets nothing: what was received was received.
+                at = max(at, datetime.fromisoformat(_last_received(connection, subject) or text_of(at)))
             known = self._events(connection, subject, until=text_of(at))
         return statuses(known, at)
 
@@ -279,10 +282,13 @@ class ConsentLedger:
     def _received(
         self, connection: Connection, subject: str, digest: str, report: ConsentReport, origin: Origin
     ) -> tuple[str, int | None] | None:
-        """Return when a report was received and where it is logged; None: another is in its place."""
+        """Return when a report was received and where it is logged; None: another is in its place.
+
+        The clock may have been set back; a person's times of receipt never go back, as they order the sources.
+        """
         place = {"subject": subject, "source": report.source, "sequence": report.sequence}
         found = self._in_place(connection, place)
-        now = text_of(self._now())
+        now = max(text_of(self._now()), _last_received(connection, subject) or "")
         if found is None:
             return now, self._keep(connection, place, digest, report, origin, now)
         if hmac.compare_digest(found.digest, digest):
@@ -358,6 +364,12 @@ class ConsentLedger:
         if until is not None:
             query = query.where(_EVENTS.received <= until)
         return tuple(map(event_of, connection.execute(query.order_by(_EVENTS.number))))
+
+
+def _last_received(connection: Connection, subject: str) -> str | None:
+    """Return when the latest event of a person was received; None: they have none."""
+    latest = connection.scalar(select(func.max(_EVENTS.received)).where(_EVENTS.subject == subject))
+    return None if latest is None else str(latest)
 
 
 def _with_notices() -> Select[Any]:
