@@ -3,7 +3,9 @@
 Rules:
 
 - A report says who it is about: a random id of the installation, or what the application calls the person's account.
-  It is a claim of whoever sends it, so that an account should be named by something that others cannot guess.
+  It is a claim of whoever sends it. The random id is known to that installation alone; an account is vouched for by
+  what the application's backend gave to whoever logged in, sent beside the report
+  (``homespun.protocol.consent_submission``).
 - ``source`` names the stream of records, at random; ``sequence`` orders them in it. Times are what the device's clock
   said: they are evidence of what was claimed, and order nothing.
 - The words that were shown are part of the report, unless only their hash is known. It is bounded in size.
@@ -148,10 +150,13 @@ class ConsentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     Attributes:
         receipt: For the report.
         gpc: For Global Privacy Control, where the request bore that signal and it was not known yet.
+        vouched: Whether the operator knows by a voucher, or by the installation's own id, that the stream is this
+            person's. What was not vouched for denies as much, and allows nothing that another stream denied.
     """
 
     receipt: ConsentReceipt
     gpc: ConsentReceipt | None = None
+    vouched: bool = False
 
 
 def report_of(record: ConsentRecord, *, subject: str, known_as: Known, source: str, sdk: str) -> ConsentReport:
@@ -257,7 +262,7 @@ def decode_report(data: bytes) -> ConsentReport:
         report = msgspec.json.decode(data, type=ConsentReport)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise MisuseError(f"this is no report of consent: {error}.") from error
-    _check_notice(report.choice.notice)
+    check_notice(report.choice.notice)
     return report
 
 
@@ -358,7 +363,12 @@ def _check_size(data: bytes, most: int) -> None:
         raise ReceiptError(f"{_NONE}: it has more than {most:,} bytes, and was not read.")
 
 
-def _check_notice(notice: ShownNotice | None) -> None:
+def check_notice(notice: ShownNotice | None) -> None:
+    """Check that a notice's hash is of its text, and that its names are short.
+
+    Raises:
+        MisuseError: It is not, or they are not.
+    """
     if notice is None:
         return
     if len(notice.language) > 100 or len(notice.version) > 200:  # noqa: PLR2004 - as notices are made

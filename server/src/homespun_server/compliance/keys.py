@@ -7,7 +7,8 @@ one use:
 - ``tombstones`` marks what was erased, so that it is erased again after a restore. It outlives erasures, and is apart
   from ``lookup``, so that a tombstone leads to nobody's pseudonym.
 - ``log`` signs checkpoints of the transparency log, ``receipts`` signs receipts (Ed25519, RFC 8032).
-- ``asking`` opens what devices seal when they register to be asked (X25519, RFC 7748; HPKE, RFC 9180).
+- ``asking`` opens what devices seal when they register to be asked (X25519, RFC 7748; HPKE, RFC 9180). Of it follows
+  what vouchers for accounts are made with, for registrations and for reports of consent.
 """
 
 import hmac
@@ -128,6 +129,11 @@ class ComplianceKeys:
     def asking_key(self) -> str:
         """The public key that devices seal to when they register, in hexadecimal."""
         return self.asking.public_key().public_bytes_raw().hex()
+
+    @property
+    def vouching(self) -> bytes:
+        """What vouchers are made with, for the backend that lets people log in; 32 bytes, secret."""
+        return hmac.digest(self.asking.private_bytes_raw(), b"homespun vouching 1\n", sha256)
 
     def looked_up(self, identifier: str) -> str:
         """Return by what a person's key is found: HMAC-SHA-256 (RFC 2104) of what the operator calls them, in hex."""

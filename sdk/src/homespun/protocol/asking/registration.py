@@ -11,6 +11,7 @@ somebody else's requests put to their own device.
 """
 
 import hmac
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Final, Literal
@@ -47,6 +48,8 @@ DeviceId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Key = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Signature = Annotated[str, Meta(pattern=r"^([0-9a-f]{128})?\Z")]
 Voucher = Annotated[str, Meta(pattern=r"^[0-9]{1,12}\.[0-9a-f]{64}\Z")]
+
+_VOUCHERS = re.compile(r"[0-9]{1,12}\.[0-9a-f]{64}\Z")
 
 
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -169,10 +172,23 @@ def check_voucher(key: bytes, registration: Registration, now: float) -> None:
     Raises:
         AskingError: The voucher is of another account, made up, or over.
     """
-    expires = int(registration.voucher.partition(".")[0])
-    right = voucher_of(key, registration.account, expires)
-    if not hmac.compare_digest(right, registration.voucher) or now >= expires:
+    if not is_vouched(key, registration.account, registration.voucher, now):
         raise AskingError("the voucher is not this account's, or is over; log in again, which gives a new one.")
+
+
+def is_vouched(key: bytes, account: str, voucher: str, now: float) -> bool:
+    """Return whether the operator let whoever has a voucher in to an account, and it is not over.
+
+    Args:
+        key: The operator's vouching key.
+        account: The account.
+        voucher: The voucher, ``<expires>.<HMAC-SHA-256>``.
+        now: Seconds since 1970.
+    """
+    if _VOUCHERS.match(voucher) is None:
+        return False
+    expires = int(voucher.partition(".")[0])
+    return hmac.compare_digest(voucher_of(key, account, expires), voucher) and now < expires
 
 
 def _bound(account: str, device: str, key: str) -> bytes:

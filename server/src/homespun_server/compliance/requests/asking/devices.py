@@ -109,12 +109,11 @@ class Devices:
         self._now = now
         self._entropy = entropy
         self._rest = _derived(keys, b"homespun asking at rest 1\n")
-        self._vouching = _derived(keys, b"homespun vouching 1\n")
 
     @property
     def vouching_key(self) -> bytes:
         """What vouchers are made with, for the backend that lets people log in; 32 bytes, secret."""
-        return self._vouching
+        return self._keys.vouching
 
     def voucher(self, account: str, hours: float = 24.0) -> str:
         """Return what lets devices register for an account.
@@ -124,7 +123,7 @@ class Devices:
             hours: For so long.
         """
         expires = int((self._now() + timedelta(hours=hours)).timestamp())
-        return voucher_of(self._vouching, account, expires)
+        return voucher_of(self._keys.vouching, account, expires)
 
     def known_as(self, account: str) -> str | None:
         """Return the pseudonym of who the operator calls so; None: they have none.
@@ -143,7 +142,7 @@ class Devices:
             StoreError: If the store cannot be used.
         """
         found = parse_registration(raw)
-        check_voucher(self._vouching, found, self._now().timestamp())
+        check_voucher(self._keys.vouching, found, self._now().timestamp())
         secret = opened_secret(found, self._keys.asking)
         with self._store.writing() as connection:
             subject = self._subjects.pseudonym_within(connection, found.account, create=True) or ""
