@@ -620,7 +620,7 @@ def test_starting_again_keeps_the_one_that_was_stopped_at_work(
     fleet: Fleet, counts: Task, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is still sending when its time to end is over, and the next one has begun."""
-    monkeypatch.setattr("homespun.contributing._PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("homespun.repeating.PATIENCE_SECONDS", 0.01)
     inside, go_on = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -631,7 +631,7 @@ def test_starting_again_keeps_the_one_that_was_stopped_at_work(
     with device.allowed() as me:
         me.contributions.start()
         assert inside.wait(30)
-        background = me.contributions._background
+        background = me.contributions._repeating._background
         assert background is not None
         me.contributions.stop()
         me.contributions.start()

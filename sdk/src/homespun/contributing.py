@@ -30,6 +30,7 @@ from homespun.contribute.settings import Contributions
 from homespun.contribute.views import ContributionOutcome, TaskView
 from homespun.errors import HomespunError, MisuseError
 from homespun.home import Home
+from homespun.repeating import Repeating
 
 if TYPE_CHECKING:
     from homespun.contribute.vectors import VectorOf
@@ -39,11 +40,6 @@ if TYPE_CHECKING:
     from homespun.taking_part import TakingPart
 
 _ATTEMPTS = 1
-
-_GLANCE_SECONDS = 300.0
-"""How often it is looked, on this device alone, whether a report is due or it is time to ask."""
-
-_PATIENCE_SECONDS = 3.0
 
 
 class Sends(Protocol):
@@ -103,8 +99,7 @@ class Contributing:
         self._interval = interval_seconds
         self._step = step
         self._running = threading.Lock()
-        self._starting = threading.Lock()
-        self._background: tuple[threading.Thread, threading.Event] | None = None
+        self._repeating = Repeating(self.sync, "contributions")
         self._looked: float | None = None
         self._known: tuple[Task, ...] = ()
         self._tasks: tuple[TaskView, ...] = ()
@@ -163,34 +158,11 @@ class Contributing:
             ClosedError: The personalizer was closed.
         """
         self._given()
-        with self._starting:
-            self._home.check_open()
-            if self._background is None:
-                # One of its own: a thread that is still at work must not be woken up by another start.
-                stopping = threading.Event()
-                running = threading.Thread(target=self._work, args=(stopping, observer), daemon=True)
-                self._background = running, stopping
-                running.start()
+        self._repeating.start(observer, self._home.check_open)
 
     def stop(self) -> None:
         """Stop contributing in the background; what is under way is waited for a few seconds, not longer."""
-        with self._starting:
-            background, self._background = self._background, None
-        if background is None:
-            return
-        running, stopping = background
-        stopping.set()
-        if running is not threading.current_thread():
-            running.join(_PATIENCE_SECONDS)
-
-    def _work(self, stopping: threading.Event, observer: "Callable[[ContributionOutcome], object] | None") -> None:
-        while not stopping.is_set():
-            # Closing meanwhile ends it; nothing raises into the application.
-            with contextlib.suppress(Exception):
-                outcome = self.sync()
-                if observer is not None:
-                    observer(outcome)
-            stopping.wait(_GLANCE_SECONDS)
+        self._repeating.stop()
 
     def close(self) -> None:
         """Stop, and let go of connections; closing twice does nothing."""

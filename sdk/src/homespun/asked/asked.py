@@ -42,14 +42,13 @@ from homespun.errors import AskingError, HomespunError, MisuseError, NotPermitte
 from homespun.protocol.asking.listing import RequestList, found_in
 from homespun.protocol.egress import progress_of
 from homespun.protocol.receipts import Receipt
+from homespun.repeating import Repeating
 
 if TYPE_CHECKING:
     from homespun.sync import Updater
 
 _PURPOSE = str(Purpose.REQUESTS)
 _ATTEMPTS = 4
-_GLANCE_SECONDS = 300.0
-_PATIENCE_SECONDS = 3.0
 _AHEAD_SECONDS = 600.0
 """How far a list's time may lie ahead of this device's: one from far ahead would make every later list an older one."""
 
@@ -90,7 +89,7 @@ class Asked:
         self._registering = Registering(self._home, self._kept, self._passed)
         self._one = threading.RLock()
         self._looked: float | None = None
-        self._background: tuple[threading.Thread, threading.Event] | None = None
+        self._repeating = Repeating(self.sync, "requests")
 
     def _passed(self, name: str) -> None:
         self._step(name)
@@ -205,30 +204,11 @@ class Asked:
             ClosedError: The personalizer was closed.
         """
         self._given()
-        with self._one:
-            self._home.check_open()
-            if self._background is None:
-                stopping = threading.Event()
-                running = threading.Thread(target=self._work, args=(stopping, observer), daemon=True)
-                self._background = running, stopping
-                running.start()
+        self._repeating.start(observer, self._home.check_open)
 
     def stop(self) -> None:
         """Stop looking in the background; what is under way is waited for a few seconds, not longer."""
-        background, self._background = self._background, None
-        if background is not None:
-            running, stopping = background
-            stopping.set()
-            if running is not threading.current_thread():
-                running.join(_PATIENCE_SECONDS)
-
-    def _work(self, stopping: threading.Event, observer: "Callable[[RequestsOutcome], object] | None") -> None:
-        while not stopping.is_set():
-            with contextlib.suppress(Exception):
-                outcome = self.sync()
-                if observer is not None:
-                    observer(outcome)
-            stopping.wait(_GLANCE_SECONDS)
+        self._repeating.stop()
 
     def _run(self, *, force: bool) -> RequestsOutcome:
         if self._home.is_private:
