@@ -144,7 +144,7 @@ def test_a_notice_lacks_a_fact_of_article_13(documents: dict[str, Document]) -> 
         assert right in told
     for fact in ("dpo@example.org", "Who gets it", "How long it is kept", "How lists are made"):
         assert fact in told
-    open_fields = " ".join(field.hint for field in fields_of(documents["notice"]))
+    open_fields = " ".join(str(field.hint) for field in fields_of(documents["notice"]))
     assert all(article in open_fields for article in ("Art. 13(1)(e) and (f)", "Art. 13(2)(e)", "Art. 13(2)(f)"))
 
 

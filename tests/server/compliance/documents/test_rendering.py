@@ -23,6 +23,7 @@ from homespun_server.compliance.documents.blocks import (
     Source,
     Text,
     fields_of,
+    points,
 )
 from homespun_server.compliance.documents.rendering import FORMATS, _clean, as_markdown, as_page, as_pdf, typeset
 
@@ -53,11 +54,12 @@ def every(text: str) -> tuple[Block, ...]:
         Heading(text),
         Heading(text, 3),
         *(Text(text, manner) for manner in ("plain", "lead", "soft", "warning")),
-        Facts(((text, text),)),
+        Facts(((text, text), (text, (text, text)))),
         Facts(((text, text),), exact=True),
-        Rows((text, text), ((text, text),), text, (1,), (1, 2)),
+        Rows((text, text), ((text, text), (text, (text, text))), text, (1,), (1, 2)),
         Items((text,)),
         Fill(text, text),
+        Fill(text, (text, text)),
         Bars(((text, 0.5, text),), text),
         Language("de"),
         Text(text),
@@ -102,9 +104,22 @@ def test_a_text_is_run_or_set_as_typst(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_text_becomes_markdown(text: str) -> None:
     told = as_markdown(document(text=text)).decode()
-    shape = re.compile(r"^(#+ |> |- |\|)", re.MULTILINE)
-    assert shape.findall(told) == shape.findall(as_markdown(document()).decode())
-    assert not re.search(r"(?<!\\)[<`](?!ab)", told.replace("`ab", "").replace("ab`", ""))
+    shape = re.compile(r"^(#+ |> -? ?| *- |\|)", re.MULTILINE)
+    plain = as_markdown(document()).decode()
+    assert shape.findall(told) == shape.findall(plain)
+    assert told.count("<br>") == plain.count("<br>") == 1
+    assert not re.search(r"(?<!\\)[<`](?!ab)", re.sub("`ab|ab`|<br>", "", told))
+
+
+def test_points_run_into_one_sentence() -> None:
+    several = ("first", "second")
+    made = document(Facts((("name", several),)), Fill("what", several), Rows(("column",), ((several,),)))
+    told = as_markdown(made).decode()
+    assert "- **name:**\n  - first\n  - second\n" in told
+    assert "> **For the controller to fill in:** what\n>\n> - first\n> - second\n\n" in told
+    assert "| first<br>second |\n" in told
+    assert [tag for tag, _ in tags(as_page(made)).seen].count("li") == 7  # with the source
+    assert points(["one", "one"]) == "one"
 
 
 @given(st.text(max_size=60))

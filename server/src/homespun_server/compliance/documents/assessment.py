@@ -7,7 +7,7 @@ risk is for people, in this controller's circumstances, no program knows: those 
 from collections.abc import Iterator
 from typing import Any
 
-from homespun_server.compliance.documents.blocks import Block, Document, Facts, Fill, Heading, Items, Rows, Text
+from homespun_server.compliance.documents.blocks import Block, Document, Facts, Fill, Heading, Items, Rows, Text, points
 from homespun_server.compliance.documents.gathering import Gathered
 from homespun_server.compliance.documents.sections import (
     chosen_basis,
@@ -114,7 +114,7 @@ def _measures(gathered: Gathered) -> Iterator[Block]:
     yield Heading("(d) Measures against the risks")
     yield Text("Each measure of the program is shown by tests, which are part of its source.")
     for group in gathered.risks["groups"]:
-        rows = tuple((risk["risk"], risk["measure"], "\n".join(risk["tests"])) for risk in group["risks"])
+        rows = tuple((risk["risk"], risk["measure"], points(risk["tests"])) for risk in group["risks"])
         yield Rows(("Against", "Measure", "Shown by"), rows, group["group"], widths=(5, 6, 6))
     yield Heading("Declared protections of data", 3)
     yield Items(measures(gathered))

@@ -1,5 +1,6 @@
 """A document as data: blocks of plain texts, which every format draws in its own way."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,15 @@ BUNDLE = "the bundle "
 """How sources begin that whoever checks a document may have beside it."""
 
 Manner = Literal["plain", "lead", "soft", "warning"]
+
+Points = str | tuple[str, ...]
+"""One text, or several that are listed."""
+
+
+def points(texts: Iterable[str]) -> Points:
+    """Return texts as points, each once; a single one is a text."""
+    found = tuple(dict.fromkeys(texts))
+    return found if len(found) > 1 else "".join(found)
 
 
 class _Block(msgspec.Struct, frozen=True, tag=str.lower):
@@ -46,11 +56,11 @@ class Facts(_Block, frozen=True):
     """Names and values.
 
     Attributes:
-        rows: Pairs of a name and a value.
+        rows: Pairs of a name and a value, or several.
         exact: Whether values are digests or the like, drawn in letters of one width.
     """
 
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, Points], ...]
     exact: bool = False
 
 
@@ -59,14 +69,14 @@ class Rows(_Block, frozen=True):
 
     Attributes:
         columns: Headings.
-        rows: One text a column.
+        rows: One text, or several, a column.
         caption: What it shows.
         numbers: The columns that hold numbers, from 0.
         widths: Shares of the width in print, one a column; empty: equal ones.
     """
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Points, ...], ...]
     caption: str = ""
     numbers: tuple[int, ...] = ()
     widths: tuple[int, ...] = ()
@@ -91,7 +101,7 @@ class Fill(_Block, frozen=True):
     """
 
     what: str
-    hint: str = ""
+    hint: Points = ""
 
 
 class Bars(_Block, frozen=True):

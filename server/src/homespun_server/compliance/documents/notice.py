@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from homespun.protocol.statistics.standard import STANDARD
-from homespun_server.compliance.documents.blocks import Block, Document, Facts, Fill, Heading, Items, Rows, Text
+from homespun_server.compliance.documents.blocks import Block, Document, Facts, Fill, Heading, Items, Rows, Text, points
 from homespun_server.compliance.documents.gathering import Gathered
 from homespun_server.compliance.documents.sections import controller, made, privacy
 
@@ -25,7 +25,7 @@ def _blocks(gathered: Gathered) -> Iterator[Block]:
             continue
         yield Heading(purpose.title, 3)
         yield Text(purpose.what)
-        yield Fill("On which basis", "\n".join(purpose.bases))
+        yield Fill("On which basis", points(purpose.bases))
     yield Heading("What stays on your device")
     yield Items(_what(gathered, stays=True))
     yield Text(

@@ -54,7 +54,7 @@ def as_page(document: Document) -> bytes:
 def as_markdown(document: Document) -> bytes:
     """Return the document as Markdown in UTF-8, for somebody who goes on writing."""
     environment = _environment(autoescape=False)
-    environment.filters["escaped"] = _escaped
+    environment.filters |= {"escaped": _escaped, "cell": _cell}
     return environment.get_template("document.md.j2").render(document=_clean(document)).encode()
 
 
@@ -127,3 +127,8 @@ def _escaped(text: str) -> str:
     """Return a text so that Markdown shows it as it is, on one line."""
     joined = " ".join(text.split())
     return _MARKDOWN.sub(lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\{found[3]}", joined)
+
+
+def _cell(value: str | list[str]) -> str:
+    """Return what a table's cell says; Markdown has no lists there, so that points stand on lines of their own."""
+    return _escaped(value) if isinstance(value, str) else "<br>".join(map(_escaped, value))

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Iterator
 
 from homespun.protocol.read_only import ReadOnlyDict
 from homespun.protocol.statistics.standard import STANDARD
-from homespun_server.compliance.documents.blocks import Block, Document, Facts, Fill, Manner, Rows, Source, Text
+from homespun_server.compliance.documents.blocks import (
+    Block,
+    Document,
+    Facts,
+    Fill,
+    Manner,
+    Points,
+    Rows,
+    Source,
+    Text,
+    points,
+)
 from homespun_server.compliance.documents.declared import Entry, Purpose
 from homespun_server.compliance.documents.gathering import Gathered
 
@@ -64,10 +75,10 @@ def purpose_facts(gathered: Gathered, purpose: Purpose) -> Facts:
             ("Where", _PLACES[purpose.place]),
             ("Whose data", purpose.people),
             ("Categories of data", _categories(gathered, entries)),
-            ("Sources", _lines(entry.source for entry in entries if entry.categories)),
-            ("Recipients", _lines(name for entry in entries if entry.categories for name in entry.recipients)),
+            ("Sources", points(entry.source for entry in entries if entry.categories)),
+            ("Recipients", points(name for entry in entries if entry.categories for name in entry.recipients)),
             ("Kept", _kept(entries)),
-            ("Bases that it can rest on", "\n".join(purpose.bases)),
+            ("Bases that it can rest on", points(purpose.bases)),
         )
     )
 
@@ -145,22 +156,18 @@ def entries_table(gathered: Gathered, entries: Iterable[Entry], caption: str) ->
     return Rows(("What", "Data", "Purposes", "Kept", "Protected by"), rows, caption, widths=(5, 5, 3, 4, 5))
 
 
-def _categories(gathered: Gathered, entries: Iterable[Entry]) -> str:
+def _categories(gathered: Gathered, entries: Iterable[Entry]) -> Points:
     found = dict.fromkeys(category for entry in entries for category in entry.categories)
-    return _lines(gathered.declared.categories[category] for category in found) or "No personal data"
+    return points(gathered.declared.categories[category] for category in found) or "No personal data"
 
 
-def _kept(entries: Iterable[Entry]) -> str:
+def _kept(entries: Iterable[Entry]) -> Points:
     """Return time limits, each once, with what is kept so long."""
     found: dict[str, list[str]] = {}
     for entry in entries:
         if entry.categories:
             found.setdefault(entry.retention, []).append(entry.what)
-    return "\n".join(f"{limit} ({'; '.join(what)})" for limit, what in found.items())
-
-
-def _lines(texts: Iterable[str]) -> str:
-    return "\n".join(dict.fromkeys(texts))
+    return points(f"{limit} ({'; '.join(what)})" for limit, what in found.items())
 
 
 def _ceiling(epsilon: float | None, period: str) -> str:
