@@ -67,6 +67,7 @@ class Bundle:
         self._spectra = verified.spectra
         dimensions = 0 if self._content is None else self.layout.low_rank[self._content]
         self._catalogue: Catalogue | Overlay = Catalogue(folder / CATALOGUE, manifest.items, dimensions)
+        self._titles: Mapping[int, str] = {}
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int = 1) -> "Bundle":
@@ -118,6 +119,19 @@ class Bundle:
         below = self._catalogue.catalogue if isinstance(self._catalogue, Overlay) else self._catalogue
         found._catalogue = Overlay(below, local)  # noqa: SLF001 - of the same class
         found.scorer = self.scorer.with_rows(self._rows_of(local))
+        return found
+
+    def with_titles(self, titles: Mapping[str, str]) -> "Bundle":
+        """Return the bundle with other titles of items, for words about lists and for nothing else.
+
+        It shares the files with this one, which is to be closed in its place.
+
+        Args:
+            titles: By item; those of items that the bundle does not have are left out.
+        """
+        found = copy.copy(self)
+        positions = self._catalogue.positions
+        found._titles = {positions[item]: title for item, title in titles.items() if item in positions}  # noqa: SLF001
         return found
 
     def unavailable(self, now: float) -> Positions:
@@ -181,11 +195,14 @@ class Bundle:
         Raises:
             UnknownItemError: If the bundle does not have it.
         """
-        return self._catalogue.title(self.position(item))
+        return self.titles_at([self.position(item)])[0]
 
     def titles_at(self, positions: Sequence[int]) -> list[str]:
         """Return the titles of the items at ``positions`` (each in 0..items-1), read at once."""
-        return self._catalogue.titles(positions)
+        found = self._catalogue.titles(positions)
+        if not self._titles:
+            return found
+        return [self._titles.get(position, title) for position, title in zip(positions, found, strict=True)]
 
     def tags(self, item: str) -> tuple[str, ...]:
         """Return an item's tags.

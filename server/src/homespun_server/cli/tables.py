@@ -21,13 +21,7 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
         "weight or rating)",
     )
     command.add_argument("--context", nargs="+", default=(), metavar="COLUMN", help="columns with circumstances (none)")
-    command.add_argument(
-        "--item-columns",
-        nargs="+",
-        default=(),
-        metavar="ROLE=COLUMN",
-        help="the same of ITEMS (item, title, tags or genres, text or description)",
-    )
+    add_item_columns(command)
     command.add_argument(
         "--attributes",
         nargs="+",
@@ -37,6 +31,17 @@ def add_table_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--skip-bad-rows", action="store_true", help="leave rows out that cannot be read, and count them"
+    )
+
+
+def add_item_columns(command: argparse.ArgumentParser) -> None:
+    """Add the option that says which column of the catalogue is what."""
+    command.add_argument(
+        "--item-columns",
+        nargs="+",
+        default=(),
+        metavar="ROLE=COLUMN",
+        help="which column of ITEMS is what (item, title, tags or genres, text or description)",
     )
 
 

@@ -96,6 +96,20 @@ def test_the_command_writes_no_file_or_one_that_a_record_names(
     assert (tmp_path / f"all.{form}").stat().st_size > 1000
 
 
+def test_the_command_leaves_the_titles_of_the_catalogue_out(
+    lines: Path, folder: Path, tmp_path: Path, records: tuple[ExplanationRecord, ...]
+) -> None:
+    items = tmp_path / "items.csv"
+    first = records[0].items[0].item
+    items.write_text(f"id,called\n{first},The first of all\n{records[0].items[1].item},\n")
+    out = tmp_path / "out.html"
+    command = ["explanation", "export", str(lines), "--bundle", str(folder), "--out", str(out)]
+    assert cli.main([*command, "--items", str(items), "--item-columns", "item=id", "title=called"]) == 0
+    told = out.read_text(encoding="utf-8")
+    assert "<h3>1. The first of all</h3>" in told
+    assert f"<h3>2. {records[0].items[1].item}</h3>" not in told  # no title there, so the bundle's stays
+
+
 def test_the_command_explains_what_does_not_come_out(
     lines: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """An explanation tells what was not done, leaves a number out, or is made of a record that does not come out again."""
 
 import csv
+import html
 import io
 import json
 from decimal import Decimal
@@ -139,6 +140,21 @@ def test_a_cell_begins_as_a_formula(text: str) -> None:
     assert not told.startswith(("=", "@", "\t", "\r", "\n"))
     if told.startswith(("+", "-")):
         float(told)
+
+
+def test_a_list_is_explained_by_ids_although_titles_are_given(
+    records: tuple[ExplanationRecord, ...], bundle: Bundle, found: tuple[Explained, ...]
+) -> None:
+    titles = {item: f"Titel von {place}" for place, item in enumerate(bundle.items)}
+    made = explained(Given(1, records[0]), Remaker(bundle, titles=titles | {"elsewhere": "-"}), ENGLISH)
+    own = {title for title in found[0].titles.values() if len(title) > 8}
+    for form in ("html", "csv"):
+        told = html.unescape(FORMATS[form]([made], ENGLISH).decode())
+        assert not [title for title in own if title in told]
+        assert not [reason for reason in made.reasons if reason not in told and form == "html"]
+    assert made.titles[records[0].items[0].item] == titles[records[0].items[0].item]
+    assert json.loads(as_lines([made], ENGLISH))["record"] == json.loads(msgspec.json.encode(records[0]))
+    assert found[0].recorded == tuple(item.reason for item in records[0].items)
 
 
 def test_a_support_case_loses_its_number_or_its_note(records: tuple[ExplanationRecord, ...], remaker: Remaker) -> None:

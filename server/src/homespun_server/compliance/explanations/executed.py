@@ -4,7 +4,7 @@ The main reason of a list is what the person did or set that adds most to the sc
 list is made again, by the same code, and compared; nothing is estimated.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from homespun.explain.explaining import reasons
 from homespun.explain.explanation import Attribution
 from homespun.explain.recording import inputs_of
 from homespun.explain.verifying import Verifier
-from homespun.explain.wording import Wording
+from homespun.explain.wording import DEFAULT, Wording
 from homespun.model.bundle import Bundle
 from homespun.protocol.policy import Policy
+from homespun.protocol.read_only import ReadOnlyDict
 from homespun.protocol.records import ExplanationRecord
 from homespun.ranking.decision import Decision, decide
-from homespun.ranking.default import DEFAULT
+from homespun.ranking.default import DEFAULT as DEFAULT_POLICY
 from homespun.ranking.surfaces import Compiled
 
 
@@ -65,19 +66,25 @@ def opened(folder: Path) -> Bundle:
 class Remaker:
     """Makes the lists of one bundle's records again."""
 
-    def __init__(self, bundle: Bundle, policies: Iterable[Policy] = ()) -> None:
+    def __init__(
+        self, bundle: Bundle, policies: Iterable[Policy] = (), titles: Mapping[str, str] = ReadOnlyDict()
+    ) -> None:
         """Make ready.
 
         Args:
             bundle: The bundle, which stays the caller's to close.
             policies: Policies that lists were made by, beside the bundle's own and the default one.
+            titles: What items are called, in place of the bundle's titles and of items that it does not have. Records
+                are compared with what the bundle says.
         """
         self.bundle = bundle
+        self.titles = titles
+        titled = bundle.with_titles(titles)
         given = tuple(policies)
         self._verifier = Verifier(bundle, given)
         own = [bundle.policy] if bundle.policy else []
         self._compiled = {
-            found.identity: found for found in (Compiled(bundle, policy) for policy in (*given, *own, DEFAULT))
+            found.identity: found for found in (Compiled(titled, policy) for policy in (*given, *own, DEFAULT_POLICY))
         }
 
     def remade(self, record: ExplanationRecord) -> Decision:
@@ -100,8 +107,13 @@ class Remaker:
         after = before if change is None else _listed(_made_without(decision, change))
         return Executed(change, before, after, tuple(counterfactual(decision, item) for item in before))
 
-    def reasons(self, decision: Decision, wording: Wording) -> list[str]:
-        """Return the main reason of every listed item, in words."""
+    def called(self, items: Iterable[str]) -> dict[str, str]:
+        """Return titles of items, those without one left out."""
+        found = {item: self.bundle.title(item) for item in items if item in self.bundle}
+        return found | {item: self.titles[item] for item in items if item in self.titles}
+
+    def reasons(self, decision: Decision, wording: Wording = DEFAULT) -> list[str]:
+        """Return the main reason of every listed item, in words; by default those that records have."""
         return reasons(decision, wording)
 
 

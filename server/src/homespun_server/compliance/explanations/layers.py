@@ -26,7 +26,7 @@ class Explained:
         titles: Titles of items, by id.
         model: The model's name.
         reasons: The main reason of every listed item, in the words of the language.
-        labels: What every listed part of each item's score is, in words.
+        recorded: The same as the record has them, with the titles of now.
         executed: What the list would have been.
     """
 
@@ -34,6 +34,7 @@ class Explained:
     titles: dict[str, str]
     model: str
     reasons: tuple[str, ...]
+    recorded: tuple[str, ...]
     executed: Executed
 
     @property
@@ -55,13 +56,12 @@ def explained(given: Given, remaker: Remaker, words: Words) -> Explained:
     """
     decision = remaker.remade(given.record)
     executed = remaker.executed(decision)
-    bundle = remaker.bundle
-    named = {*executed.before, *executed.after, *(item for item in _mentioned(given.record) if item in bundle.items)}
     return Explained(
         given=given,
-        titles={item: bundle.title(item) for item in named},
-        model=bundle.manifest.name,
+        titles=remaker.called({*executed.before, *executed.after, *_mentioned(given.record)}),
+        model=remaker.bundle.manifest.name,
         reasons=tuple(remaker.reasons(decision, words.wording)),
+        recorded=tuple(remaker.reasons(decision)),
         executed=executed,
     )
 
@@ -112,9 +112,9 @@ def second_layer(found: Explained, words: Words) -> Iterator[Block]:
     yield Rows(columns, tuple(list_numbers(found.record, words)), words.say("second.numbers"), widths=(3, 6, 6))
     yield from _inputs(found, words)
     headings = (words.say("second.part"), words.say("second.adds"), words.say("second.meaning"))
-    for place, item in enumerate(found.record.items, 1):
+    for place, (item, reason) in enumerate(zip(found.record.items, found.recorded, strict=True), 1):
         yield Heading(f"{place}. {found.titles[item.item]}", 3)
-        yield Text(item.reason)
+        yield Text(reason)
         if item.moves:
             yield Items(item.moves)
         yield Rows(headings, tuple(item_numbers(item, found, words)), numbers=(1,), widths=(6, 3, 7))
