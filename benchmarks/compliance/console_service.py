@@ -22,7 +22,7 @@ from homespun_server.api.logs import open_log
 from homespun_server.app import create_app
 from homespun_server.compliance.keys import create_compliance_keys
 from homespun_server.console.accounts import Accounts
-from homespun_server.console.cookies import NAME
+from homespun_server.console.cookies import session_name
 from homespun_server.console.sessions import Sessions
 from homespun_server.passphrase import KeyCosts
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
@@ -43,7 +43,8 @@ _PASSPHRASE = "a passphrase of a measurement"  # noqa: S105 - of nothing
 _BOUND = 8192
 _CHEAP = KeyCosts(memory_kib=8 * 1024, iterations=1, lanes=1)
 _ACCOUNT = "ada"
-_HEADERS = ((b"host", b"127.0.0.1"), (b"sec-fetch-site", b"same-origin"))
+_HOST = "127.0.0.1"
+_HEADERS = ((b"host", _HOST.encode()), (b"sec-fetch-site", b"same-origin"))
 
 # What is measured here is not to be turned away.
 _UNLIMITED = ServiceSettings(anonymous_rate=1e9, anonymous_burst=10**9)
@@ -90,8 +91,8 @@ def browser(settings: ServerSettings, store: Store) -> Iterator[Get]:
     application = create_app(settings, now=_now, log=open_log(StringIO()))
     try:
         with store.writing() as connection:
-            secret = Sessions(store, _now).begin_within(connection, _ACCOUNT, 0)
-        headers = [*_HEADERS, (b"cookie", f"{NAME}={secret}".encode())]
+            secret = Sessions(store, _now).begin_within(connection, _ACCOUNT, 0, _HOST)
+        headers = [*_HEADERS, (b"cookie", f"{session_name(_HOST)}={secret}".encode())]
 
         async def get(path: str) -> bytes:
             return await _asked(application, path, headers)

@@ -33,6 +33,9 @@ from tests.server.api.support import (
 from tests.server.compliance.consent.support import record, report
 from tests.server.privacy.ledger.support import spend_of
 
+SESSION = "homespun-console-80"
+"""The cookie of a session on loopback, at the port of the scheme."""
+
 PASSWORD = "quiet lamp over water"  # noqa: S105 - opens nothing that matters
 HOST = "127.0.0.1"
 
@@ -157,6 +160,9 @@ class Browser:
     def get(self, path: str, **headers: str) -> Seen:
         return self._request("GET", path, headers={"Host": HOST, **headers})
 
+    def head(self, path: str) -> Seen:
+        return self._request("HEAD", path, headers={"Host": HOST})
+
     def post(self, path: str, data: dict[str, str], headers: dict[str, str] | None = None, **more: Any) -> Seen:
         return self._request("POST", path, headers=SAME if headers is None else headers, data=data, **more)
 
@@ -169,7 +175,7 @@ class Browser:
 
     @property
     def cookie(self) -> str | None:
-        return self.cookies.get("homespun-console")
+        return self.cookies.get(SESSION)
 
     def _request(self, method: str, path: str, *, headers: dict[str, str], **more: Any) -> Seen:
         client = self.service.client

@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 
 from homespun_server.console.accounts import Accounts
 from homespun_server.console.attempts import FREE, MAX_PAUSE, pause_after
-from homespun_server.console.cookies import is_loopback, session_cookie
+from homespun_server.console.cookies import is_loopback, known_cookie, session_cookie, session_name
 from homespun_server.console.entering import same_origin
-from homespun_server.console.entrance import Entrance, RefusedError
-from homespun_server.console.mounting import ATTEMPTS_BURST
 from homespun_server.console.pages.entry import _inside
 from homespun_server.console.passwords import kept, matches
-from homespun_server.console.sessions import ABSOLUTE, IDLE, Sessions
+from homespun_server.console.said import TEXTS
+from homespun_server.console.sessions import ABSOLUTE, IDLE
 from homespun_server.settings import ServerSettings
-from homespun_server.store import AuditLog
 from homespun_server.store.tokens import ROLES
 from tests.server.api.support import CHEAP, TESTER, Hands, Running, store_of
-from tests.server.console.support import PASSWORD, SAME, browsing, console
+from tests.server.console.support import HOST, PASSWORD, SAME, SESSION, browsing, console
 
 ACTIONS = "/console/rollout/films/production/2/pause"
 
@@ -50,24 +48,6 @@ def test_a_refusal_tells_why(empty_service: Running, bare: ServerSettings) -> No
     assert browser.cookie is None
 
 
-def test_passwords_are_guessed_fast(bare: ServerSettings) -> None:
-    clock = Hands()
-    with store_of(bare) as store:
-        entrance = Entrance(store, Accounts(store, clock, costs=CHEAP), Sessions(store, clock), clock)
-        for name in ("operator", "no-such-name"):
-            for _ in range(FREE + 1):
-                with pytest.raises(RefusedError):
-                    entrance.enter(name, "a wrong password it is")
-        # Not even the right one, for as long as the pause lasts; and the refusal does not make it longer.
-        for _ in range(3):
-            with pytest.raises(RefusedError):
-                entrance.enter("operator", PASSWORD)
-        clock.pass_(seconds=pause_after(FREE + 1))
-        assert entrance.enter("operator", PASSWORD)
-        entered = [each for each in AuditLog(store).entries() if each.action == "sign-in"]
-    assert entered[-1].detail == {"failures": FREE + 1}
-
-
 def test_somebody_is_locked_out_for_ever_or_never_slowed() -> None:
     pauses = [pause_after(failures) for failures in range(200)]
     assert pauses == sorted(pauses)
@@ -75,23 +55,15 @@ def test_somebody_is_locked_out_for_ever_or_never_slowed() -> None:
     assert pauses[FREE] == 0 < pauses[FREE + 1]
 
 
-def test_many_passwords_are_tried_at_once(empty_service: Running) -> None:
-    with browsing(empty_service) as browser:
-        # Those during a pause cost nothing and come fast, and count here all the same.
-        statuses = [browser.sign_in("operator", "x").status for _ in range(ATTEMPTS_BURST + 30)]
-    assert statuses[0] == 403
-    assert 429 in statuses
-
-
 def test_a_session_that_was_planted_is_used(empty_service: Running) -> None:
     with browsing(empty_service) as browser:
         planted = "A" * 43
-        browser.cookies["homespun-console"] = planted
+        browser.cookies[SESSION] = planted
         answer = browser.sign_in("operator")
         assert answer.status == 303
-        given = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
-        assert given != planted
-        assert len(given) == 43
+        assert browser.cookie is not None
+        assert browser.cookie != planted
+        assert len(browser.cookie) == 43
 
 
 def test_two_sessions_are_alike_or_the_store_holds_what_opens_them(bare: ServerSettings) -> None:
@@ -101,7 +73,7 @@ def test_two_sessions_are_alike_or_the_store_holds_what_opens_them(bare: ServerS
         assert one.cookie != other.cookie
         stored = b"".join(path.read_bytes() for path in bare.folder.glob("store.sqlite*"))
         assert one.cookie.encode() not in stored
-        assert hashlib.sha256(one.cookie.encode()).hexdigest().encode() in stored
+        assert hashlib.sha256(f"{HOST}\n{one.cookie}".encode()).hexdigest().encode() in stored
         assert one.get("/console/account").token.encode() not in stored
 
 
@@ -127,12 +99,62 @@ def test_a_session_that_is_used_goes_on_for_ever(bare: ServerSettings) -> None:
         assert browser.get("/console/account").status == 303
 
 
+def test_a_session_is_kept_from_being_idle_by_what_nobody_asked_for(bare: ServerSettings) -> None:
+    clock = Hands()
+    with console(bare, clock=clock) as service, browsing(service, "auditor") as browser:
+        style = browser.get("/console/account").all("link")[-1]["href"] or ""
+        foreign = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+        for _ in range(3):
+            clock.now += IDLE / 2 - timedelta(seconds=1)
+            assert browser.get(style).status == 200
+            seen = browser.get("/console/account", **foreign)
+            assert (
+                browser.service.client.get("/console/account", headers={"Host": HOST}).status_code == 200
+            )  # a stranger
+        assert seen.status == 303
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+@pytest.mark.parametrize("kind", ["image", "iframe", "script", "empty"])
+def test_a_page_of_another_port_looks_at_something_in_an_officers_name(service: Running, site: str, kind: str) -> None:
+    with browsing(service, "compliance") as browser:
+        before = len(browser.get("/console/changes").all("tr"))
+        for path in ("/console/", "/console/log/0", "/console/changes"):
+            assert browser.get(path, **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}).status == 303
+        assert browser.get("/console/", **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}).status == 200
+        assert len(browser.get("/console/changes").all("tr")) == before
+
+
+def test_another_port_uses_the_session_that_it_was_handed(empty_service: Running) -> None:
+    with browsing(empty_service, "operator") as browser:
+        stolen = browser.cookie
+        for host in ("127.0.0.1:8081", "localhost", "127.0.0.1:80", "console.example"):
+            for name in {session_name(host), SESSION}:
+                assert browser.get("/console/", Host=host, Cookie=f"{name}={stolen}").status == 303
+        assert browser.get("/console/").status == 200
+
+
+@pytest.mark.parametrize("planted", ["A" * 43, "", "theirs"])
+def test_a_cookie_that_was_planted_beside_takes_the_place_of_a_session(empty_service: Running, planted: str) -> None:
+    with browsing(empty_service, "operator") as browser, browsing(empty_service, "auditor") as other:
+        wrong = other.cookie if planted == "theirs" else planted
+        for both in (
+            f"{SESSION}={wrong}; {SESSION}={browser.cookie}",
+            f"{SESSION}={browser.cookie}; {SESSION}={wrong}",
+        ):
+            seen = browser.get("/console/account", Cookie=both)
+            assert (seen.status, seen.headers["location"].rpartition("&")[2]) == (303, "said=two-sessions")
+        assert TEXTS["two-sessions"][:20] in browser.get("/console/sign-in?said=two-sessions").text
+        same = f"{SESSION}={browser.cookie}; x{SESSION}={wrong}; {SESSION}={browser.cookie}"
+        assert "signed in as operator" in browser.get("/console/account", Cookie=same).text
+
+
 def test_signing_out_leaves_a_session(empty_service: Running) -> None:
     with browsing(empty_service, "operator") as one, browsing(empty_service, "operator") as other:
         secret = one.cookie
         assert one.send("/console/sign-out").status == 303
         assert secret is not None
-        assert one.get("/console/", Cookie=f"homespun-console={secret}").status == 303
+        assert one.get("/console/", Cookie=f"{SESSION}={secret}").status == 303
         assert other.get("/console/").status == 200
         with browsing(empty_service, "operator") as third:
             assert third.send("/console/sign-out", everywhere="yes").status == 303
@@ -222,15 +244,20 @@ def test_an_unsafe_method_is_open_without_a_token_or_origin(service: Running) ->
         ("localhost.example", False),
         ("127.0.0.1.example:80", False),
         ("", False),
+        ("localhost:", False),
+        ("localhost:80; a=b", False),
+        ("localhost:123456", False),
+        ("localhost:٣", False),
     ],
 )
 def test_a_cookie_crosses_a_network_in_the_clear(host: str, loopback: bool) -> None:  # noqa: FBT001
-    cookie = session_cookie(host, "secret")
     assert is_loopback(host) is loopback
-    assert cookie.secure is not loopback
-    assert cookie.key.startswith("__Host-") is not loopback
-    assert (cookie.httponly, cookie.samesite, cookie.path, cookie.domain) == (True, "strict", "/", None)
     assert session_cookie(host, "").max_age == 0
+    for cookie in (session_cookie(host, "secret"), known_cookie(host, "ada", "mark")):
+        assert cookie.secure is not loopback
+        assert cookie.key.startswith("__Host-") is not loopback
+        path = "/console" if loopback else "/"
+        assert (cookie.httponly, cookie.samesite, cookie.path, cookie.domain) == (True, "strict", path, None)
 
 
 @given(st.text())

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from homespun_server.console.headers import HEADERS, POLICY
 from homespun_server.console.mounting import MENU
 from homespun_server.console.said import TEXTS
+from homespun_server.console.views.log import CASES
 from homespun_server.console.views.requests import MOST_COUNTED, NUMBERS
 from homespun_server.settings import ServerSettings
 from homespun_server.store import AuditLog, Role
+from homespun_server.store.schema_log import log_entries, log_openings
 from homespun_server.store.schema_requests import requests
 from homespun_server.store.tokens import ROLES
 from tests.server.api.support import Running, store_of
@@ -124,6 +127,26 @@ def test_an_answer_lacks_a_header(service: Running) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_an_answer_names_its_encoding_twice_or_not_at_all(service: Running) -> None:
+    with browsing(service, "auditor") as browser:
+        page = browser.get("/console/")
+        loaded = [each["src"] or "" for each in page.all("script")] + [each["href"] or "" for each in page.all("link")]
+        for path in ("/console/", "/console/nowhere", "/console/sign-in", *loaded):
+            kind, *parameters = browser.get(path).headers["content-type"].split("; ")
+            assert parameters == (["charset=utf-8"] if kind.startswith("text/") else []), path
+
+
+def test_asking_for_the_headers_alone_is_refused_or_sends_the_page(service: Running) -> None:
+    with browsing(service, "auditor") as browser:
+        style = browser.get("/console/").all("link")[-1]["href"] or ""
+        for path in ("/console/", "/console/models", "/console/nowhere", "/console/sign-in", style):
+            whole, bare = browser.get(path), browser.head(path)
+            assert (bare.status, bare.text) == (whole.status, "")
+            for name in ("content-type", "content-length", "content-security-policy"):
+                assert bare.headers[name] == whole.headers[name], path
+    assert {each["route"] for each in service.events if each.get("method") == "HEAD"} >= {"/console/models"}
+
+
 def test_the_policy_lets_something_foreign_or_inline_in() -> None:
     parts = dict(part.split(" ", 1) for part in POLICY.split("; "))
     assert parts["default-src"] == "'none'"
@@ -221,14 +244,43 @@ def test_a_look_at_a_person_is_not_recorded(service: Running, full: ServerSettin
             assert ('action="' + path in page.text) is shown
             entry = browser.get("/console/log/0")
             assert ("&#34;subject&#34;" in entry.text) is shown
+            case = browser.get(f"/console/log/{_of_kind(service, 'request')}")
+            assert "&#34;request&#34;" in case.text
     with store_of(full) as store:
         looked = [(each.who, each.action) for each in AuditLog(store).entries() if each.action.startswith("view-")]
     assert looked == [
         ("account compliance", "view-request"),
         ("account compliance", "view-log-entry"),
+        ("account compliance", "view-log-entry"),
         ("account auditor", "view-request"),
+        ("account auditor", "view-log-entry"),
         ("account operator", "view-request"),
+        ("account operator", "view-log-entry"),
     ]
+
+
+def test_whoever_sees_no_requests_reads_them_in_the_log(service: Running) -> None:
+    with browsing(service, "publisher") as publisher, browsing(service, "auditor") as auditor:
+        place = _of_kind(service, "request")
+        assert "shown to those who see requests" in publisher.get(f"/console/log/{place}").text
+        for index in range(40):
+            seen = publisher.get(f"/console/log/{index}").text
+            kind = seen.partition("About a ")[2].partition(",")[0]
+            shown = "&#34;" in seen.partition("What it commits to")[2]
+            assert shown is (kind not in CASES), index
+            if kind == "consent":
+                assert "&#34;" not in auditor.get(f"/console/log/{index}").text.partition("What it commits to")[2]
+    with store_of(service.settings) as store:
+        looked = [each for each in AuditLog(store).entries() if each.action == "view-log-entry"]
+    assert looked == []
+
+
+def _of_kind(service: Running, kind: str) -> int | None:
+    """Return the first entry of the log of a kind that names no pseudonym, if there is one."""
+    with store_of(service.settings) as store, store.reading() as connection:
+        query = select(log_entries.c.number).where(log_entries.c.kind == kind, log_openings.c.subject.is_(None))
+        joined = query.join(log_openings, log_openings.c.number == log_entries.c.number)
+        return connection.scalar(joined.order_by(log_entries.c.number).limit(1))
 
 
 def test_a_request_that_is_late_or_due_is_overlooked(service: Running) -> None:

@@ -3,9 +3,10 @@
 import re
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.errors import MisuseError
@@ -123,19 +124,22 @@ class Accounts:
             return tuple(map(account_of, connection.execute(select(accounts).order_by(accounts.c.name))))
 
     def matching(self, name: str, password: str) -> Account | None:
-        """Return the account of a name and a password; None: there is none, or it is disabled. All take as long.
+        """Return the account of a name and a password; None: there is none, or it is disabled.
+
+        For a name that nobody has, the password is tried on another account and the outcome is thrown away: the same
+        work whatever the name and however long the password, so that the time does not tell which names there are.
 
         Raises:
             StoreError: If the store cannot be read.
         """
         with self._store.reading() as connection:
-            row = connection.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
-        if row is None:
-            # As long as for a name that there is, so that the time does not tell which there are.
-            kept(password[:1], bytes(SALT_BYTES), self._costs)
-            return None
-        account = account_of(row)
-        return account if matches(password, row.password) and account.disabled is None else None
+            row = connection.execute(_named(name)).one_or_none()
+            decoy = connection.scalar(select(accounts.c.password).order_by(accounts.c.name).limit(1))
+        tried = row.password if row is not None else decoy
+        if tried is None:
+            return None  # There is no account at all, which needs no hiding.
+        fits = matches(password, tried)
+        return account_of(row) if row is not None and fits and row.disabled is None else None
 
     def _kept(self, password: str) -> str:
         check_password(password)
@@ -150,9 +154,26 @@ class Accounts:
             self._audit.add_within(connection, actor, action, name)
 
 
+def kept_within(connection: Connection, name: str) -> str | None:
+    """Return what is kept of an account's password; None: there is no such account."""
+    row = connection.execute(_named(name)).one_or_none()
+    return None if row is None else str(row.password)
+
+
+def still_within(connection: Connection, account: Account) -> str | None:
+    """Return what is kept of an account's password; None: it was changed or disabled since the account was read."""
+    row = connection.execute(_named(account.name)).one_or_none()
+    return str(row.password) if row is not None and account_of(row) == account else None
+
+
 def end_sessions_within(connection: Connection, name: str) -> int:
     """End all sessions of an account in the caller's transaction, and return how many there were."""
     return connection.execute(delete(sessions).where(sessions.c.account == name)).rowcount
+
+
+def _named(name: str) -> Select[Any]:
+    """Return the query of an account; what cannot be a name is not asked for."""
+    return select(accounts).where(accounts.c.name == (name if _NAME.fullmatch(name) else ""))
 
 
 def account_of(row: Row[tuple[object, ...]]) -> Account:

@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandler
 
 from homespun.errors import HomespunError
 from homespun_server.api.problem import ClientError, status_of, told_of, words_of
+from homespun_server.console.cookies import host_of, session_name, values_in
 from homespun_server.console.entering import SIGN_IN
 from homespun_server.console.rendering import Page, Renderer
 from homespun_server.console.sessions import Visitor
@@ -56,7 +57,10 @@ def errors(renderer: Renderer) -> Handlers:
 def _to_entry(request: AnyRequest) -> Answer:
     """Return the way to the sign-in, and from there back to a page that was read."""
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    entry = f"{ENTRY}?{urlencode({'to': path})}" if request.method == "GET" else ENTRY
+    told = {"to": path} if request.method == "GET" else {}
+    if len(values_in(request, session_name(host_of(request)))) > 1:
+        told["said"] = "two-sessions"
+    entry = f"{ENTRY}?{urlencode(told)}" if told else ENTRY
     if request.headers.get("hx-request") == "true":
         # A part of a page cannot become the sign-in; the whole page has to go there.
         return Response(None, status_code=SIGN_IN, headers={"HX-Redirect": ENTRY})

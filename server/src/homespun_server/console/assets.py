@@ -10,7 +10,8 @@ from importlib.resources import files
 
 FOREVER = "public, max-age=31536000, immutable"
 
-_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+"""Media types; the framework adds the encoding of texts, which is UTF-8."""
 
 NAMES = {
     "console.css": "console.css",

@@ -7,7 +7,6 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from homespun_server.api.limits import TokenBucket
 from homespun_server.api.problem import ClientError
 from homespun_server.api.services import Services, check_replayed
 from homespun_server.compliance.opening import Compliance
@@ -26,7 +25,6 @@ class Desk:
         accounts: Who may sign in.
         sessions: Who is signed in.
         entrance: Where passwords are tried.
-        attempts: How many sign-ins there may be, of all names together.
         renderer: Makes pages.
         compliance: Consent, requests and the log; None: there are no compliance keys.
     """
@@ -35,7 +33,6 @@ class Desk:
     accounts: Accounts
     sessions: Sessions
     entrance: Entrance
-    attempts: TokenBucket
     renderer: Renderer
     compliance: Compliance | None
 

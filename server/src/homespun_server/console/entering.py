@@ -3,10 +3,15 @@
 A form is taken only if it comes from a page of this origin (the browser says so itself, in ``Sec-Fetch-Site`` or
 ``Origin``) and carries the session's own token. A page that forbids referrers sends ``Origin: null`` with its forms;
 that is taken only where the browser says beside it that origin and target are the same.
+
+What pages of others load from here by themselves (pictures, scripts, frames) is asked for by nobody: it comes without a
+session, is not recorded in anybody's name, and keeps no session from being idle. Style sheets keep none either.
 """
 
 import hmac
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from litestar import Request
@@ -17,11 +22,14 @@ from litestar.types import ASGIApp, Guard, Receive, Scope, Send
 
 from homespun_server.api.problem import ClientError
 from homespun_server.api.roles import Action, may
-from homespun_server.console.cookies import host_of, secret_in
+from homespun_server.console.cookies import host_of, session_name, value_in
 from homespun_server.console.sessions import Sessions, Visitor
 
 FIELD = "form_token"
 """The field of every form that holds the session's token."""
+
+STATIC = "/console/static/"
+"""Where style sheets and scripts are."""
 
 SIGN_IN = 401
 """The status of what needs somebody to be signed in; the answer is a way to do it."""
@@ -38,8 +46,12 @@ def entering(sessions: Sessions) -> Callable[[ASGIApp], ASGIApp]:
 
     def around(app: ASGIApp) -> ASGIApp:
         async def enter(scope: Scope, receive: Receive, send: Send) -> None:
-            secret = secret_in(ASGIConnection(scope))
-            scope["auth"] = await to_thread.run_sync(sessions.visitor, secret) if secret else None
+            connection = ASGIConnection[Any, Any, Any, Any](scope)
+            host = host_of(connection)
+            secret = value_in(connection, session_name(host)) if may_be_asked(connection.headers) else ""
+            used = is_own(connection.headers) and not scope["path"].startswith(STATIC)
+            looked_up = partial(sessions.visitor, secret, host, used=used)
+            scope["auth"] = await to_thread.run_sync(looked_up) if secret else None
             await app(scope, receive, send)
 
         return enter
@@ -74,6 +86,16 @@ async def with_token(connection: ASGIConnection, _: BaseRouteHandler) -> None:  
     given = (await connection.form()).get(FIELD)
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visitor.form_token.encode()):
         raise ClientError(_FOREIGN, status_code=403)
+
+
+def is_own(headers: Mapping[str, str]) -> bool:
+    """Return whether a request comes from a page of this origin or from the person; old browsers do not say."""
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
+def may_be_asked(headers: Mapping[str, str]) -> bool:
+    """Return whether somebody may have asked for it: by a page of this origin, or by a link that led here."""
+    return is_own(headers) or headers.get("sec-fetch-dest") == "document"
 
 
 def same_origin(headers: Mapping[str, str], host: str) -> bool:

@@ -1,7 +1,7 @@
-"""The headers of every answer under ``/console/``, errors included, whoever made it."""
+"""The headers of every answer under ``/console/``, errors included, whoever made it; HEAD is GET without a body."""
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
 PATH = "/console"
 
@@ -36,10 +36,25 @@ class PageHeaders:
             await self._app(scope, receive, send)
             return
 
-        async def adding(message: Message) -> None:
-            await send(_with_headers(message) if message["type"] == "http.response.start" else message)
+        bare = scope["method"] == HttpMethod.HEAD
 
-        await self._app(scope, receive, adding)
+        async def adding(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(_with_headers(message))
+            elif not bare:
+                await send(message)
+            elif message["type"] == "http.response.body":
+                await send({**message, "body": b""})
+
+        if not bare:
+            await self._app(scope, receive, adding)
+            return
+        # A copy, since the server that reads the original leaves out the body by itself.
+        inner: HTTPScope = {**scope, "method": HttpMethod.GET}
+        try:
+            await self._app(inner, receive, adding)
+        finally:
+            scope["path_template"] = inner.get("path_template", "")
 
 
 def is_console(path: str) -> bool:

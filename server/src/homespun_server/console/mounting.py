@@ -31,10 +31,10 @@ from homespun_server.console.sessions import Sessions
 from homespun_server.passphrase import KeyCosts
 
 ATTEMPTS_RATE = 1.0
-"""Passwords that are tried a second, of all names together; each costs memory and time."""
+"""Passwords that strangers try a second, of all names together; each costs memory and time."""
 
 ATTEMPTS_BURST = 20
-"""Passwords that are tried at once after a pause."""
+"""Passwords that strangers try at once after a pause."""
 
 MENU = (
     Section("", (Place("overview", "Overview", "/console/"),)),
@@ -74,12 +74,12 @@ def open_desk(services: Services, *, costs: KeyCosts | None = None) -> Desk:
     """
     store, now = services.store, services.now
     accounts, sessions = Accounts(store, now, costs=costs), Sessions(store, now)
+    strangers = TokenBucket(ATTEMPTS_RATE, ATTEMPTS_BURST, time.monotonic)
     return Desk(
         services=services,
         accounts=accounts,
         sessions=sessions,
-        entrance=Entrance(store, accounts, sessions, now),
-        attempts=TokenBucket(ATTEMPTS_RATE, ATTEMPTS_BURST, time.monotonic),
+        entrance=Entrance(store, accounts, sessions, now, strangers=strangers),
         renderer=Renderer(services.settings.application, _menu(services.compliance is not None)),
         compliance=services.compliance,
     )

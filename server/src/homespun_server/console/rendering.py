@@ -12,7 +12,8 @@ from homespun_server.console.assets import address
 from homespun_server.console.sessions import Visitor
 from homespun_server.console.words import FILTERS
 
-MEDIA_TYPE = "text/html; charset=utf-8"
+MEDIA_TYPE = "text/html"
+"""The framework adds the encoding, which is UTF-8."""
 
 Page = Response[str]
 

@@ -7,7 +7,12 @@ TEXTS = {
     "request-opened": "The request is open, and its clock has started.",
     "request-recorded": "It was recorded.",
     "request-worked": "The request was carried to every store; see below what was done.",
+    "request-lifted": "The restriction is lifted, and the rows are back in their tables.",
     "checkpoint-signed": "The log was brought up to date, and a checkpoint was signed.",
+    "two-sessions": (
+        "Your browser brought two sessions, of which another program on this computer may have set one; neither was "
+        "taken. Remove the cookies of this address, then sign in."
+    ),
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "Every session of your account has ended.",
 }

@@ -1,6 +1,7 @@
 """Sessions of the console: 256 random bits each, kept as their SHA-256, which end by themselves.
 
 A session is made at sign-in and never taken from a request, so that nobody can be given one that is known to others.
+It holds for the host and port that it was made for: a cookie that another one was handed opens nothing there.
 The token that forms carry is computed from the session's secret (HMAC-SHA-256) and is not stored.
 """
 
@@ -41,7 +42,7 @@ class Visitor:
     Attributes:
         name: The account's name.
         role: What it may do.
-        session: SHA-256 of the session's secret.
+        session: What is kept of the session's secret; see ``digest``.
         form_token: What forms of this session carry.
         failures: How many sign-ins had failed before this one.
         since: When this session began, ISO 8601, UTC.
@@ -78,8 +79,15 @@ class Sessions:
         self._randomness = randomness
         self._audit = AuditLog(store, now)
 
-    def begin_within(self, connection: Connection, account: str, failures: int) -> str:
-        """Begin a session in the caller's transaction, remove those that have ended, and return its secret."""
+    def begin_within(self, connection: Connection, account: str, failures: int, host: str) -> str:
+        """Begin a session in the caller's transaction, remove those that have ended, and return its secret.
+
+        Args:
+            connection: The transaction's.
+            account: Whose it is.
+            failures: How many sign-ins had failed before.
+            host: What the browser asked for, with its port.
+        """
         now = self._now()
         secret = base64.urlsafe_b64encode(self._randomness(SECRET_BYTES)).rstrip(b"=").decode()
         ended = (sessions.c.created <= text_of(now - ABSOLUTE)) | (sessions.c.seen <= text_of(now - IDLE))
@@ -87,26 +95,31 @@ class Sessions:
         moment = text_of(now)
         connection.execute(
             insert(sessions).values(
-                digest=digest(secret), account=account, created=moment, seen=moment, failures=failures
+                digest=digest(secret, host), account=account, created=moment, seen=moment, failures=failures
             )
         )
         return secret
 
-    def visitor(self, secret: str) -> Visitor | None:
+    def visitor(self, secret: str, host: str, *, used: bool = True) -> Visitor | None:
         """Return who a session's secret stands for; None: nobody, or it has ended.
+
+        Args:
+            secret: What the cookie holds.
+            host: What the browser asked for, with its port.
+            used: Whether somebody uses the session by this, so that it is not idle.
 
         Raises:
             StoreError: If the store cannot be used.
         """
         if not _SECRET.fullmatch(secret):
             return None
-        now, key = self._now(), digest(secret)
+        now, key = self._now(), digest(secret, host)
         query = select(sessions, accounts.c.role, accounts.c.disabled).join(accounts).where(sessions.c.digest == key)
         with self._store.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None or row.disabled is not None or has_ended(row.created, row.seen, now):
             return None
-        if now - datetime.fromisoformat(row.seen) >= SEEN_STEP:
+        if used and now - datetime.fromisoformat(row.seen) >= SEEN_STEP:
             with self._store.writing() as connection:
                 connection.execute(update(sessions).where(sessions.c.digest == key).values(seen=text_of(now)))
         return _visitor(row, secret)
@@ -153,9 +166,9 @@ def has_ended(created: str, seen: str, now: datetime) -> bool:
     return now >= datetime.fromisoformat(created) + ABSOLUTE or now >= datetime.fromisoformat(seen) + IDLE
 
 
-def digest(secret: str) -> str:
-    """Return what is kept of a session's secret: SHA-256, in hexadecimal."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def digest(secret: str, host: str) -> str:
+    """Return what is kept of a session: SHA-256 of the host that it holds for and its secret, in hexadecimal."""
+    return hashlib.sha256(f"{host}\n{secret}".encode()).hexdigest()
 
 
 def form_token(secret: str) -> str:

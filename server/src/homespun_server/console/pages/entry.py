@@ -8,10 +8,10 @@ from litestar.response import Redirect
 
 from homespun_server.api.problem import ClientError
 from homespun_server.console.assets import FOREVER, assets
-from homespun_server.console.cookies import host_of, session_cookie
+from homespun_server.console.cookies import host_of, known_cookie, known_name, session_cookie, value_in
 from homespun_server.console.desk import At, Desk, PageRequest, Sent
 from homespun_server.console.entering import from_here
-from homespun_server.console.entrance import RefusedError
+from homespun_server.console.entrance import CrowdedError, RefusedError
 from homespun_server.console.pages.kinds import Said, back_to, changing, reading
 from homespun_server.console.rendering import Page
 from homespun_server.console.said import text_of
@@ -31,17 +31,16 @@ def sign_in_page(desk: At, to: FromQuery[str] = "", said: Said = "") -> Page:
 
 @post("/sign-in", guards=[from_here], include_in_schema=False, sync_to_thread=True)
 def sign_in(desk: At, request: Request, sent: Sent) -> Page | Redirect:  # type: ignore[type-arg]
-    """Sign in: a new session, whatever cookie came with the form."""
-    wait = desk.attempts.take()
-    if wait:
-        raise ClientError("too many people sign in at the moment; try again in a minute.", status_code=429)
-    to = sent.get("to", "")
+    """Sign in: a new session, whatever cookie of one came with the form."""
+    to, name, host = sent.get("to", ""), sent.get("name", ""), host_of(request)
+    mark = value_in(request, known_name(host, name))
     try:
-        secret = desk.entrance.enter(sent.get("name", ""), sent.get("password", ""))
+        entered = desk.entrance.enter(name, sent.get("password", ""), host=host, mark=mark)
     except RefusedError as error:
-        return _form(desk, to, problem=str(error), status=403)
+        return _form(desk, to, problem=str(error), status=429 if isinstance(error, CrowdedError) else 403)
     answer = Redirect(_inside(to), status_code=303)
-    answer.set_cookie(session_cookie(host_of(request), secret))
+    answer.set_cookie(session_cookie(host, entered.secret))
+    answer.set_cookie(known_cookie(host, name, entered.mark))
     return answer
 
 

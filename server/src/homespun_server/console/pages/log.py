@@ -31,14 +31,14 @@ def log_page(
 
 @reading("/log/{index:int}")
 def entry_page(desk: At, request: PageRequest, index: Annotated[int, PathParameter(ge=0, le=_LARGEST)]) -> Page:
-    """Show an entry with its proof. That somebody saw what it says of a person is recorded."""
+    """Show an entry with its proof. That somebody saw what it says of a person or a case is recorded."""
     visitor = request.auth
-    people = may(visitor.role, "read-person")
+    cases, people = may(visitor.role, "read-requests"), may(visitor.role, "read-person")
     try:
-        view = entry_view(compliance_of(desk).log, index, people=people)
+        view = entry_view(compliance_of(desk).log, index, cases=cases, people=people)
     except MisuseError as error:
         raise ClientError(str(error), status_code=404) from error
-    if view.personal and people:
+    if view.content is not None and (view.personal or view.case):
         desk.services.audit.add(visitor.actor, "view-log-entry", str(index))
     return desk.renderer.page("entry", visitor, place="log", view=view)
 

@@ -9,10 +9,13 @@ from homespun.errors import ProofError
 from homespun.protocol.checkpoint import Checkpoint, verify_log
 from homespun.protocol.merkle import verify_inclusion
 from homespun_server.compliance.log import TransparencyLog
-from homespun_server.compliance.log.entries import LogEntry, verify_opening
+from homespun_server.compliance.log.entries import Kind, LogEntry, verify_opening
 from homespun_server.console.words import number
 
 PAGE = 50
+
+CASES: frozenset[Kind] = frozenset({"consent", "receipt", "request"})
+"""Kinds of entries that belong to somebody's case, with or without their pseudonym."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ class EntryView:
     Attributes:
         entry: The entry.
         text: What everybody sees of it.
-        content: What it commits to; None: it is about a person, or was destroyed.
-        personal: Whether it is about a person.
+        content: What it commits to; None: it is not shown to this role, or was destroyed.
+        personal: Whether it is about a person by name of their pseudonym.
+        case: Whether it belongs to somebody's case: a request, a consent or a receipt.
         proof: The hashes beside the way from the entry to the root, in hexadecimal.
         signed: The checkpoint that the proof leads to; None: the entry is not under a checkpoint yet.
         checks: What was checked here and now.
@@ -81,6 +85,7 @@ class EntryView:
     text: str
     content: str | None
     personal: bool
+    case: bool
     proof: tuple[str, ...]
     signed: Signed | None
     checks: tuple[Checked, ...]
@@ -103,13 +108,14 @@ def log_view(log: TransparencyLog, before: int | None = None) -> LogView:
     return LogView(size, tuple(reversed(found)), first or None, _signed(log), log.public_key.hex())
 
 
-def entry_view(log: TransparencyLog, index: int, *, people: bool) -> EntryView:
+def entry_view(log: TransparencyLog, index: int, *, cases: bool, people: bool) -> EntryView:
     """Return an entry with its proof, checked.
 
     Args:
         log: The log.
         index: Its index.
-        people: Whether what entries about people commit to may be shown.
+        cases: Whether what entries of somebody's case commit to may be shown.
+        people: Whether what entries with somebody's pseudonym commit to may be shown.
 
     Raises:
         MisuseError: There is no such entry.
@@ -119,12 +125,15 @@ def entry_view(log: TransparencyLog, index: int, *, people: bool) -> EntryView:
     under = signed if signed is not None and index < signed.checkpoint.size else None
     proof = log.inclusion(index, under.checkpoint.size) if under else ()
     personal = entry.opening is not None and entry.opening.subject is not None
-    content = None if entry.opening is None or (personal and not people) else _pretty(entry.opening.content)
+    case = entry.kind in CASES
+    hidden = entry.opening is None or (case and not cases) or (personal and not people)
+    content = None if entry.opening is None or hidden else _pretty(entry.opening.content)
     return EntryView(
         entry=entry,
         text=entry.entry.decode(),
         content=content,
         personal=personal,
+        case=case,
         proof=tuple(each.hex() for each in proof),
         signed=under,
         checks=tuple(_checks(log, entry, under, proof)),
