@@ -111,7 +111,8 @@ def fill(store: Store, count: int) -> None:
     """Put so many events into an empty store, and their counts."""
     with store.writing() as connection:
         digest = hashlib.sha256(NOTICE.encode()).hexdigest()
-        connection.execute(insert(consent_notices).values(sha256=digest, text=NOTICE))
+        said = {"language": "en", "version": "2025-1", "registered": FIRST.isoformat(timespec="seconds")}
+        connection.execute(insert(consent_notices).values(sha256=digest, text=NOTICE, **said))
         for start in range(0, count, BATCH):
             numbers = range(start, min(start + BATCH, count))
             put(connection, consent_events, (_event(number, digest) for number in numbers))
@@ -129,6 +130,7 @@ def _event(number: int, digest: str) -> dict[str, object]:
         "source": _subject(person)[:32],
         "sequence": sequence + 1,
         "origin": "device",
+        "known_as": "account",
         "received": moment.isoformat(timespec="seconds"),
         "schema": 2,
         "purpose": PURPOSES[(person + sequence) % len(PURPOSES)],
@@ -154,6 +156,6 @@ def _event(number: int, digest: str) -> dict[str, object]:
 
 def _count(connection: Connection) -> None:
     found = consent_events.c
-    key = [func.substr(found.received, 1, 10), found.purpose, found.notice, found.language, found.version, found.action]
+    key = [func.substr(found.received, 1, 10), found.purpose, found.notice, found.action]
     counted = select(*key, func.count()).group_by(*key)
     connection.execute(insert(consent_counts).from_select([each.name for each in consent_counts.columns], counted))

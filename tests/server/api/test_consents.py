@@ -187,7 +187,7 @@ def test_numbers_tell_of_people_or_need_a_special_role(intake: Running) -> None:
         assert ADA not in found.text
     assert intake.get("/api/v1/consents/counts").status_code == 401
     assert intake.get("/api/v1/consents/counts?since=2025-03-02", "auditor").json() == {"counts": []}
-    assert intake.get("/api/v1/consents/notices", "auditor").json() == {"notices": {}}
+    assert intake.get("/api/v1/consents/notices", "auditor").json() == {"notices": []}
 
 
 @pytest.mark.parametrize("role", ["publisher", "operator", "auditor"])

@@ -15,8 +15,9 @@ from msgspec import Meta
 from homespun_server.api.documents import SECURITY, problems
 from homespun_server.api.problem import ClientError
 from homespun_server.api.services import AnyRequest, Given, actor_of, compliance_of, requires
-from homespun_server.compliance.consent import Conflict, ConsentEvent, DayCount, Gap, Status
+from homespun_server.compliance.consent import Conflict, ConsentEvent, DayCount, Gap, ShownWords, Status
 from homespun_server.compliance.consent.events import gaps_of
+from homespun_server.compliance.consent.standing import Standing, standings
 from homespun_server.compliance.requests.cases import check_case
 
 Day = Annotated[date | None, QueryParameter(description="A day, UTC, ISO 8601.")]
@@ -29,9 +30,9 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Notices(msgspec.Struct, frozen=True):
-    """The words that people were shown, by their SHA-256."""
+    """The words that people were shown: those that are registered, and the hashes of others."""
 
-    notices: dict[str, str]
+    notices: tuple[ShownWords, ...]
 
 
 class PersonRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,6 +56,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         pseudonym: What the ledger calls them.
         status: Where each purpose stood, by its name.
         events: What was received, in order.
+        standing: Who stands behind each event, by its number.
         gaps: What is missing between.
         refused: Reports that were refused, because others were received in their place.
     """
@@ -62,6 +64,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     pseudonym: str
     status: dict[str, Status]
     events: tuple[ConsentEvent, ...]
+    standing: dict[int, Standing]
     gaps: tuple[Gap, ...]
     refused: tuple[Conflict, ...]
 
@@ -74,8 +77,8 @@ def count_consents(services: Given, since: Day = None, until: Day = None) -> Cou
 
 @get("/notices", guards=[requires("read-consent")], security=SECURITY, responses=problems(), sync_to_thread=True)
 def list_notices(services: Given) -> Notices:
-    """List the words that people were shown."""
-    return Notices(compliance_of(services).consents.notices())
+    """List the words that people were shown, as far as they are registered, and how many choices were made on them."""
+    return Notices(compliance_of(services).consents.notices.shown())
 
 
 @post(
@@ -100,6 +103,7 @@ def get_person(services: Given, request: AnyRequest, data: JSONBody[PersonReques
         pseudonym=subject,
         status=dict(ledger.status_as_of(subject, at)),
         events=events,
+        standing=standings(events, services.now() if at is None else at),
         gaps=gaps_of(events),
         refused=ledger.conflicts_of(subject),
     )

@@ -8,8 +8,10 @@ Rules:
 - The answer to a report depends on that report and on what was received in its very place: nothing else can be asked
   by sending one.
 - ``Sec-GPC: 1`` is honoured, for the person whom the report names.
+- A report about an account may bring a voucher of the operator's backend. Without one that fits it is taken all the
+  same, as it may be a denial: what it allows overrules nothing that another source denied, and it is told as unvouched.
 
-Non-goal: knowing that a report is of the person whom it names. An account is to be named by what others cannot guess.
+Non-goal: knowing that a report is true.
 """
 
 from typing import Any
@@ -20,7 +22,8 @@ from litestar import Request, Response, Router, post
 from litestar.datastructures import State
 
 from homespun.errors import MisuseError
-from homespun.protocol.consent_report import ConsentAnswer, decode_report
+from homespun.protocol.consent_report import ConsentAnswer
+from homespun.protocol.consent_submission import decode_submission
 from homespun_server.api.aggregation.exchange import TypedProblem
 from homespun_server.api.privacy_signal import says_gpc
 from homespun_server.api.problem import MEDIA_TYPE
@@ -48,16 +51,17 @@ async def take_consent(services: Given, request: AnyRequest) -> Response[bytes]:
 def _taken(services: Services, data: bytes, gpc: bool) -> Response[bytes]:  # noqa: FBT001 - called by another thread
     ledger = compliance_of(services).consents
     try:
-        report = decode_report(data)
+        report, voucher = decode_submission(data)
     except MisuseError:
         return refusal(400)
     try:
-        receipt = ledger.record(report)
+        receipt = ledger.record(report, voucher=voucher)
     except ConflictError:
         return refusal(409)
     is_asked = gpc and services.settings.compliance.gpc
     signal = ledger.signal(report.subject, report.known_as, sdk=report.sdk) if is_asked else None
-    return answer(msgspec.json.encode(ConsentAnswer(receipt=receipt, gpc=signal)))
+    proven = ledger.is_proven(report.subject, report.source)
+    return answer(msgspec.json.encode(ConsentAnswer(receipt=receipt, gpc=signal, vouched=proven)))
 
 
 def answer(content: bytes) -> Response[bytes]:

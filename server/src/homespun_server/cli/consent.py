@@ -13,14 +13,17 @@ from rich.console import Console
 from rich.table import Table
 
 from homespun.errors import MisuseError
+from homespun.protocol.consent import ShownNotice
 from homespun_server.cli.directory import command_actor, settings_of
 from homespun_server.cli.signing import add_directory_option
-from homespun_server.compliance.consent import ConsentLedger
+from homespun_server.compliance.consent import ConsentLedger, DayCount
+from homespun_server.compliance.consent.standing import IN_WORDS, standings
 from homespun_server.compliance.opening import Compliance, open_compliance
 from homespun_server.compliance.requests.cases import check_case
 from homespun_server.errors import OutputError, SigningKeyError
 from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings
 from homespun_server.store import AuditLog, Store, open_store
+from homespun_server.store.moments import utc_now
 
 _STAYS = (
     "This is what was reported, up to when it was last reported: whoever does not agree to report, or does not any "
@@ -66,10 +69,13 @@ def _subject(opened: _Opened, options: argparse.Namespace, what: str) -> str:
 def _status(options: argparse.Namespace, console: Console) -> None:
     with _opened(options) as opened:
         found = opened.ledger.status_as_of(_subject(opened, options, "status"), options.at)
-    table = _table("purpose", "allowed", "why", "received")
+    table = _table("purpose", "allowed", "why", "received", "who says it")
     for purpose, status in found.items():
-        table.add_row(purpose, "yes" if status.granted else "no", status.because, status.since or "–")
+        who = "–" if status.standing is None else status.standing
+        table.add_row(purpose, "yes" if status.granted else "no", status.because, status.since or "–", who)
     console.print(table)
+    for standing in sorted({status.standing for status in found.values() if status.standing is not None}):
+        _say(console, f"{standing}: {IN_WORDS[standing]}.")
     _say(console, _STAYS)
 
 
@@ -78,14 +84,16 @@ def _events(options: argparse.Namespace, console: Console) -> None:
         subject = _subject(opened, options, "events")
         events, conflicts = opened.ledger.events_of(subject), opened.ledger.conflicts_of(subject)
         gaps = opened.ledger.gaps(subject)
-    table = _table("received", "source", "no.", "about", "what happened", "notice", "where", "log")
+    table = _table("received", "source", "about", "what happened", "who says it", "notice", "where", "log")
+    behind = standings(events, utc_now())
     for event in events:
         choice, notice = event.choice, event.choice.notice
         about = choice.purpose or choice.signal or ""
-        version = "–" if notice is None else f"{notice.version} ({notice.language})"
+        version = "–" if notice is None else f"{notice.version} ({notice.language}){_registered(notice)}"
         place = f"{choice.method}, {choice.surface}"
         log = "–" if event.log is None else str(event.log)
-        table.add_row(event.received, event.source[:8], str(event.sequence), about, choice.action, version, place, log)
+        source, who = f"{event.source[:8]} {event.sequence}", behind[event.number]
+        table.add_row(event.received, source, about, choice.action, who, version, place, log)
     console.print(table)
     for gap in gaps:
         _say(console, f"Of {gap.source[:8]} nothing was received from {gap.first} to {gap.last}.")
@@ -121,9 +129,42 @@ def _counts(options: argparse.Namespace, console: Console) -> None:
         found = opened.ledger.counts(since=options.since, until=options.until)
     table = _table("day", "about", "wording", "what happened", "how often")
     for each in found:
-        wording = f"{each.version} ({each.language})" if each.notice else "–"
+        wording = _wording(each)
         table.add_row(each.day, each.purpose, wording, each.action, f"{each.number:,}")
     console.print(table)
+
+
+def _notice_add(options: argparse.Namespace, console: Console) -> None:
+    try:
+        text = options.file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MisuseError(f"{options.file} cannot be read as text in UTF-8: {error}. Nothing was kept.") from error
+    with _opened(options) as opened:
+        found = opened.ledger.notices.register(text, language=options.language, version=options.version)
+        detail = {"version": found.version, "language": found.language}
+        AuditLog(opened.store).add(command_actor("consent notice add"), "register-notice", found.sha256, detail)
+    _say(console, f"{found.sha256} is registered: version {found.version} ({found.language}).")
+    _say(console, f"{found.choices:,} choices in the ledger were made on these words, character by character.")
+
+
+def _notice_list(options: argparse.Namespace, console: Console) -> None:
+    with _opened(options) as opened:
+        found = opened.ledger.notices.shown()
+    table = _table("version", "language", "choices", "registered", "SHA-256")
+    for each in found:
+        named = (each.version, each.language) if each.registered else ("text not registered", "–")
+        table.add_row(*named, f"{each.choices:,}", each.registered or "–", each.sha256)
+    console.print(table)
+
+
+def _wording(count: DayCount) -> str:
+    if not count.notice:
+        return "–"
+    return f"{count.version} ({count.language})" if count.version else f"text not registered ({count.notice[:8]})"
+
+
+def _registered(notice: ShownNotice) -> str:
+    return "" if notice.text else ", text not registered"
 
 
 def _table(*headings: str) -> Table:
@@ -152,8 +193,20 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _configure_notices(command: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
+    parts = command.add_subparsers(required=True, metavar="ACTION")
+    adding = parts.add_parser("add", help="register words that people are shown, so that reports of them have the text")
+    adding.set_defaults(run=_notice_add)
+    adding.add_argument("file", type=Path, metavar="FILE", help="the words, in UTF-8, character by character as shown")
+    adding.add_argument("--language", required=True, metavar="TAG", help="their language, for instance de-AT")
+    adding.add_argument("--version", required=True, metavar="NAME", help="your name for them")
+    listing = parts.add_parser("list", help="the words that are registered, and hashes of those that are not")
+    listing.set_defaults(run=_notice_list)
+    return adding, listing
+
+
 def configure(command: argparse.ArgumentParser) -> None:
-    """Give the command its five parts."""
+    """Give the command its six parts."""
     command.description = "The consent ledger: what people reported that they allow and refuse."
     parts = command.add_subparsers(required=True, metavar="ACTION")
     showing = parts.add_parser("status", help="where the purposes of a person stand, now or at a time")
@@ -174,5 +227,6 @@ def configure(command: argparse.ArgumentParser) -> None:
     for each in (showing, listing, taking, giving):
         each.add_argument("--subject", required=True, metavar="NAME", help="what you call the person")
         each.add_argument("--case", required=True, metavar="ID", help="the request that needs it; it is recorded")
-    for each in (showing, listing, taking, giving, counting):
+    wording = parts.add_parser("notice", help="the words that people are shown")
+    for each in (showing, listing, taking, giving, counting, *_configure_notices(wording)):
         add_directory_option(each)

@@ -35,8 +35,11 @@ consent_notices = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("text", Text, nullable=False),
+    Column("language", String(100), nullable=False),
+    Column("version", String(200), nullable=False),
+    Column("registered", String(MOMENT_LENGTH), nullable=False),
 )
-"""The words that people were shown, once each. They are the operator's, and of nobody."""
+"""The words that the operator shows to people, once each, as the operator registered them: no report adds any."""
 
 consent_events = Table(
     "homespun_consent_events",
@@ -46,6 +49,7 @@ consent_events = Table(
     Column("source", String(32), nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("origin", String(20), nullable=False),
+    Column("known_as", String(20), nullable=False),
     Column("received", String(MOMENT_LENGTH), nullable=False),
     Column("schema", Integer, nullable=False),
     Column("purpose", String(64), nullable=False),
@@ -83,14 +87,21 @@ consent_conflicts = Table(
 )
 """Reports that say something else than what was received first, of which nothing more is kept."""
 
+consent_vouched = Table(
+    "homespun_consent_vouched",
+    metadata,
+    Column("subject", String(PSEUDONYM_LENGTH), primary_key=True),
+    Column("source", String(32), primary_key=True),
+    Column("received", String(MOMENT_LENGTH), nullable=False),
+)
+"""Streams for which a voucher of the account came, and when first."""
+
 consent_counts = Table(
     "homespun_consent_counts",
     metadata,
     Column("day", String(10), primary_key=True),
     Column("purpose", String(64), primary_key=True),
     Column("notice", String(64), primary_key=True),
-    Column("language", String(100), primary_key=True),
-    Column("version", String(200), primary_key=True),
     Column("action", String(40), primary_key=True),
     Column("number", BigInteger, nullable=False),
 )

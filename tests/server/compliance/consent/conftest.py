@@ -7,7 +7,7 @@ import pytest
 
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.store import Store, open_store
-from tests.server.compliance.consent.support import Hands, ledger_of
+from tests.server.compliance.consent.support import TEXT, Hands, ledger_of
 from tests.server.store.conftest import postgresql
 from tests.server.store.postgres import database
 
@@ -43,4 +43,6 @@ def clock() -> Hands:
 
 @pytest.fixture
 def ledger(store: Store, clock: Hands) -> ConsentLedger:
-    return ledger_of(store, clock)
+    found = ledger_of(store, clock)
+    found.notices.register(TEXT, language="en", version="7")
+    return found

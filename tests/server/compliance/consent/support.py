@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from homespun.protocol.asking.registration import voucher_of
 from homespun.protocol.consent import ConsentRecord, ShownNotice
 from homespun.protocol.consent_report import ConsentReport, report_of
 from homespun_server.compliance.consent import ConsentLedger
@@ -20,6 +21,9 @@ NOTICE = ShownNotice(TEXT, "en", "7", hashlib.sha256(TEXT.encode()).hexdigest())
 PHONE, TABLET = "a" * 32, "b" * 32
 ADA = "account-ada-5f1c"
 KEYS = ComplianceKeys.drawn(lambda size: bytes(range(size)))
+
+VOUCHER = voucher_of(KEYS.vouching, ADA, 4_000_000_000)
+"""What her account is vouched for with."""
 
 both = pytest.mark.parametrize("kind", ["sqlite", "postgresql"], indirect=True)
 """On both databases."""

@@ -20,7 +20,17 @@ from homespun_server.errors import ConflictError, SettingsError
 from homespun_server.settings import ControllerSettings
 from homespun_server.store import open_store
 from tests.sdk.consent.histories import RECORDS
-from tests.server.compliance.consent.support import ADA, Hands, gpc, granted, ledger_of, record, report, subject_of
+from tests.server.compliance.consent.support import (
+    ADA,
+    TEXT,
+    Hands,
+    gpc,
+    granted,
+    ledger_of,
+    record,
+    report,
+    subject_of,
+)
 
 CONTROLLER = ControllerSettings(name="Films Ltd", address="1 Street", contact="p@films.example")
 DEVICES = Controller(
@@ -49,7 +59,9 @@ HISTORY = (
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[ConsentLedger]:
     with open_store(tmp_path / "store.db") as store:
-        yield ledger_of(store, Hands(), logged=False)
+        found = ledger_of(store, Hands(), logged=False)
+        found.notices.register(TEXT, language="en", version="7")
+        yield found
 
 
 def encoded(records: Any, profile: str = PROFILE) -> bytes:
@@ -85,6 +97,7 @@ def test_what_goes_out_comes_in_as_something_else(ledger: ConsentLedger, tmp_pat
     document = ledger.export_27560(subject_of(ledger), CONTROLLER)
     with open_store(tmp_path / "other.db") as store:
         other = ledger_of(store, Hands(), logged=False)
+        other.notices.register(TEXT, language="en", version="7")
         other.import_27560(msgspec.json.encode(document), "somebody")
         theirs = other.events_of(subject_of(other, "somebody"))
         again = other.export_27560(subject_of(other, "somebody"), CONTROLLER)

@@ -21,6 +21,7 @@ from tests.server.compliance.consent.support import (
     NOTICE,
     PHONE,
     TABLET,
+    VOUCHER,
     Hands,
     both,
     changed,
@@ -43,7 +44,7 @@ def test_a_report_is_lost_or_another(ledger: ConsentLedger) -> None:
     assert event.record == record(1, valid_until=2e9, exception="gpc")
     assert (event.source, event.sequence, event.origin, event.sdk) == (PHONE, 1, "device", "1.2.3")
     assert (event.received, event.log) == (receipt.received, receipt.log)
-    assert ledger.notices() == {NOTICE.sha256: NOTICE.text}
+    assert [(each.sha256, each.text) for each in ledger.notices.shown()] == [(NOTICE.sha256, NOTICE.text)]
 
 
 def test_a_choice_is_not_in_the_log(ledger: ConsentLedger, store: Store) -> None:
@@ -101,7 +102,7 @@ def test_a_late_choice_of_one_device_overrules_a_newer_one_of_another(ledger: Co
     ledger.record(report(record(1, action="withdraw"), source=TABLET))
     clock.pass_(hours=1)
     # It had been chosen before what the phone reported first, so before the tablet's withdrawal.
-    ledger.record(report(record(1), source=PHONE))
+    ledger.record(report(record(1), source=PHONE), voucher=VOUCHER)
     assert granted(ledger) == {"measurement"}
 
 
@@ -117,7 +118,7 @@ def test_a_tie_between_devices_is_won_by_what_allows(ledger: ConsentLedger) -> N
 def test_the_order_of_receipt_between_devices_is_lost(ledger: ConsentLedger, clock: Hands) -> None:
     ledger.record(report(record(1, action="withdraw", time=9e9), source=PHONE))
     clock.pass_(seconds=1)
-    ledger.record(report(record(1, time=1.0), source=TABLET))
+    ledger.record(report(record(1, time=1.0), source=TABLET), voucher=VOUCHER)
     assert granted(ledger) == {"personalization"}
 
 
@@ -147,7 +148,7 @@ def test_a_servers_clock_that_is_set_back_overrules_a_withdrawal(
     clock.now = NOON + timedelta(days=1)
     assert granted(ledger) == set()
     # A later grant is one again.
-    ledger.record(report(record(2)))
+    ledger.record(report(record(2)), voucher=VOUCHER)
     assert granted(ledger) == {"personalization"}
 
 
@@ -160,10 +161,10 @@ def test_a_signal_leaves_a_purpose_allowed(ledger: ConsentLedger, clock: Hands) 
     status = ledger.status_as_of(subject_of(ledger))["contribution"]
     assert (status.because, status.since) == ("forbidden by Global Privacy Control", "2025-03-01T13:00:00+00:00")
     clock.pass_(hours=1)
-    ledger.record(report(record(4, "contribution", exception="gpc")))
+    ledger.record(report(record(4, "contribution", exception="gpc")), voucher=VOUCHER)
     assert granted(ledger) == {"personalization", "contribution"}
     clock.pass_(hours=1)
-    ledger.record(report(gpc(2, on=False), source=TABLET))
+    ledger.record(report(gpc(2, on=False), source=TABLET), voucher=VOUCHER)
     assert granted(ledger) == {"personalization", "contribution", "measurement"}
 
 

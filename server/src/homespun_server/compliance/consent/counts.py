@@ -1,6 +1,7 @@
 """How many choices of each kind a day brought: kept as they come, so that nobody has to look at people to count them.
 
-The counts always equal the events that are kept: an erasure takes its events out of them again.
+The counts always equal the events that are kept: an erasure takes its events out of them again. What the
+words are called is what the operator registered; what a report calls them is anybody's text, and stays with the event.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
 from homespun_server.compliance.consent.rows import count_up
-from homespun_server.store.schema_consent import consent_counts
+from homespun_server.store.schema_consent import consent_counts, consent_notices
 
 _COLUMNS = consent_counts.c
 _DAY = 10
@@ -26,8 +27,8 @@ class DayCount(msgspec.Struct, frozen=True, kw_only=True):
         day: The day of receipt, UTC, ISO 8601.
         purpose: The purpose; of a signal its name.
         notice: SHA-256 of the words that were shown; empty: none were.
-        language: Their language.
-        version: The application's name for them.
+        language: Their language, as the operator registered them; empty: they are not registered.
+        version: The operator's name for them; likewise.
         action: What was chosen.
         number: How often.
     """
@@ -58,8 +59,6 @@ def key_of(values: Any, received: str) -> dict[str, str]:
         "day": received[:_DAY],
         "purpose": values["purpose"] or values["signal"] or "",
         "notice": values["notice"] or "",
-        "language": values["language"],
-        "version": values["version"],
         "action": values["action"],
     }
 
@@ -81,10 +80,17 @@ def counts(connection: Connection, since: date | None, until: date | None) -> tu
         since: The first day; None: from the beginning.
         until: The day after the last; None: to the end.
     """
-    query = select(consent_counts)
+    notices = consent_notices.c
+    joined = consent_counts.outerjoin(consent_notices, _COLUMNS.notice == notices.sha256)
+    query = select(consent_counts, notices.language, notices.version).select_from(joined)
     if since is not None:
         query = query.where(_COLUMNS.day >= since.isoformat())
     if until is not None:
         query = query.where(_COLUMNS.day < until.isoformat())
-    found = connection.execute(query.order_by(_COLUMNS.day, _COLUMNS.purpose, _COLUMNS.version, _COLUMNS.action))
-    return tuple(DayCount(**row._mapping) for row in found)  # noqa: SLF001 - its public name
+    found = connection.execute(query.order_by(_COLUMNS.day, _COLUMNS.purpose, _COLUMNS.notice, _COLUMNS.action))
+    return tuple(_counted(row) for row in found)
+
+
+def _counted(row: Row[Any]) -> DayCount:
+    found = row._mapping  # noqa: SLF001 - its public name
+    return DayCount(**{**found, "language": found["language"] or "", "version": found["version"] or ""})

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Row
 
 from homespun.protocol.consent import ConsentRecord, ShownNotice
-from homespun.protocol.consent_report import ReportedChoice, record_of
+from homespun.protocol.consent_report import Known, ReportedChoice, record_of
 
-Origin = Literal["device", "browser", "import"]
-"""Who brought an event: a device's report, a request's header, or an operator with a document."""
+Origin = Literal["device", "browser", "import", "request"]
+"""What brought an event: a device's report, a request's header, a document, or a request that an officer worked on."""
 
 
 class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,11 +20,13 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
         number: Its place in the ledger, ascending; there may be gaps.
         source: The stream that it is from.
         sequence: Its place in that stream.
-        origin: Who brought it.
+        origin: What brought it.
+        known_as: How the person was named.
         received: When, by this server's clock, ISO 8601, UTC.
         sdk: The version of what reported it; empty where that is not known.
         log: Index of its entry in the transparency log; None: there is no log.
-        choice: What was chosen, with the words that were shown.
+        vouched: Since when a voucher says that its stream is this person's, ISO 8601, UTC; None: none came.
+        choice: What was chosen, with the words that were shown where the operator registered them.
     """
 
     number: int
@@ -35,6 +37,8 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
     sdk: str
     log: int | None
     choice: ReportedChoice
+    known_as: Known = "account"
+    vouched: str | None = None
 
     @property
     def record(self) -> ConsentRecord:
@@ -94,13 +98,15 @@ def values_of(choice: ReportedChoice) -> dict[str, Any]:
 
 
 def event_of(row: Row[Any]) -> ConsentEvent:
-    """Return an event of its row, which has the notice's text beside it."""
+    """Return an event of its row, which has beside it the notice's text, and since when its stream is vouched for."""
     notice = None if row.notice is None else ShownNotice(row.text or "", row.language, row.version, row.notice)
     return ConsentEvent(
         number=row.number,
         source=row.source,
         sequence=row.sequence,
         origin=row.origin,
+        known_as=row.known_as,
+        vouched=row.vouched,
         received=row.received,
         sdk=row.sdk,
         log=row.log,

@@ -5,22 +5,25 @@ several, so they are put in one order first:
 
 - An event counts from when it was received, or from when a later one of its source was: it had happened by then.
 - Between sources that order decides; within a source its sequence does. Where two sources tie, what denies wins.
+- What nobody vouches for (``standing``) overrules no denial of another source. What it denies is denied until something
+  that is proven says otherwise later.
 - Times that devices claim are replaced by the time of receipt. Only the length of a term is theirs, and its end is
   never later than what they said.
 
 Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from homespun.consent.history import ConsentHistory
+from homespun.consent.history import ConsentHistory, PurposeStatus
 from homespun.consent.purposes import Purpose
 from homespun.consent.signals import FORBIDS
 from homespun.protocol.consent import ConsentRecord, kind_of
 from homespun_server.compliance.consent.events import ConsentEvent
+from homespun_server.compliance.consent.standing import PROVEN, Standing, standings
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -31,12 +34,18 @@ class Status(msgspec.Struct, frozen=True):
         because: Why, in plain words, for instance ``granted``, ``never asked`` or ``withdrawn``.
         decided_by: The number of the event that decides; None: nothing was reported.
         since: When that was received, ISO 8601, UTC.
+        standing: Who stands behind it; None: nothing was reported.
     """
 
     granted: bool
     because: str
     decided_by: int | None = None
     since: str | None = None
+    standing: Standing | None = None
+
+
+_Placed = tuple[float, ConsentEvent]
+"""An event, and when it counts from."""
 
 
 def statuses(events: Iterable[ConsentEvent], at: datetime) -> dict[str, Status]:
@@ -48,27 +57,53 @@ def statuses(events: Iterable[ConsentEvent], at: datetime) -> dict[str, Status]:
     """
     known = tuple(events)
     named = dict.fromkeys((*map(str, Purpose), *sorted({each.choice.purpose for each in known} - {""})))
-    merged = _merged(known)
-    return {purpose: _status(purpose, merged, at) for purpose in named}
+    merged, behind = _merged(known), standings(known, at)
+    return {purpose: _status(purpose, merged, behind, at) for purpose in named}
 
 
-def _status(purpose: str, merged: Sequence[tuple[float, ConsentEvent]], at: datetime) -> Status:
+def _status(purpose: str, merged: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime) -> Status:
     about = [(moment, event) for moment, event in merged if _concerns(event, purpose)]
-    numbers: dict[ConsentRecord, ConsentEvent] = {}
-    for rank, (moment, event) in _ranked(about):
-        record = _as_received(event.record, rank, moment)
-        numbers[record] = event
-    found = ConsentHistory(numbers).status_of(purpose, at.timestamp())
-    if found.decided_by is None:
+    denials, grants = _unproven(purpose, about, behind, at)
+    found, decisive = _decided(purpose, [each for each in about if _is_proven(each[1], behind) or each in denials], at)
+    if decisive is None and grants:
+        # Nobody denied it, and nothing that is proven says anything of it.
+        found, decisive = _decided(purpose, grants[-1:], at)
+    if decisive is None:
         return Status(granted=False, because="nothing was reported")
-    decisive = numbers[found.decided_by]
-    return Status(found.granted, found.because, decisive.number, decisive.received)
+    return Status(found.granted, found.because, decisive.number, decisive.received, behind[decisive.number])
 
 
-def _merged(events: Sequence[ConsentEvent]) -> list[tuple[float, ConsentEvent]]:
+def _unproven(
+    purpose: str, about: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime
+) -> tuple[list[_Placed], list[_Placed]]:
+    """Return by which events sources that are not proven deny a purpose, and by which they allow it, each by itself."""
+    streams: dict[str, list[_Placed]] = {}
+    for each in about:
+        if not _is_proven(each[1], behind):
+            streams.setdefault(each[1].source, []).append(each)
+    denials: list[_Placed] = []
+    grants: list[_Placed] = []
+    for stream in streams.values():
+        found, decisive = _decided(purpose, stream, at)
+        (grants if found.granted else denials).extend(each for each in stream if each[1] is decisive)
+    return denials, sorted(grants, key=lambda each: each[0])
+
+
+def _is_proven(event: ConsentEvent, behind: Mapping[int, Standing]) -> bool:
+    return behind[event.number] in PROVEN
+
+
+def _decided(purpose: str, about: Sequence[_Placed], at: datetime) -> tuple[PurposeStatus, ConsentEvent | None]:
+    """Return where a purpose stands by some events in their order, and which of them decides."""
+    numbers = {_as_received(event.record, rank, moment): event for rank, (moment, event) in _ranked(about)}
+    found = ConsentHistory(numbers).status_of(purpose, at.timestamp())
+    return found, None if found.decided_by is None else numbers[found.decided_by]
+
+
+def _merged(events: Sequence[ConsentEvent]) -> list[_Placed]:
     """Return the events with when they count from, in the order of that and then of their source's sequence."""
     latest: dict[str, float] = {}
-    found: list[tuple[float, ConsentEvent]] = []
+    found: list[_Placed] = []
     for event in sorted(events, key=lambda each: each.sequence, reverse=True):
         received = datetime.fromisoformat(event.received).timestamp()
         # A later one of the same source was known before: this one had happened by then.
@@ -77,7 +112,7 @@ def _merged(events: Sequence[ConsentEvent]) -> list[tuple[float, ConsentEvent]]:
     return sorted(found, key=lambda each: (each[0], each[1].sequence))
 
 
-def _ranked(about: Sequence[tuple[float, ConsentEvent]]) -> list[tuple[int, tuple[float, ConsentEvent]]]:
+def _ranked(about: Sequence[_Placed]) -> list[tuple[int, _Placed]]:
     """Return events with their ranks: equal where two sources tie, ascending within a source.
 
     Of events that count from one moment, the last of each source tie, then those before them, and so on.

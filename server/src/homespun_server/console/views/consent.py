@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from homespun.protocol.consent import ACTIONS
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.store import Store
-from homespun_server.store.schema_consent import consent_counts
+from homespun_server.store.schema_consent import consent_counts, consent_notices
 
 _COLUMNS = consent_counts.c
 
@@ -29,8 +29,8 @@ class NoticeRow:
 
     Attributes:
         purpose: The purpose.
-        version: The application's name for the words.
-        language: Their language.
+        version: The operator's name for the words, as it registered them; empty: they are not registered.
+        language: Their language; likewise.
         notice: SHA-256 of the words; empty: none were shown.
         numbers: By action.
     """
@@ -119,13 +119,17 @@ def _since(since: date, purpose: str = "") -> ColumnElement[bool]:
 
 
 def _by_notice(connection: Connection, since: date, purpose: str) -> tuple[NoticeRow, ...]:
-    names = (_COLUMNS.purpose, _COLUMNS.version, _COLUMNS.language, _COLUMNS.notice)
-    query = select(*names, _COLUMNS.action, func.sum(_COLUMNS.number)).where(_since(since, purpose))
+    notices = consent_notices.c
+    version, language = func.coalesce(notices.version, ""), func.coalesce(notices.language, "")
+    names = (_COLUMNS.purpose, version, language, _COLUMNS.notice)
+    joined = consent_counts.outerjoin(consent_notices, _COLUMNS.notice == notices.sha256)
+    query = select(*names, _COLUMNS.action, func.sum(_COLUMNS.number)).select_from(joined)
+    query = query.where(_since(since, purpose))
     found: dict[tuple[str, str, str, str], dict[str, int]] = {}
     grouped = query.group_by(*names, _COLUMNS.action).order_by(*names)
     for row in connection.execute(grouped.limit((MOST_ROWS + 1) * len(ACTIONS))):
-        named, version, language, notice, action, number = row
-        found.setdefault((named, version, language, notice), {})[action] = int(number)
+        named, called, spoken, notice, action, number = row
+        found.setdefault((named, called, spoken, notice), {})[action] = int(number)
     return tuple(NoticeRow(*key, numbers) for key, numbers in found.items())
 
 

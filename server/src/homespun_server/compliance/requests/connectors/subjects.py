@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, func, select
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.consent_report import ConsentReport, report_of
 from homespun_server.compliance.consent import ConsentEvent, ConsentLedger
+from homespun_server.compliance.consent.standing import IN_WORDS, Standing, standings
 from homespun_server.compliance.consent.subjects import overwritten
 from homespun_server.compliance.requests.effects import PSEUDONYMS, Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Marked, Openings, Person, Subjects
@@ -58,18 +59,19 @@ class ConsentEvents(Connector):
     def access(self, person: Person) -> Sequence[Copy]:
         """Return a person's events as JSON Lines."""
         found = () if person.subject is None else self._consents.events_of(person.subject)
-        lines = b"".join(msgspec.json.encode(each) + b"\n" for each in found)
+        behind = standings(found, self._now())
+        lines = b"".join(_line(each, behind[each.number]) for each in found)
         return (Copy("consent-events.jsonl", lines, len(found)),) if found else ()
 
     def erase(self, person: Person) -> Effect:
-        """Remove a person's events; counts of everybody stay."""
+        """Remove a person's events, and take them out of the counts."""
         if person.subject is None:
             return nothing(_NO_SUBJECT)
         with self._store.writing() as connection:
             gone = self._consents.erase_within(connection, person.subject)
         if not gone:
             return nothing("The person's pseudonym has no events.")
-        told = f"{gone} events were removed. Counts by day and purpose stay: they are of everybody, and of no one."
+        told = f"{gone} events were removed, and are no longer in the counts by day and purpose."
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
 
     def set_aside(self, person: Person, kind: Kind) -> Effect:
@@ -81,7 +83,8 @@ class ConsentEvents(Connector):
             return _withdrawn(purposes, "They were recorded by an attempt before.")
         with self._store.writing() as connection:
             for place, purpose in enumerate(purposes, start=1):
-                self._consents.record_within(connection, _withdrawal(person, kind, purpose, place, self._now()))
+                made = _withdrawal(person, kind, purpose, place, self._now())
+                self._consents.record_within(connection, made, origin="request")
         # Never a report's hash: whoever has it could try names, long after the person was erased.
         told = f"They are numbers 1 to {len(purposes)} of the source {person.request}, this request."
         return _withdrawn(purposes, told)
@@ -98,6 +101,11 @@ class ConsentEvents(Connector):
         """Remove events of pseudonyms that were erased."""
         with self._store.writing() as connection:
             return _again(connection, self.name, self._held, self._consents.erase_within, marked)
+
+
+def _line(event: ConsentEvent, standing: Standing) -> bytes:
+    """Return an event as a person gets it: with who stands behind it, in words."""
+    return msgspec.json.encode({**msgspec.to_builtins(event), "standing": standing, "said": IN_WORDS[standing]}) + b"\n"
 
 
 def _withdrawal(person: Person, kind: Kind, purpose: str, place: int, now: datetime) -> ConsentReport:

@@ -33,6 +33,9 @@ def _events() -> None:
         "homespun_consent_notices",
         sa.Column("sha256", sa.String(64), primary_key=True),
         sa.Column("text", sa.Text, nullable=False),
+        sa.Column("language", sa.String(100), nullable=False),
+        sa.Column("version", sa.String(200), nullable=False),
+        sa.Column("registered", sa.String(40), nullable=False),
     )
     op.create_table(
         "homespun_consent_events",
@@ -41,6 +44,7 @@ def _events() -> None:
         sa.Column("source", sa.String(32), nullable=False),
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("origin", sa.String(20), nullable=False),
+        sa.Column("known_as", sa.String(20), nullable=False),
         sa.Column("received", sa.String(40), nullable=False),
         sa.Column("schema", sa.Integer, nullable=False),
         sa.Column("purpose", sa.String(64), nullable=False),
@@ -73,6 +77,12 @@ def _events() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.UniqueConstraint("subject", "source", "sequence", "digest"),
     )
+    op.create_table(
+        "homespun_consent_vouched",
+        sa.Column("subject", sa.String(64), primary_key=True),
+        sa.Column("source", sa.String(32), primary_key=True),
+        sa.Column("received", sa.String(40), nullable=False),
+    )
 
 
 def _counts() -> None:
@@ -81,8 +91,6 @@ def _counts() -> None:
         sa.Column("day", sa.String(10), primary_key=True),
         sa.Column("purpose", sa.String(64), primary_key=True),
         sa.Column("notice", sa.String(64), primary_key=True),
-        sa.Column("language", sa.String(100), primary_key=True),
-        sa.Column("version", sa.String(200), primary_key=True),
         sa.Column("action", sa.String(40), primary_key=True),
         sa.Column("number", sa.BigInteger, nullable=False),
     )
