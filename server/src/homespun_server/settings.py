@@ -122,6 +122,8 @@ class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         regulation_files: Further profiles, as files in the working directory.
         tables: The tables of interactions that the operator holds.
         gpc: Whether the service honours Global Privacy Control and says so.
+        identify: The operator's own check of people's identity, ``module:name``; empty: officers record how they
+            checked. See ``compliance/requests/identity.py``.
     """
 
     controller: ControllerSettings | None = None
@@ -129,6 +131,7 @@ class ComplianceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     regulation_files: tuple[str, ...] = ()
     tables: tuple[TableSettings, ...] = ()
     gpc: bool = True
+    identify: Annotated[str, Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*)?\Z")] = ""
 
 
 @dataclass(frozen=True)

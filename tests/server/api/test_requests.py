@@ -60,7 +60,7 @@ def test_a_request_goes_through_without_evidence(service: Running) -> None:
     assert done["missing"] == []
     assert PERSON not in (service.settings.folder / "people.csv").read_text()
     assert act(service, request, "closed", done["request"]["events"]).json()["state"] == "closed"
-    assert service.get("/api/v1/requests", "auditor").json() == {"requests": []}
+    assert service.get("/api/v1/requests", "auditor").json() == {"requests": [], "after": None}
     assert service.get("/api/v1/requests?state=closed", "auditor").json()["requests"][0]["id"] == request
 
 

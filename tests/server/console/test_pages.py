@@ -55,6 +55,8 @@ CHANGE: dict[str, tuple[Role, ...]] = {
     "/console/requests/REQUEST/accept": PEOPLE,
     "/console/requests/REQUEST/work": PEOPLE,
     "/console/requests/REQUEST/export": PEOPLE,
+    "/console/requests/REQUEST/check": PEOPLE,
+    "/console/requests/REQUEST/lift": PEOPLE,
     "/console/log/checkpoint": PEOPLE,
     "/console/explanations": ROLES,
 }

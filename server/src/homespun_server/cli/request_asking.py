@@ -9,25 +9,16 @@ from rich.console import Console
 from rich.table import Table
 
 from homespun_server.cli.directory import command_actor, settings_of
+from homespun_server.cli.request_desk import opened, say
 from homespun_server.cli.signing import add_directory_option, add_signing_options, repository_of
 from homespun_server.compliance.keys import public_compliance_keys
-from homespun_server.compliance.opening import open_compliance
 from homespun_server.compliance.requests.asking import Asking
-from homespun_server.errors import SigningKeyError
-from homespun_server.settings import PASSPHRASE_VARIABLE
 from homespun_server.store import AuditLog, open_store
 
 
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[Asking]:
-    settings = settings_of(options)
-    with open_store(settings.store, create=False) as store:
-        compliance = open_compliance(settings, store)
-        if compliance is None:
-            raise SigningKeyError(
-                "asking devices needs the compliance keys; make them with homespun-server compliance init, and set "
-                f"{PASSPHRASE_VARIABLE}."
-            )
+    with opened(options) as compliance:
         yield compliance.asking
 
 
@@ -35,26 +26,27 @@ def _ask(options: argparse.Namespace, console: Console) -> None:
     channels = settings_of(options).channels
     with _opened(options) as asking:
         if not options.now and not asking.is_due():
-            _say(console, "It is not time for another list; with --now there is one, which tells when you did this.")
+            say(console, "It is not time for another list; with --now there is one, which tells when you did this.")
             return
         entries = asking.publish(repository_of(options), channels)
-    _say(console, f"A list of {entries:,} entries is signed on {', '.join(channels)}; most of them may be random.")
+    say(console, f"A list of {entries:,} entries is signed on {', '.join(channels)}; most of them may be random.")
 
 
 def _devices(options: argparse.Namespace, console: Console) -> None:
-    with _opened(options) as asking:
+    with opened(options) as compliance:
         if options.request is None:
-            _say(console, f"{asking.devices.count():,} devices are registered.")
+            say(console, f"{compliance.asking.devices.count():,} devices are registered.")
             return
-        found = asking.states(options.request)
+        compliance.requests.requests.get(options.request)  # of one that is not there, no device is done either
+        found = compliance.asking.states(options.request)
     _noted(options, "request devices", "view-devices", options.request)
     table = Table(box=box.SIMPLE)
     for name in ("device", "state", "asked", "answered"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold", no_wrap=name == "device")
     for each in found:
         table.add_row(each.device, each.state, each.asked, each.answered or "–")
     console.print(table)
-    _say(console, "A device is done by its own signed receipt alone; one that is offline is pending.")
+    say(console, "A device is done by its own signed receipt alone; one that is offline is pending.")
 
 
 def _voucher(options: argparse.Namespace, console: Console) -> None:
@@ -65,15 +57,15 @@ def _voucher(options: argparse.Namespace, console: Console) -> None:
         )
     # First the record, then the voucher: nobody lets devices in without a trace. It names a pseudonym, and no account.
     _noted(options, "request voucher", "make-voucher", subject or "nobody known", {"hours": options.hours})
-    _say(console, voucher)
+    say(console, voucher)
 
 
 def _key(options: argparse.Namespace, console: Console) -> None:
     if not options.vouching:
-        _say(console, public_compliance_keys(settings_of(options)).asking)
+        say(console, public_compliance_keys(settings_of(options)).asking)
         return
     with _opened(options) as asking:
-        _say(console, asking.devices.vouching_key.hex())
+        say(console, asking.devices.vouching_key.hex())
 
 
 def _noted(
@@ -81,10 +73,6 @@ def _noted(
 ) -> None:
     with open_store(settings_of(options).store, create=False) as store:
         AuditLog(store).add(command_actor(command), action, subject, detail)
-
-
-def _say(console: Console, told: str) -> None:
-    console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def configure_asking(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

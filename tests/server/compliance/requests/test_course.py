@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from homespun.errors import MisuseError
-from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, folded, opening
-from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, failed, nothing
+from homespun_server.compliance.requests.course import ENDED, WORKED, Course, Event, opening
+from homespun_server.compliance.requests.effects import DEVICES, EXPLANATIONS, MODELS, Effect, failed, nothing
+from homespun_server.compliance.requests.folding import folded
 from homespun_server.compliance.requests.moves import checked
 from homespun_server.compliance.requests.profile import KINDS, shipped
 from homespun_server.errors import RequestError
@@ -19,6 +20,7 @@ from tests.server.compliance.requests.support import NOON
 
 STORES = ("table", "pseudonyms", DEVICES, MODELS)
 WHATS = ["confirmed", "identified", "accepted", "refused", "withdrawn", "extended", "working", "exported", "closed"]
+WHATS += ["unexplained"]
 SAID = {"method": "seen", "evidence": "case 1", "reason": "legal_claims", "notice": "letter 1", "how": "mail"}
 EFFECTS = [
     Effect(outcome="done", level="logical", records=1, detail="removed"),
@@ -55,10 +57,10 @@ def test_an_officer_ends_a_request_in_the_persons_name_without_evidence(state: s
 class Machine(RuleBasedStateMachine):
     """Officers and programs do whatever they like, in any order; the rules hold them."""
 
-    def __init__(self) -> None:
+    def __init__(self, course: Course | None = None) -> None:
         super().__init__()
         self.now = NOON
-        self.course = started()
+        self.course = course or started()
         self.due = [self.course.due]
         self.known: dict[str, Effect] = {}
 
@@ -127,6 +129,58 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestNoRequestClosesWithoutEvidence = Machine.TestCase
+
+
+class Explanations(Machine):
+    """The same with a request for an explanation, under a regulation that lets others be waited for."""
+
+    def __init__(self) -> None:
+        rules = msgspec.structs.replace(shipped("gdpr").rules("explanation"), pending=True)
+        super().__init__(opening(rules, (*STORES, EXPLANATIONS), NOON))
+        self.explained = False
+
+    @rule(records=st.integers(0, 2))
+    def answers(self, records: int) -> None:
+        said = {"explained": {"records": records, "bundles": ["b" * 64]}} if records else {}
+        try:
+            detail = checked(self.course, "exported", said, self.now)
+        except RequestError:
+            return
+        self.explained |= bool(records)
+        self.course = after(self.course, "exported", detail)
+
+    @rule(said=st.sampled_from([{}, {"reason": "on the device"}, {"evidence": "receipt"}, SAID]))
+    def says_there_is_none(self, said: dict[str, object]) -> None:
+        try:
+            detail = checked(self.course, "unexplained", dict(said), self.now)
+        except RequestError:
+            return
+        assert said == SAID
+        self.course = after(self.course, "unexplained", detail)
+
+    @precondition(lambda self: self.course.state in WORKED)
+    @rule()
+    def works_on_all_stores(self) -> None:
+        for store in STORES:
+            self.course = after(self.course, "effect", {"connector": store, **msgspec.to_builtins(EFFECTS[0])})
+
+    @precondition(lambda self: self.course.state == "received")
+    @rule()
+    def accepts(self) -> None:
+        for what in ("identified", "accepted", "working"):
+            self.course = acted(self.course, what)
+
+    @invariant()
+    def is_never_closed_without_an_explanation(self) -> None:
+        if self.course.state in {"closed", "closed_pending"}:
+            effect = self.course.outcome(EXPLANATIONS)
+            assert effect is not None
+            assert effect.outcome == ("done" if self.explained else "nothing")
+            assert self.course.copied
+
+
+Explanations.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestNoExplanationIsLeftOut = Explanations.TestCase
 
 
 @pytest.mark.parametrize("kind", KINDS)

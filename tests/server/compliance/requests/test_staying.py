@@ -126,7 +126,7 @@ def test_an_end_between_finding_a_model_and_recording_it_keeps_a_request_pending
     desk.desk.requests.act(request.id, "closed", ADA, {"pending": True})
     desk.clock.pass_(hours=1)
     register(desk, tmp_path, 3, table="two")
-    retrainings = desk.desk.saga._retrainings
+    retrainings = desk.desk.saga._remaking._retrainings
     assert retrainings is not None
     assert retrainings.check(request.id)[0].evidence  # and then the program ends
     assert desk.desk.saga.check_waiting(ADA) == (request.id,)

@@ -129,7 +129,7 @@ def test_who_came_back_since_is_erased_by_a_request_that_is_worked_on_again(desk
 @pytest.mark.parametrize("kind", SET_ASIDE)
 def test_a_model_keeps_who_objected_and_was_then_erased(desk: Office, kind: Kind) -> None:
     made = Made()
-    desk.desk.saga._retrainings = made  # type: ignore[assignment]
+    desk.desk.saga._remaking._retrainings = made  # type: ignore[assignment]
     # It is still open, and was opened before the person had a pseudonym: what it set aside alone tells.
     desk.desk.saga.work(desk.opened(kind, regulation=SET_ASIDE[kind]).id, ADA)
     request = desk.opened()
@@ -141,7 +141,7 @@ def test_a_model_keeps_who_objected_and_was_then_erased(desk: Office, kind: Kind
 
 def test_a_model_keeps_whose_rows_an_earlier_request_found(desk: Office, tmp_path: Path) -> None:
     made = Made()
-    desk.desk.saga._retrainings = made  # type: ignore[assignment]
+    desk.desk.saga._remaking._retrainings = made  # type: ignore[assignment]
     desk.known()
     desk.closed("access")
     for path in desk.settings.folder.glob("*.csv"):
@@ -166,7 +166,7 @@ def _without_person() -> bytes:
 
 def test_no_model_is_made_again_for_somebody_no_table_ever_had(desk: Office) -> None:
     made = Made()
-    desk.desk.saga._retrainings = made  # type: ignore[assignment]
+    desk.desk.saga._remaking._retrainings = made  # type: ignore[assignment]
     desk.closed("objection")
     request = desk.opened(person="user-000099")
     desk.desk.saga.work(request.id, ADA)

@@ -17,7 +17,8 @@ from homespun_server.compliance.audit.contents import (
     decoded,
 )
 from homespun_server.compliance.audit.evidence import Evidence, sha256
-from homespun_server.compliance.requests.course import ENDED, Course, State, extended_due, folded, opening
+from homespun_server.compliance.requests.course import ENDED, Course, State, extended_due, opening
+from homespun_server.compliance.requests.folding import folded
 from homespun_server.store.moments import text_of
 
 

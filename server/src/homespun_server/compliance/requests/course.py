@@ -1,26 +1,33 @@
-"""The course of a request: what its events add up to, and which event may come next.
+"""The course of a request: where it is, what was done, and what is missing.
 
 Rules:
 
-- The state is what the events say, in their order, and nothing else.
 - A request is worked on only after it was accepted, and accepted only after identity was settled, where the rules ask.
 - It closes only with evidence: for every store of its frozen data map an effect with a level, or a reason why nothing
   is there. Devices that have not answered, and models that are to be made again, are ``pending`` and never done: it
   then stays open, or closes as ``closed_pending`` where its rules allow.
+- A request for an explanation closes only with one, or with the reason and evidence why there is none.
 - A deadline moves once, forward, with a reason and with evidence that the person was told before the first one.
 
 Pure: moments are given. Non-goal: who may do what; that is the roles' table.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from homespun_server.compliance.requests.calendar import deadline
-from homespun_server.compliance.requests.effects import DEVICES, MODELS, Effect, of_devices, of_models
+from homespun_server.compliance.requests.effects import (
+    DEVICES,
+    EXPLANATIONS,
+    MODELS,
+    Effect,
+    of_devices,
+    of_models,
+)
 from homespun_server.compliance.requests.profile import Rules
 
 State = Literal[
@@ -52,6 +59,7 @@ What = Literal[
     "scheduled",
     "retrained",
     "exported",
+    "unexplained",
     "closed",
     "lifted",
     "returned",
@@ -105,6 +113,7 @@ class Course:
         devices: Whether each device that was asked has answered.
         declined: Devices on which the person declined what was asked.
         models: The models that are to be made again, and the bundle that was made instead.
+        pipelines: What makes them, by bundle, where that is known.
         copied: Whether a copy was made.
         lifted: Whether a restriction was lifted; what was done for it before stays in the record.
     """
@@ -123,6 +132,7 @@ class Course:
     devices: Mapping[str, bool] = field(default_factory=dict)
     declined: frozenset[str] = frozenset()
     models: Mapping[str, str | None] = field(default_factory=dict)
+    pipelines: Mapping[str, str] = field(default_factory=dict)
     copied: bool = False
     lifted: bool = False
 
@@ -150,7 +160,7 @@ class Course:
         if connector == DEVICES and self.devices:
             return of_devices(len(self.devices), len(self.waiting), len(self.declined))
         if connector == MODELS and self.models:
-            return of_models(len(self.models), len(self.untrained))
+            return of_models(len(self.models), self.untrained, self.pipelines)
         return self.effects.get(connector)
 
     @property
@@ -161,9 +171,13 @@ class Course:
 
     @property
     def only_pending(self) -> bool:
-        """Whether all that is missing waits for others than the operator's stores."""
+        """Whether all that is missing waits for others than the operator: nobody else makes an explanation."""
         found = [self.outcome(name) for name in self.missing]
-        return bool(found) and all(each is not None and each.outcome == "pending" for each in found)
+        return (
+            bool(found)
+            and EXPLANATIONS not in self.missing
+            and all(each is not None and each.outcome == "pending" for each in found)
+        )
 
 
 def opening(rules: Rules, connectors: tuple[str, ...], received: datetime) -> Course:
@@ -187,86 +201,8 @@ def opening(rules: Rules, connectors: tuple[str, ...], received: datetime) -> Co
     )
 
 
-def folded(course: Course, event: Event) -> Course:
-    """Return the course after an event that was recorded."""
-    course = replace(course, sequence=event.sequence)
-    change = _CHANGES.get(event.what)
-    return course if change is None else change(course, event)
-
-
 def extended_due(course: Course) -> datetime:
     """Return until when it is answered if it is extended; never earlier than now."""
     rules = course.rules
     terms = (rules.answer,) if rules.extension is None else (rules.answer, rules.extension)
     return max(course.due, deadline(course.received, terms, rules.calendar))
-
-
-def _worked(course: Course) -> Course:
-    if course.state == "closed_pending":
-        return course if course.missing else replace(course, state="closed")
-    if course.state not in WORKED:
-        return course
-    if not course.missing:
-        return replace(course, state="completed")
-    return replace(course, state="partial" if course.effects else "working")
-
-
-def _effect(course: Course, event: Event) -> Course:
-    detail = dict(event.detail)
-    name = str(detail.pop("connector"))
-    effect = msgspec.convert(detail, Effect)
-    return _worked(replace(course, effects={**course.effects, name: effect}))
-
-
-def _began(course: Course, event: Event) -> Course:
-    name, records = str(event.detail["connector"]), int(str(event.detail["records"]))
-    return replace(course, began={**course.began, name: max(records, course.began.get(name, 0))})
-
-
-def _asked(course: Course, event: Event) -> Course:
-    asked = msgspec.convert(event.detail["devices"], list[str])
-    return _worked(replace(course, devices={**dict.fromkeys(asked, False), **course.devices}))
-
-
-def _answered(course: Course, event: Event) -> Course:
-    device, declined = str(event.detail["device"]), event.detail.get("outcome") == "declined"
-    refused = course.declined | {device} if declined else course.declined
-    return _worked(replace(course, devices={**course.devices, device: True}, declined=refused))
-
-
-def _scheduled(course: Course, event: Event) -> Course:
-    return _worked(replace(course, models={str(event.detail["bundle"]): None, **course.models}))
-
-
-def _retrained(course: Course, event: Event) -> Course:
-    made = {str(event.detail["bundle"]): str(event.detail["evidence"])}
-    return _worked(replace(course, models={**course.models, **made}))
-
-
-def _extended(course: Course, event: Event) -> Course:
-    due = datetime.fromisoformat(str(event.detail["due"])).astimezone(UTC)
-    return replace(course, due=max(course.due, due), extended=True)
-
-
-def _into(state: State) -> Callable[[Course, Event], Course]:
-    return lambda course, _: replace(course, state=state)
-
-
-_CHANGES: dict[What, Callable[[Course, Event], Course]] = {
-    "confirmed": lambda course, _: replace(course, confirmed=True),
-    "identified": _into("identified"),
-    "accepted": _into("accepted"),
-    "refused": _into("refused"),
-    "withdrawn": _into("withdrawn"),
-    "extended": _extended,
-    "working": lambda course, _: _worked(replace(course, state="working")),
-    "began": _began,
-    "effect": _effect,
-    "asked": _asked,
-    "answered": _answered,
-    "scheduled": _scheduled,
-    "retrained": _retrained,
-    "exported": lambda course, _: replace(course, copied=True),
-    "lifted": lambda course, _: replace(course, lifted=True),
-    "closed": lambda course, _: replace(course, state="closed_pending" if course.missing else "closed"),
-}

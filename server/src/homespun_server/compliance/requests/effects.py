@@ -4,6 +4,7 @@ A level is claimed only for what was checked, in the words of erasure receipts (
 outcome without a level gives its reason instead. Pure.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -31,6 +32,12 @@ PSEUDONYMS = "pseudonyms"
 
 SET_ASIDE = "set aside"
 """The name of the connector of rows that were taken out of tables."""
+
+
+EXPLANATIONS = "explanations"
+"""What a request for an explanation has beside its stores: how lists of the person were made."""
+
+EXPLANATIONS_ARE = "how lists of the person were made, told from the records that their device keeps and they hand over"
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,6 +82,49 @@ def failed(detail: str) -> Effect:
     return Effect(outcome="failed", detail=detail, level="unverified")
 
 
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """What was explained in an answer.
+
+    Attributes:
+        records: How many lists.
+        bundles: The bundles that they were made again with.
+    """
+
+    records: Annotated[int, Meta(ge=1)]
+    bundles: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+def explained(said: Explained) -> Effect:
+    """Return that lists were explained in the answer."""
+    bundles = ", ".join(each[:12] for each in said.bundles)
+    told = (
+        f"{said.records} recorded lists were made again with their bundles ({bundles}), came out as recorded, and are "
+        "explained in the answer: in plain words, with every number, and made again without the main reason."
+    )
+    return Effect(outcome="done", level="logical", records=said.records, detail=told)
+
+
+def unexplained(reason: str, evidence: str) -> Effect:
+    """Return that no list is explained, and why."""
+    why, where = reason.strip().rstrip("."), evidence.strip().rstrip(".")
+    return nothing(
+        f"No list was explained here: {why}. Evidence: {where}. The answer says so, and tells how lists are made."
+    )
+
+
+def not_yet_explained() -> Effect:
+    """Return that no list was explained yet."""
+    return Effect(
+        outcome="pending",
+        level="unverified",
+        detail=(
+            "No list was explained yet. The records are with the person: ask for what their device exports, and make "
+            "the answer with them (request export --explanations). If there are none, say why, with evidence "
+            "(request act ID no-records)."
+        ),
+    )
+
+
 def of_devices(asked: int, waiting: int, declined: int) -> Effect:
     """Return how things stand with so many devices that were asked, of which some wait and some were declined on."""
     if waiting:
@@ -99,14 +149,23 @@ def of_devices(asked: int, waiting: int, declined: int) -> Effect:
     )
 
 
-def of_models(all_: int, waiting: int) -> Effect:
-    """Return how things stand with so many models that are to be made again, of which some were not yet."""
+def of_models(all_: int, waiting: Sequence[str], pipelines: Mapping[str, str]) -> Effect:
+    """Return how things stand with so many models that are to be made again.
+
+    Args:
+        all_: How many there are.
+        waiting: Those that were not made again yet.
+        pipelines: What makes them, by bundle, where that is known.
+    """
     if waiting:
+        told = "; ".join(_to_be_made(bundle, pipelines.get(bundle)) for bundle in waiting)
         return Effect(
             outcome="pending",
             level="unverified",
             records=all_,
-            detail=f"{waiting} of {all_} models without a guarantee are to be made again without the person.",
+            detail=(
+                f"{len(waiting)} of {all_} models without a guarantee are to be made again without the person: {told}."
+            ),
         )
     return Effect(
         outcome="done",
@@ -114,3 +173,12 @@ def of_models(all_: int, waiting: int) -> Effect:
         records=all_,
         detail=f"All {all_} models without a guarantee were made again, later than the erasure, as other bundles.",
     )
+
+
+def _to_be_made(bundle: str, pipeline: str | None) -> str:
+    if pipeline is None:
+        return (
+            f"{bundle[:12]}, which no pipeline made (make it as it was made, and register it under the same name with "
+            "homespun-server registry add)"
+        )
+    return f"{bundle[:12]} by the pipeline {pipeline} (homespun-server run with its file)"

@@ -1,13 +1,19 @@
 """How a person's identity is settled: a hook, with what is recorded of it. Never a copy of a document.
 
 GDPR Art. 12(6) allows to ask for more where there are doubts; 11 CCR § 7060 to § 7063 say how much is asked for.
+
+An operator registers a check of their own in the settings, ``[compliance] identify = "module:name"``: a function of the
+person's name and of what came with the request, or an ``IdentityCheck``. Where none is registered, or does not fit, an
+officer records how identity was checked by hand.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
-from homespun_server.errors import RequestError
+from homespun.errors import HomespunError
+from homespun_server.errors import RequestError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,63 @@ class IdentityCheck(Protocol):
         Raises:
             RequestError: It was not.
         """
+
+
+class Registered:
+    """The operator's own check, from a module of theirs."""
+
+    def __init__(self, name: str, function: Callable[[str | None, Mapping[str, str]], object]) -> None:
+        """Use a function.
+
+        Args:
+            name: What the settings call it.
+            function: Returns ``Identified`` for the person's name and what was offered, or raises.
+        """
+        self._name, self._function = name, function
+
+    def check(self, identifier: str | None, offered: Mapping[str, str]) -> Identified:
+        """Return what the function found out; whatever it raises settles nothing."""
+        try:
+            found = self._function(identifier, offered)
+        except HomespunError:
+            raise
+        except Exception as error:
+            # Its words may quote a token, so they are not told on.
+            raise RequestError(
+                f"the check of identity {self._name} failed ({type(error).__name__}), so nothing was settled or "
+                "recorded. Mend it, or say how identity was checked by hand."
+            ) from error
+        if not isinstance(found, Identified):
+            raise RequestError(
+                f"the check of identity {self._name} returned {type(found).__name__} and not Identified, so nothing "
+                "was settled or recorded."
+            )
+        return found
+
+
+def registered_check(name: str) -> IdentityCheck | None:
+    """Return the check that settings name; None: they name none.
+
+    Args:
+        name: ``module:name``, of a function or an ``IdentityCheck``; the module is one that Python finds.
+
+    Raises:
+        SettingsError: There is none of that name.
+    """
+    if not name:
+        return None
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"compliance.identify names {name}, which is not there: {error}. Install the module where the server "
+            "runs, or correct the settings."
+        ) from error
+    function = getattr(found, "check", found)
+    if not callable(function):
+        raise SettingsError(f"compliance.identify names {name}, which is neither a function nor a check of identity.")
+    return Registered(name, function)
 
 
 class OfficerRecorded:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.requests import rows
-from homespun_server.compliance.requests.course import Course, Event, What, folded
+from homespun_server.compliance.requests.course import Course, Event, What
+from homespun_server.compliance.requests.folding import folded
 from homespun_server.compliance.requests.moves import Detail
 from homespun_server.compliance.requests.ports import Log
 from homespun_server.compliance.requests.rows import Request

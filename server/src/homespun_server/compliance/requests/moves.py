@@ -6,6 +6,7 @@ Every function returns the event's detail, or raises with what is in the way.
 from datetime import datetime
 
 from homespun_server.compliance.requests.course import COPIES, ENDED, WORKED, Course, State, What, extended_due
+from homespun_server.compliance.requests.effects import EXPLANATIONS, not_yet_explained
 from homespun_server.errors import RequestError
 from homespun_server.store.moments import text_of
 
@@ -23,6 +24,7 @@ _FROM: dict[What, frozenset[State]] = {
     "working": frozenset({"accepted", *WORKED}),
     "closed": frozenset({"completed", "partial"}),
     "exported": WORKED,
+    "unexplained": WORKED,
     "lifted": frozenset({"completed", "closed", "closed_pending"}),
 }
 
@@ -46,6 +48,7 @@ _NEEDS: dict[What, tuple[str, ...]] = {
     "lifted": ("reason", "notice"),
     # Otherwise whoever is late, or unwilling, ends a request in the person's name.
     "withdrawn": ("reason", "evidence"),
+    "unexplained": ("reason", "evidence"),
 }
 """What an officer says with an event: plain words, or a reference to evidence that is kept elsewhere."""
 
@@ -69,6 +72,10 @@ def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail
         _check_said(what, name, detail.get(name))
     if what == "lifted":
         _check_lifting(course)
+    if what == "unexplained":
+        _check_unexplained(course)
+    if what == "exported":
+        check_explained(course, given="explained" in detail)
     if what == "refused":
         return _refusal(course, detail)
     if what == "extended":
@@ -90,6 +97,40 @@ def _check_lifting(course: Course) -> None:
     if course.rules.kind != "restriction" or course.lifted:
         why = "was lifted before" if course.lifted else f"is of the kind {course.rules.kind}, which the person ends"
         raise RequestError(f"only a restriction is lifted, and once; this request {why}. Nothing was recorded.")
+
+
+def _check_unexplained(course: Course) -> None:
+    known = course.outcome(EXPLANATIONS)
+    if course.rules.kind != "explanation" or (known is not None and known.outcome == "done"):
+        why = "has its explanation" if course.rules.kind == "explanation" else f"is of the kind {course.rules.kind}"
+        raise RequestError(f"this request {why}, so nobody says why there is none. Nothing was recorded.")
+
+
+def check_explained(course: Course, *, given: bool) -> None:
+    """Refuse an answer to a request for an explanation that has none, and no word why.
+
+    Args:
+        course: How things stand.
+        given: Whether the answer explains recorded lists.
+
+    Raises:
+        RequestError: It may not be made.
+    """
+    if course.rules.kind != "explanation":
+        if given:
+            raise RequestError(
+                f"a request of the kind {course.rules.kind} explains no lists; open one of the kind explanation."
+            )
+        return
+    known = course.outcome(EXPLANATIONS)
+    if given or (known is not None and known.outcome == "nothing"):
+        return
+    if known is not None and known.outcome == "done":
+        raise RequestError(
+            "an answer with explanations was made before, and nothing of the records was kept: give them again, so "
+            "that this answer has them too. Nothing was recorded."
+        )
+    raise RequestError(f"{not_yet_explained().detail} Nothing was recorded.")
 
 
 def _refusal(course: Course, detail: Detail) -> Detail:

@@ -1,7 +1,7 @@
 """The data map of a working directory, and what works on requests there."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,16 +19,20 @@ from homespun_server.compliance.requests.connectors.registry import Asked, Model
 from homespun_server.compliance.requests.connectors.subjects import ConsentEvents, LogOpenings, Pseudonyms
 from homespun_server.compliance.requests.connectors.tables import SetAside, Table
 from homespun_server.compliance.requests.disclosure import Disclosure, disclose
+from homespun_server.compliance.requests.explaining import Explaining
 from homespun_server.compliance.requests.exporting import Exporter
+from homespun_server.compliance.requests.identity import IdentityCheck, registered_check
 from homespun_server.compliance.requests.ports import Connector
 from homespun_server.compliance.requests.profile import read_profiles
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.compliance.requests.retraining import Retrainings
+from homespun_server.compliance.requests.rows import Request
 from homespun_server.compliance.requests.saga import ErasureSaga
 from homespun_server.compliance.requests.tombstones import Tombstones
+from homespun_server.errors import RequestError
 from homespun_server.publishing.directory import open_registry
 from homespun_server.settings import ServerSettings
-from homespun_server.store import Store
+from homespun_server.store import Actor, Store
 from homespun_server.store.moments import Now, utc_now
 from homespun_server.store.schema_consent import consent_events, consent_subjects
 from homespun_server.store.schema_log import log_openings
@@ -44,6 +48,7 @@ class Desk:
         exporter: Makes the answers.
         tombstones: The marks of what was erased.
         disclosed: Returns what stays in released statistics and models.
+        identity: The operator's own check of identity; None: none is registered.
     """
 
     requests: Requests
@@ -51,6 +56,27 @@ class Desk:
     exporter: Exporter
     tombstones: Tombstones
     disclosed: Callable[[], Disclosure]
+    identity: IdentityCheck | None = None
+
+    def identify(self, request: str, offered: Mapping[str, str], actor: Actor, *, seen: int | None = None) -> Request:
+        """Have a person's identity settled by the registered check, and record how.
+
+        Args:
+            request: The request's id.
+            offered: What came with it, by name.
+            actor: Who has it checked.
+            seen: How many events they had seen; None: not said.
+
+        Raises:
+            ConflictError: Somebody else acted meanwhile; nothing was recorded.
+            RequestError: It was not settled, nobody waits for it, or no check is registered.
+        """
+        if self.identity is None:
+            raise RequestError(
+                "no check of identity is registered here ([compliance] identify). Say how identity was checked, and "
+                "where evidence of that is. Nothing was recorded."
+            )
+        return self.requests.identify(request, self.identity, offered, actor, seen=seen)
 
 
 def open_desk(
@@ -114,9 +140,10 @@ def open_desk(
     return Desk(
         requests=requests,
         saga=ErasureSaga(requests, connectors, tombstones, retrainings, partial(_devices, store, devices)),
-        exporter=Exporter(requests, connectors, disclosed),
+        exporter=Exporter(requests, connectors, disclosed, Explaining(settings, store, registry)),
         tombstones=tombstones,
         disclosed=disclosed,
+        identity=registered_check(settings.compliance.identify),
     )
 
 

@@ -23,6 +23,21 @@ from homespun_server.store.schema_requests import request_people
 MAX_QUEUE = 1_000
 """Most requests that are read at once."""
 
+PLACE = r"[0-9T:.+Z-]{19,40}_[0-9a-f]{32}"
+"""Where a page of the queue ends: a deadline and an id."""
+
+
+class QueuePage(msgspec.Struct, frozen=True):
+    """A page of the queue.
+
+    Attributes:
+        requests: Requests by deadline.
+        after: Where it ends: ask with this for later ones; None: there are none.
+    """
+
+    requests: tuple[Request, ...]
+    after: str | None
+
 
 class RequestReader:
     """The requests in a store, to be read. Safe to use from several threads and processes at once."""
@@ -123,6 +138,22 @@ class RequestReader:
         """
         with self._store.reading() as connection:
             return rows.queue(connection, state=state, limit=min(limit, MAX_QUEUE), after=after)
+
+    def page(self, *, state: State | None = None, limit: int = 100, after: str | None = None) -> QueuePage:
+        """Return a page of the queue.
+
+        Args:
+            state: Only those; None: those that wait for the operator.
+            limit: At most so many, and never more than ``MAX_QUEUE``.
+            after: As the page before said, of the form ``PLACE``; None: the first page.
+        """
+        size = min(limit, MAX_QUEUE)
+        deadline, _, request = (after or "").partition("_")
+        with self._store.reading() as connection:
+            place = (deadline, request) if after else None
+            found = rows.queue(connection, state=state, limit=size + 1, after=place)
+        shown = found[:size]
+        return QueuePage(shown, "_".join(shown[-1].place(state)) if len(found) > size else None)
 
     def due(self, *, within_days: int = 7, limit: int = MAX_QUEUE) -> tuple[Reminder, ...]:
         """Return the requests whose next deadline is near or over, the most urgent first."""

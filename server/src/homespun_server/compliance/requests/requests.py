@@ -98,7 +98,8 @@ class Requests(RequestReader):
         if identifier:
             subject = self._subjects.pseudonym(identifier) or subject
         rules, received = profile.rules(kind), self._now().astimezone(UTC).replace(microsecond=0)
-        course = opening(rules, self._map.names, received)
+        data_map = self._map.of(kind)
+        course = opening(rules, data_map.names, received)
         request = Request(
             id=self._entropy(16).hex(),
             kind=kind,
@@ -112,7 +113,7 @@ class Requests(RequestReader):
         )
         detail: moves.Detail = {"kind": kind, "regulation": regulation, "how": how}
         with self._store.writing() as connection:
-            rows.add(connection, request, rules, self._map)
+            rows.add(connection, request, rules, data_map)
             self._journal.begin(connection, request, course, detail, actor)
             if identifier:
                 sealed = self._seal.sealed(request.id, identifier)
@@ -161,14 +162,22 @@ class Requests(RequestReader):
                 connection.execute(delete(request_people).where(request_people.c.request == request))
             return rows.get(connection, request)
 
-    def identify(self, request: str, check: IdentityCheck, offered: Mapping[str, str], actor: Actor) -> Request:
-        """Settle a person's identity, and record how.
+    def identify(
+        self,
+        request: str,
+        check: IdentityCheck,
+        offered: Mapping[str, str],
+        actor: Actor,
+        *,
+        seen: int | None = None,
+    ) -> Request:
+        """Settle a person's identity, and record how. See ``act``.
 
         Raises:
             RequestError: It was not settled, or nobody waits for it.
         """
         found = check.check(self.person(request).identifier, offered)
-        return self.act(request, "identified", actor, {"method": found.method, "evidence": found.evidence})
+        return self.act(request, "identified", actor, {"method": found.method, "evidence": found.evidence}, seen=seen)
 
     def record(self, request: str, what: What, detail: Mapping[str, object], actor: Actor) -> Course:
         """Record what a program did for a request that is worked on, and return how things then stand.

@@ -4,7 +4,7 @@ A model counts as made again when a newer version of its name was registered aft
 another bundle, and, where both say so, was made from other tables. Until then it is pending, and is reported so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import insert, select, update
@@ -101,6 +101,11 @@ class Retrainings:
         with self._store.reading() as connection:
             return tuple(Retraining(**row._asdict()) for row in connection.execute(query))
 
+    def pipeline(self, bundle: str) -> str | None:
+        """Return the name of the pipeline that made a bundle; None: none did, as far as its lineage says."""
+        made_by = self._registry.details(bundle).lineage.get("pipeline")
+        return made_by if isinstance(made_by, str) and made_by else None
+
     def _evidence(self, job: Retraining) -> str | None:
         later = [
             each
@@ -113,8 +118,3 @@ class Retrainings:
     def _table(self, bundle: str) -> object:
         inputs = self._registry.details(bundle).lineage.get("inputs")
         return inputs.get(TABLE) if isinstance(inputs, dict) else None
-
-
-def names(jobs: Sequence[Retraining]) -> str:
-    """Return the models' names in a line."""
-    return ", ".join(f"{each.name} ({each.bundle[:12]})" for each in jobs)

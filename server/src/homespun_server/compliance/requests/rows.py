@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Row, insert, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from homespun.protocol.canonical import canonical
-from homespun_server.compliance.requests.course import WORKED, Course, Event, State, folded, opening
+from homespun_server.compliance.requests.course import WORKED, Course, Event, State, opening
+from homespun_server.compliance.requests.effects import EXPLANATIONS, EXPLANATIONS_ARE
+from homespun_server.compliance.requests.folding import folded
 from homespun_server.compliance.requests.profile import Kind, Rules
 from homespun_server.errors import ConflictError, UnknownRequestError
 from homespun_server.store.moments import text_of
@@ -80,6 +82,11 @@ class DataMap(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """The stores' names."""
         return tuple(each.name for each in self.stores)
+
+    def of(self, kind: Kind) -> "DataMap":
+        """Return where a request of a kind is carried to: one for an explanation also has to get one."""
+        more = (StoreOnMap(EXPLANATIONS, EXPLANATIONS_ARE),) if kind == "explanation" else ()
+        return DataMap(stores=(*self.stores, *more))
 
 
 _COLUMNS = [requests.c[name] for name in Request.__struct_fields__]

@@ -10,13 +10,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from homespun.errors import HomespunError
-from homespun_server.compliance.requests.course import WORKED, Course
-from homespun_server.compliance.requests.effects import DEVICES, MODELS, SET_ASIDE, Effect, failed, nothing
+from homespun_server.compliance.requests.course import Course
+from homespun_server.compliance.requests.effects import (
+    DEVICES,
+    EXPLANATIONS,
+    MODELS,
+    Effect,
+    failed,
+    not_yet_explained,
+    nothing,
+)
 from homespun_server.compliance.requests.ports import Connector, Correction, Person
 from homespun_server.compliance.requests.profile import Kind
+from homespun_server.compliance.requests.remaking import Remaking, effect_of, is_table
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.compliance.requests.retraining import Retrainings
 from homespun_server.compliance.requests.tombstones import Tombstones
@@ -47,8 +54,8 @@ class ErasureSaga:
             retrainings: The models that are to be made again; None: there is no registry.
             devices: Returns the devices that registered under a pseudonym; None: devices are not asked here.
         """
-        self._requests, self._tombstones = requests, tombstones
-        self._retrainings, self._devices = retrainings, devices
+        self._requests, self._tombstones, self._devices = requests, tombstones, devices
+        self._remaking = Remaking(requests, retrainings)
         self._connectors = {each.name: each for each in connectors}
 
     def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
@@ -69,7 +76,7 @@ class ErasureSaga:
         known = self._requests.course(request)
         if known.state == "closed_pending":
             return self.check_models(request, actor)
-        if known.rules.kind == "rectification" and not corrections and any(map(_is_table, known.missing)):
+        if known.rules.kind == "rectification" and not corrections and any(map(is_table, known.missing)):
             raise RequestError(
                 "what is wrong, and what is right instead, has to be named: otherwise every table would "
                 "be found to have nothing wrong. Nothing was recorded; give corrections."
@@ -80,15 +87,20 @@ class ErasureSaga:
             stores = [self._connectors[name] for name in course.connectors if name in self._connectors]
             self._tombstones.add(mark for store in stores for mark in store.marks(person))
         for name in course.missing:
-            if name not in (DEVICES, MODELS):
+            if name not in (DEVICES, MODELS, EXPLANATIONS):
                 course = self._one(name, person, actor, corrections)
         if DEVICES in course.connectors:
             course = self._ask(person, course, actor)
         if MODELS in course.connectors:
-            course = self._models(request, course, actor)
+            course = self._remaking.schedule(request, course, actor)
+        if EXPLANATIONS in course.connectors and course.outcome(EXPLANATIONS) is None:
+            detail = effect_of(EXPLANATIONS, not_yet_explained())
+            course = self._requests.record(request, "effect", detail, actor)
         return course
 
-    def lift(self, request: str, actor: Actor, said: Mapping[str, object]) -> dict[str, int]:
+    def lift(
+        self, request: str, actor: Actor, said: Mapping[str, object], *, seen: int | None = None
+    ) -> dict[str, int]:
         """Lift a restriction: what was set aside for it is put back, after it was recorded that the person was told.
 
         Choices that ended with it stay ended; they are the person's to make anew. Called again after an interruption,
@@ -98,6 +110,7 @@ class ErasureSaga:
             request: The request's id.
             actor: Who has it done.
             said: The ``reason``, and as ``notice`` where it is kept that the person was told before.
+            seen: How many events they had seen; None: not said.
 
         Returns:
             How many records were put back, by store.
@@ -107,14 +120,17 @@ class ErasureSaga:
             OutputError: A table cannot be written, or is no longer named; what is left is put back by the next call.
             RequestError: It is no restriction, holds still, was lifted before, or nobody told the person.
         """
-        left = any(each.set_aside_for(request) for each in self._connectors.values())
-        if not (self._requests.course(request).lifted and left):
-            self._requests.act(request, "lifted", actor, said)
+        if not (self._requests.course(request).lifted and self.is_set_aside(request)):
+            self._requests.act(request, "lifted", actor, said, seen=seen)
         back = {name: each.put_back(request) for name, each in self._connectors.items()}
         for name, records in back.items():
             if records:
                 self._requests.record(request, "returned", {"connector": name, "records": records}, actor)
         return {name: records for name, records in back.items() if records}
+
+    def is_set_aside(self, request: str) -> bool:
+        """Return whether records are still set aside for a request."""
+        return any(each.set_aside_for(request) for each in self._connectors.values())
 
     def replay(self) -> dict[str, int]:
         """Bring the tombstones together, erase again what they name, and return how many records by store.
@@ -140,7 +156,7 @@ class ErasureSaga:
         course, store = self._requests.course(person.request), self._connectors.get(name)
         if store is None:
             effect = failed("The settings no longer name this store. Put it back, so that it can be looked at.")
-            return self._requests.record(person.request, "effect", _detail(name, effect), actor)
+            return self._requests.record(person.request, "effect", effect_of(name, effect), actor)
         try:
             found = store.left(person)
             began = max(found, course.began.get(name, 0))
@@ -150,8 +166,8 @@ class ErasureSaga:
         except ConflictError:
             raise
         except (HomespunError, OSError) as error:
-            effect = failed(str(error))
-        return self._requests.record(person.request, "effect", _detail(name, effect), actor)
+            effect = failed(_failure(name, error))
+        return self._requests.record(person.request, "effect", effect_of(name, effect), actor)
 
     def _ask(self, person: Person, course: Course, actor: Actor) -> Course:
         found = () if self._devices is None or person.subject is None else self._devices(person.subject)
@@ -165,62 +181,15 @@ class ErasureSaga:
             "No device of this person registered to be asked. What is on devices is theirs alone: nobody here can "
             "reach or see it, and the person does there what they asked for here."
         )
-        return self._requests.record(person.request, "effect", _detail(DEVICES, effect), actor)
-
-    def _models(self, request: str, course: Course, actor: Actor) -> Course:
-        if course.rules.kind != "erasure" or self._retrainings is None:
-            effect = nothing("Only an erasure has models made again." if self._retrainings else "There is no registry.")
-            return self._kept(request, course, effect, actor)
-        if set(course.missing) - {DEVICES, MODELS}:
-            return course  # the person's rows may still be in a table
-        if not course.models and not any(map(_had, (course, *self._requests.others(request)))):
-            effect = nothing(
-                "No table that models are made from has a row of this person, or had one at an earlier request that is "
-                "known to be theirs, and none was set aside."
-            )
-            return self._kept(request, course, effect, actor)
-        for job in self._retrainings.schedule(request):
-            if job.bundle not in course.models:
-                detail = {"bundle": job.bundle, "name": job.name}
-                course = self._requests.record(request, "scheduled", detail, actor)
-        if not course.models:
-            effect = nothing("No model in the registry lacks a guarantee; the answer lists all.")
-            return self._kept(request, course, effect, actor)
-        return self.check_models(request, actor)
+        return self._requests.record(person.request, "effect", effect_of(DEVICES, effect), actor)
 
     def check_waiting(self, actor: Actor) -> tuple[str, ...]:
-        """Look after every request that waits for models; one that was closed so far as it went then becomes closed.
-
-        Args:
-            actor: Who looks.
-
-        Returns:
-            The requests that stand otherwise than before.
-        """
-        waiting = () if self._retrainings is None else self._retrainings.waiting((*WORKED, "closed_pending"))
-        return tuple(each for each in waiting if self._moved(each, actor))
-
-    def _moved(self, request: str, actor: Actor) -> bool:
-        before = self._requests.course(request)
-        try:
-            return bool(before.untrained) and self.check_models(request, actor).untrained != before.untrained
-        except ConflictError:
-            return False  # somebody else is at it
+        """Look after every request that waits for models; see ``Remaking``."""
+        return self._remaking.check_waiting(actor)
 
     def check_models(self, request: str, actor: Actor) -> Course:
         """Look which models were made again by now, and return how things stand with a request."""
-        course = self._requests.course(request)
-        for job in () if self._retrainings is None else self._retrainings.check(request):
-            if job.evidence is not None and course.models.get(job.bundle, "") is None:
-                detail = {"bundle": job.bundle, "evidence": job.evidence}
-                course = self._requests.record(request, "retrained", detail, actor)
-        return course
-
-    def _kept(self, request: str, course: Course, effect: Effect, actor: Actor) -> Course:
-        known = course.outcome(MODELS)
-        if known is not None and known.final:
-            return course
-        return self._requests.record(request, "effect", _detail(MODELS, effect), actor)
+        return self._remaking.check(request, actor)
 
 
 def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Correction], began: int) -> Effect:
@@ -242,20 +211,19 @@ def _done(kind: Kind, store: Connector, person: Person, corrections: Sequence[Co
     return effect
 
 
+def _failure(name: str, error: Exception) -> str:
+    """Return what failed and what to do, whatever the error says: that of a system may be no more than a path."""
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f": {error.filename}"
+        told = f"{error.strerror or type(error).__name__}{where}"
+    else:
+        told = str(error).strip() or type(error).__name__
+    return (
+        f"{name} could not be worked on, so as far as is known it is as it was: {told.rstrip('.')}. What other stores "
+        "did stays done. Mend this one, and have the request worked on again (request work)."
+    )
+
+
 def _reads(kind: Kind, store: Connector) -> bool:
     """Return whether a store has to be empty of the person afterwards: what is set aside, and others keep, is not."""
-    return kind == "erasure" or _is_table(store.name)
-
-
-def _had(course: Course) -> bool:
-    """Return whether a table had rows of the person, or what was set aside from one did."""
-    found = (course.outcome(name) for name in course.connectors if _is_table(name) or name == SET_ASIDE)
-    return any(effect is not None and effect.outcome == "done" for effect in found)
-
-
-def _is_table(name: str) -> bool:
-    return name.startswith("table ")
-
-
-def _detail(name: str, effect: Effect) -> dict[str, object]:
-    return {"connector": name, **msgspec.to_builtins(effect)}
+    return kind == "erasure" or is_table(store.name)

@@ -11,18 +11,21 @@ from litestar.response import Redirect
 from homespun.errors import MisuseError
 from homespun_server.api.problem import ClientError
 from homespun_server.api.roles import may
+from homespun_server.compliance.explanations.words import ENGLISH, languages, words_of
 from homespun_server.compliance.requests.course import What
 from homespun_server.compliance.requests.details import RequestDetails
+from homespun_server.compliance.requests.explaining import Brought
 from homespun_server.compliance.requests.opening import Desk as RequestDesk
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import KINDS, Kind
+from homespun_server.compliance.requests.reading import PLACE
 from homespun_server.console.desk import At, Desk, PageRequest, Sent, compliance_of
 from homespun_server.console.pages.kinds import Said, back_to, changing, confirm, reading
 from homespun_server.console.rendering import Page
 from homespun_server.console.said import text_of
 from homespun_server.console.sessions import Visitor
 from homespun_server.console.views.requests import STATES, queue, request_view
-from homespun_server.errors import ConflictError, RequestError, UnknownRequestError
+from homespun_server.errors import ConflictError, OutputError, RequestError, UnknownRequestError
 
 PATH = "/console/requests"
 
@@ -31,7 +34,10 @@ CORRECTIONS = 5
 
 RequestId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$")]
 
-After = Annotated[str, QueryParameter(pattern=r"^([0-9T:.+Z-]{19,40}_[0-9a-f]{32})?$")]
+MAX_RECORDS = 1 << 22
+"""Largest form with records to be explained, bytes."""
+
+After = Annotated[str, QueryParameter(pattern=f"^({PLACE})?$")]
 """Where the page before ended: a deadline and an id."""
 
 _FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
@@ -41,6 +47,7 @@ _FIELDS: dict[str, tuple[What, tuple[str, ...]]] = {
     "refuse": ("refused", ("reason", "notice")),
     "extend": ("extended", ("reason", "notice")),
     "withdraw": ("withdrawn", ("reason", "evidence")),
+    "no-records": ("unexplained", ("reason", "evidence")),
     "close": ("closed", ()),
 }
 """What a form is called, which event it records, and what it has to say with it."""
@@ -75,9 +82,15 @@ def request_page(desk: At, request: PageRequest, number: RequestId, said: Said =
     """Show a request. That somebody looked is recorded before they see it."""
     with _told():
         details, person = _seen(desk, number, request.auth)
-    view = request_view(details, person, desk.services.now())
+    view = request_view(_office(desk), details, person, desk.services.now())
     return desk.renderer.page(
-        "request", request.auth, place="requests", view=view, corrections=CORRECTIONS, said=text_of(said)
+        "request",
+        request.auth,
+        place="requests",
+        view=view,
+        corrections=CORRECTIONS,
+        languages=languages(),
+        said=text_of(said),
     )
 
 
@@ -107,13 +120,32 @@ def work(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Redir
     return back_to(f"{PATH}/{number}", "request-worked")
 
 
-@changing("/requests/{number:str}/export", "handle-requests", status_code=200)
-def export(desk: At, request: PageRequest, number: RequestId) -> Response[bytes]:
-    """Return the answer as a ZIP; that it was made is recorded."""
+@changing("/requests/{number:str}/export", "handle-requests", status_code=200, request_max_body_size=MAX_RECORDS)
+def export(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Response[bytes]:
+    """Return the answer as a ZIP; that it was made is recorded. Of records that were brought nothing is kept."""
+    text = sent.get("file", "").strip() or sent.get("records", "").strip()
     with _told():
-        content = _office(desk).exporter.answer(number, request.auth.actor)
+        brought = Brought(lines=text.encode().splitlines(), words=words_of(sent.get("language", ENGLISH)))
+        content = _office(desk).exporter.answer(number, request.auth.actor, brought)
     headers = {"Content-Disposition": f'attachment; filename="request-{number}.zip"'}
     return Response(content, media_type="application/zip", headers=headers)
+
+
+@changing("/requests/{number:str}/check", "handle-requests")
+def check(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Redirect:
+    """Have identity settled by the operator's own check."""
+    with _told():
+        _office(desk).identify(number, _offered(sent), request.auth.actor, seen=_events(sent))
+    return back_to(f"{PATH}/{number}", "request-recorded")
+
+
+@changing("/requests/{number:str}/lift", "handle-requests")
+def lift(desk: At, request: PageRequest, sent: Sent, number: RequestId) -> Redirect:
+    """Lift a restriction, and put back the rows that were set aside for it."""
+    said = {name: sent.get(name, "").strip() for name in ("reason", "notice")}
+    with _told():
+        _office(desk).saga.lift(number, request.auth.actor, said, seen=_events(sent))
+    return back_to(f"{PATH}/{number}", "request-lifted")
 
 
 @changing("/requests/{number:str}/{action:str}", "handle-requests")
@@ -131,12 +163,28 @@ def act(
     detail: dict[str, object] = {name: sent.get(name, "").strip() for name in fields}
     if action == "close" and sent.get("pending") == "yes":
         detail["pending"] = True
-    seen = sent.get("seen", "")
     with _told():
-        _office(desk).requests.act(
-            number, what, request.auth.actor, detail, seen=int(seen) if seen.isdecimal() else None
-        )
+        _office(desk).requests.act(number, what, request.auth.actor, detail, seen=_events(sent))
     return back_to(f"{PATH}/{number}", "request-recorded")
+
+
+def _events(sent: dict[str, str]) -> int | None:
+    """Return how many events whoever sent a form had seen; None: it does not say."""
+    seen = sent.get("seen", "")
+    if seen and not (seen.isdecimal() and len(seen) <= 9):  # noqa: PLR2004 - digits
+        raise ClientError("this form does not fit any request; open the request again.", status_code=400)
+    return int(seen) if seen else None
+
+
+def _offered(sent: dict[str, str]) -> dict[str, str]:
+    """Return what a form says came with a request, a line NAME=VALUE each."""
+    pairs = (line.partition("=") for line in sent.get("offered", "").splitlines() if line.strip())
+    found = {name.strip(): value.strip() for name, equals, value in pairs if equals and name.strip()}
+    if not found:
+        raise ClientError(
+            "say what came with the request, a line NAME=VALUE each. Nothing was recorded.", status_code=400
+        )
+    return found
 
 
 def _corrections(sent: dict[str, str]) -> tuple[Correction, ...]:
@@ -152,7 +200,7 @@ def _corrections(sent: dict[str, str]) -> tuple[Correction, ...]:
     return tuple(found)
 
 
-HANDLERS = (requests_page, request_page, open_request, work, export, act)
+HANDLERS = (requests_page, request_page, open_request, work, export, check, lift, act)
 
 
 def _office(desk: Desk) -> RequestDesk:
@@ -175,5 +223,5 @@ def _told() -> Iterator[None]:
         yield
     except UnknownRequestError:
         raise ClientError("there is no such request.", status_code=404) from None
-    except (RequestError, MisuseError, ConflictError) as error:
+    except (RequestError, MisuseError, ConflictError, OutputError) as error:
         raise ClientError(str(error), status_code=409) from error

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from homespun_server.compliance.requests.course import COPIES, State
 from homespun_server.compliance.requests.details import RequestDetails
+from homespun_server.compliance.requests.effects import EXPLANATIONS
 from homespun_server.compliance.requests.opening import Desk
 from homespun_server.compliance.requests.rows import Request
 from homespun_server.console.words import number, span
@@ -37,12 +38,14 @@ STATES: tuple[State, ...] = (
 _LEVELS = {"completed": "well", "closed": "well", "closed_pending": "watch", "refused": "off", "withdrawn": "off"}
 
 _NEXT: dict[State, tuple[str, ...]] = {
-    "received": ("confirm", "identify", "extend", "refuse", "withdraw"),
+    "received": ("confirm", "check", "identify", "extend", "refuse", "withdraw"),
     "identified": ("accept", "confirm", "extend", "refuse", "withdraw"),
     "accepted": ("work", "confirm", "extend", "withdraw"),
-    "working": ("work", "export", "extend", "confirm"),
-    "partial": ("work", "export", "close", "extend", "confirm"),
-    "completed": ("export", "close", "extend", "confirm"),
+    "working": ("work", "export", "no-records", "extend", "confirm"),
+    "partial": ("work", "export", "no-records", "close", "extend", "confirm"),
+    "completed": ("export", "close", "lift", "extend", "confirm"),
+    "closed": ("lift",),
+    "closed_pending": ("lift",),
 }
 """What an officer may do next, the most likely first."""
 
@@ -100,6 +103,11 @@ class RequestView:
     actions: tuple[str, ...]
 
     @property
+    def explains(self) -> bool:
+        """Whether the answer explains lists, or says why not."""
+        return self.details.request.kind == "explanation"
+
+    @property
     def dangerous(self) -> bool:
         """Whether working on it takes away what cannot be put back."""
         return self.details.request.kind == "erasure"
@@ -118,16 +126,15 @@ def queue(desk: Desk, store: Store, now: datetime, state: State | None = None, a
     Raises:
         StoreError: If the store cannot be read.
     """
-    deadline, _, request = after.partition("_")
-    found = desk.requests.queue(state=state, limit=PAGE + 1, after=(deadline, request) if after else None)
+    found = desk.requests.page(state=state, limit=PAGE, after=after or None)
     numbers = _numbers(store)
     return Queue(
         state=state or "",
-        rows=tuple(queued(each, now) for each in found[:PAGE]),
+        rows=tuple(queued(each, now) for each in found.requests),
         open=numbers.pop(_WAITING),
         numbers=numbers,
         first=not after,
-        after="_".join(found[PAGE - 1].place(state)) if len(found) > PAGE else "",
+        after=found.after or "",
     )
 
 
@@ -142,22 +149,37 @@ def queued(request: Request, now: datetime) -> Queued:
     return Queued(request, level, f"{span(seconds)} left")
 
 
-def request_view(details: RequestDetails, person: str | None, now: datetime) -> RequestView:
+def request_view(desk: Desk, details: RequestDetails, person: str | None, now: datetime) -> RequestView:
     """Return a request.
 
     Args:
+        desk: What works on requests.
         details: What is known of it.
         person: What the operator calls the person; None: it is not shown.
         now: The time.
     """
-    return RequestView(details, person, queued(details.request, now), tuple(_actions(details)))
+    return RequestView(details, person, queued(details.request, now), tuple(_actions(desk, details)))
 
 
-def _actions(details: RequestDetails) -> Iterator[str]:
+def _actions(desk: Desk, details: RequestDetails) -> Iterator[str]:
     confirmed = details.rules.confirmation is None or any(each.what == "confirmed" for each in details.timeline)
     extended = details.rules.extension is None or any(each.what == "extended" for each in details.timeline)
-    left_out = {"confirm": confirmed, "extend": extended, "export": details.request.kind not in COPIES}
+    kind = details.request.kind
+    left_out = {
+        "confirm": confirmed,
+        "extend": extended,
+        "export": kind not in COPIES,
+        "check": desk.identity is None,
+        "no-records": kind != "explanation" or (details.effects.get(EXPLANATIONS) or {}).get("outcome") == "done",
+        "lift": kind != "restriction" or _is_lifted(desk, details),
+    }
     yield from (each for each in _NEXT.get(details.request.state, ()) if not left_out.get(each, False))
+
+
+def _is_lifted(desk: Desk, details: RequestDetails) -> bool:
+    """Return whether a restriction was lifted, and every row is back: an end in between leaves some aside."""
+    lifted = any(each.what == "lifted" for each in details.timeline)
+    return lifted and not desk.saga.is_set_aside(details.request.id)
 
 
 def _counted(chosen: ColumnElement[bool]) -> ScalarSelect[int]:
