@@ -16,7 +16,7 @@ from tests.sdk.profile.support import QUICK, raw_key
 
 STORAGE = "Keeping a profile on this device"
 PERSONAL = "Personal recommendations"
-SAME_FOR_ALL = "This list uses nothing about you: it is the same for everybody."
+IMPERSONAL = "What you allowed does not cover personal lists. This list uses nothing that is known about you."
 
 
 def go(page: Page, name: str) -> None:
@@ -40,7 +40,7 @@ def in_the_application(person: Person) -> list[str]:
 def test_what_is_allowed_on_the_page_does_not_reach_the_profile(windows: Windows, person: Person) -> None:
     page = windows()
     person.enter(page)
-    expect(page.get_by_text(SAME_FOR_ALL)).to_be_visible()
+    expect(page.get_by_text(IMPERSONAL)).to_be_visible()
     general = titles(page)
     person.rate()
     assert person.me.events() == []  # nobody was asked yet
@@ -104,7 +104,7 @@ def test_an_effect_outlives_what_was_withdrawn(windows: Windows, person: Person)
     expect(page.get_by_role("status").filter(has_text="Ended at once")).to_be_visible()
     assert in_the_application(person) == general
     go(page, "For you")
-    expect(page.get_by_text(SAME_FOR_ALL)).to_be_visible()
+    expect(page.get_by_text(IMPERSONAL)).to_be_visible()
     assert titles(page) == general
 
 

@@ -16,11 +16,11 @@ from homespun.protocol.consent_report import (
     ConsentAnswer,
     ConsentReceipt,
     ConsentReport,
-    decode_report,
     report_digest,
     sign_receipt,
     verify_receipt,
 )
+from homespun.protocol.consent_submission import decode_submission
 from homespun.proving import ProofOutcome
 from tests.sdk.people import BOTH, MEASUREMENT, NOTICE, PERSONALIZATION, STORAGE, Machine, exported
 from tests.sdk.profile.support import QUICK, raw_key
@@ -44,6 +44,8 @@ class Operator:
 
     def __init__(self, key: Ed25519PrivateKey = KEY) -> None:
         self.key = key
+        self.vouchers: list[str | None] = []
+        self.fits: str | None = None
         self.reports: list[ConsentReport] = []
         self.error: TransportError | None = None
         self.change: Callable[[bytes], bytes] = lambda answer: answer
@@ -56,8 +58,9 @@ class Operator:
         self.meanwhile()
         if self.error is not None:
             raise self.error
-        report = decode_report(body)
+        report, voucher = decode_submission(body)
         self.reports.append(report)
+        self.vouchers.append(voucher)
         receipt = ConsentReceipt(
             report=report_digest(report),
             source=report.source,
@@ -65,7 +68,9 @@ class Operator:
             received="2025-03-01T12:00:00+00:00",
             public_key=public(self.key),
         )
-        return self.change(msgspec.json.encode(ConsentAnswer(receipt=sign_receipt(receipt, self.key.sign))))
+        signed = sign_receipt(receipt, self.key.sign)
+        is_vouched = self.fits is not None and self.fits in self.vouchers
+        return self.change(msgspec.json.encode(ConsentAnswer(receipt=signed, vouched=is_vouched)))
 
 
 @pytest.fixture
@@ -326,3 +331,60 @@ def test_an_exported_proof_cannot_be_read(machine: Machine, operator: Operator) 
         me.consent_proof.sync()
         proof = me.consent_proof.proofs()[0]
     assert json.loads(msgspec.json.encode(proof))["receipt"]["public_key"] == public(KEY)
+
+
+GOOD, OVER = f"2000000000.{'a' * 64}", f"1000000000.{'b' * 64}"
+
+
+def with_voucher(voucher: Any) -> hs.ConsentProof:
+    return hs.ConsentProof(url=URL, receipts_key=public(KEY), subject="ada-5f1c", voucher=voucher)
+
+
+def test_what_vouches_for_an_account_is_not_sent_or_is_part_of_the_report(machine: Machine, operator: Operator) -> None:
+    operator.fits = GOOD
+    with opened(machine, operator, STORAGE, PROOF, settings=with_voucher(lambda: GOOD)) as me:
+        assert me.consent_proof.sync().refused == ()
+        assert all(proof.vouched for proof in me.consent_proof.proofs())
+        shown = [entry for entry in me.ledger.entries() if entry.state == "sent"]
+        assert len(shown) == 2
+        # The next voucher changes nothing: the stream is known to be hers.
+        assert me.consent_proof.sync() == ProofOutcome()
+    assert operator.vouchers == [GOOD, GOOD]
+    assert GOOD not in repr(operator.reports)
+
+
+def test_a_voucher_that_comes_later_or_did_not_fit_never_counts(machine: Machine, operator: Operator) -> None:
+    operator.fits = GOOD
+    with opened(machine, operator, STORAGE, PROOF, settings=with_voucher(OVER)) as me:
+        assert "does not fit" in str(me.consent_proof.sync())
+        # What was tried is not tried again.
+        assert me.consent_proof.sync() == ProofOutcome()
+        assert not any(proof.vouched for proof in me.consent_proof.proofs())
+    assert operator.vouchers == [OVER, OVER]
+    with opened(machine, operator, settings=with_voucher(GOOD)) as me:
+        assert me.consent_proof.sync().receipted == (2,)
+        assert all(proof.vouched for proof in me.consent_proof.proofs())
+        assert me.consent_proof.sync() == ProofOutcome()
+    assert operator.vouchers == [OVER, OVER, GOOD]
+    assert operator.reports[-1] == operator.reports[-2]
+
+
+def _broken() -> str:
+    raise RuntimeError("nobody is logged in")
+
+
+@pytest.mark.parametrize(("voucher", "why"), [(_broken, "nobody is logged in"), ("no voucher", "it is none")])
+def test_a_denial_stays_because_nothing_vouches_for_it(
+    machine: Machine, operator: Operator, voucher: Any, why: str
+) -> None:
+    with opened(machine, operator, STORAGE, PROOF, settings=with_voucher(voucher)) as me:
+        me.consent.withdraw(STORAGE)
+        me.consent.grant(STORAGE, PROOF, notice=NOTICE)
+        assert why in str(me.consent_proof.sync())
+    assert set(operator.vouchers) == {None}
+
+
+@pytest.mark.parametrize("given", [{"voucher": GOOD}, {"subject": "ada", "voucher": 5}])
+def test_a_voucher_is_for_nobody_or_none(given: dict[str, Any]) -> None:
+    with pytest.raises(MisuseError, match="voucher"):
+        hs.ConsentProof(url=URL, receipts_key=public(KEY), **given)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from homespun.consent.parts import SCORING
 from homespun.errors import MisuseError
@@ -31,6 +31,9 @@ from homespun.ranking.surfaces import Compiled
 from homespun.recommendation import Recommendation, decision_of, recommendations
 
 _DAY = 86_400.0
+
+PASSING: Final = frozenset({"context", "attribute"})
+"""Kinds of reasons that are no settings: they are left out of one list alone."""
 
 _ASKED = 10
 """Places of the list in which an item that is asked about by name is looked for."""
@@ -157,18 +160,17 @@ class Listing:
 
     def without(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> list[Recommendation]:
         """Set that something counts no more, and make a recommendation's list again."""
-        if not isinstance(item, Recommendation):
-            raise MisuseError(f"a recommendation is needed, from a list; this is of type {type(item).__name__}.")
         read = self._home.epochs()
-        decision, _ = self._told(item)
-        changes = changes_of(reason)
-        for change in changes:
-            self._set(change)
+        decision, changes = self._removed(item, reason)
         way = self._way(decision.request.surface)
         again = self._shown(way.compiled, replace(decision.request, now=self._home.now(), asked=None))
         # Circumstances and what is declared are no settings: they are left out of this list alone.
-        passing = [change for change in changes if change.kind in {"context", "attribute"}]
+        passing = [change for change in changes if change.kind in PASSING]
         return self._kept(decide(way.compiled, *without(self._inputs(), again, passing)), read, way)
+
+    def remove(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> None:
+        """Set that something counts no more, with no list made or kept: the person looks at the next one themselves."""
+        self._removed(item, reason)
 
     def imagined(self, item: Recommendation, reason: Counterfactual | Change | Attribution) -> list[Recommendation]:
         """Return what ``without`` would, with nothing set and nothing kept."""
@@ -201,6 +203,26 @@ class Listing:
         if compiled.surface(surface).stage(Rules) is not None:
             return reports
         return [replace(each, holds=False, why=f"the surface {surface!r} has no stage of rules") for each in reports]
+
+    def basis(self) -> Inputs:
+        """Return what the next list is made from, as far as it is about the person."""
+        return self._inputs()
+
+    def exploration(self, surface: str) -> float:
+        """Return where the dial of exploration stands, from 0 to 1: as the person set it, or as the policy has it."""
+        own = self._home.steering().exploration
+        return self._way(surface).compiled.surface(surface).level() if own is None else own
+
+    def _removed(
+        self, item: Recommendation, reason: Counterfactual | Change | Attribution
+    ) -> tuple[Decision, tuple[Change, ...]]:
+        if not isinstance(item, Recommendation):
+            raise MisuseError(f"a recommendation is needed, from a list; this is of type {type(item).__name__}.")
+        decision, _ = self._told(item)
+        changes = changes_of(reason)
+        for change in changes:
+            self._set(change)
+        return decision, changes
 
     def _set(self, change: Change) -> None:
         controls = self._controls

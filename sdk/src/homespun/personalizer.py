@@ -12,6 +12,7 @@ from homespun.asked.composing import AskedBy, asked_of, check_requests
 from homespun.asked.settings import Requests
 from homespun.config import DEFAULTS, Durability, Settings, check_durability
 from homespun.consent import Notice
+from homespun.consent.parts import IDENTIFIED
 from homespun.consent.proof import ConsentProof
 from homespun.contribute.ledger import Ledger
 from homespun.contribute.log import Transport
@@ -94,7 +95,7 @@ class Personalizer:
         self.contributions.settle = self.experiments.settle
         self.consent_proof = proving or Proving(home, None)
         self.requests = asked_of(home, updater, self.consent, self.controls, asking)
-        self.ledger = Ledger(home.log, self.requests.surviving)
+        self.ledger = Ledger(home.log, self.requests.surviving, IDENTIFIED)
         self._listing = Listing(
             home, self.consent, self.controls, self.policy, templates, self.updates.is_off, self.experiments
         )

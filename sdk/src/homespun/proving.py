@@ -12,13 +12,15 @@ Rules:
   withdrawal, until the profile is erased.
 - What was taken without a receipt that counts is reported again after a day, then after twice as long each time, or
   when another key is pinned; meanwhile it keeps no other choice back.
+- A voucher goes with a report, and is not part of it. It is needed once for a stream: where everything was reported
+  already, the last report is sent once more with each new voucher until the operator says that one fits.
 - Reports of one person to another operator, or under another name, are another stream with another random id.
 """
 
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +34,7 @@ from homespun.contribute.outcome import SendResult
 from homespun.contribute.uploads import CONSENTS, encode_intake
 from homespun.errors import HomespunError, MisuseError, ReceiptError
 from homespun.home import Home
+from homespun.protocol.asking.registration import is_voucher
 from homespun.protocol.canonical import canonical
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.consent_report import (
@@ -39,10 +42,10 @@ from homespun.protocol.consent_report import (
     ConsentReport,
     Known,
     decode_answer,
-    encode_report,
     report_of,
     verify_receipt,
 )
+from homespun.protocol.consent_submission import encode_submission
 from homespun.protocol.egress import progress_of
 
 AT_ONCE = 50
@@ -53,6 +56,7 @@ _ENDINGS = frozenset({"withdraw", "refuse", "expire"})
 _DAY_SECONDS = 86_400.0
 _MOST_DOUBLINGS = 6
 _ID_BYTES = 16
+_VOUCHED = b"vouched"
 
 
 class Rests(Protocol):
@@ -69,11 +73,13 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         report: What was reported.
         receipt: The operator's receipt; None: the report was refused for good.
         refused: Why it was, in plain words; empty where there is a receipt.
+        vouched: Whether the operator said that it knows the reports of this stream to be this person's.
     """
 
     report: ConsentReport
     receipt: ConsentReceipt | None = None
     refused: str = ""
+    vouched: bool = False
 
 
 class _Tried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,7 +174,7 @@ class Proving:
         """
         store = self._home.store()
         kept = {} if store is None or PROOF.compartment is None else store.kept(PROOF.compartment)
-        found = [_proof(value) for name, value in kept.items() if name.startswith("report/")]
+        found = [_proof(value, kept) for name, value in kept.items() if name.startswith("report/")]
         return tuple(sorted(found, key=lambda each: (each.report.source, each.report.sequence)))
 
     def _given(self) -> ConsentProof:
@@ -187,11 +193,13 @@ class Proving:
             return ProofOutcome(problem="The profile cannot keep receipts now, so nothing is reported.")
         known = {each.report.sequence for each in self.proofs() if each.report.source == stream.source}
         reports, refused = self._reports(settings, stream, known)
-        self._queue(settings, reports)
+        voucher = _voucher(settings, refused)
+        reports = reports or self._once_more(stream, voucher)
+        self._queue(settings, reports, voucher)
         sent = self._home.egress.send_pending(AT_ONCE, resting=self._resting, is_meant=_PURPOSE.__eq__)
         receipted: list[int] = []
         for result in sent.results:
-            refused += self._heard(settings, reports, result, receipted)
+            refused += self._heard(settings, reports, result, receipted, voucher)
         return ProofOutcome(
             receipted=tuple(receipted), waiting=len(self._waiting()), refused=tuple(refused), problem=sent.problem
         )
@@ -226,6 +234,14 @@ class Proving:
                 refused.append(f"Choice {record.sequence} cannot be reported: {error}")
         return reports, refused
 
+    def _once_more(self, stream: _Stream, voucher: str | None) -> dict[str, ConsentReport]:
+        """Return the last report of a stream, where it is to be vouched for and everything is reported already."""
+        there = self._home.kept(PROOF).get(_vouching_name(stream.source))
+        if voucher is None or there in (_VOUCHED, _tried_with(voucher)):
+            return {}
+        told = [each.report for each in self.proofs() if each.receipt and each.report.source == stream.source]
+        return {_name(each.source, each.sequence): each for each in told[-1:]}
+
     def _tried(self, stream: _Stream) -> dict[int, _Tried]:
         prefix = _tried_name(stream.source)
         kept = self._home.kept(PROOF).items()
@@ -244,13 +260,13 @@ class Proving:
         with contextlib.suppress(HomespunError):
             self._home.rekeep(PROOF, f"{_tried_name(report.source)}{report.sequence}", once_more)
 
-    def _queue(self, settings: ConsentProof, reports: dict[str, ConsentReport]) -> None:
+    def _queue(self, settings: ConsentProof, reports: dict[str, ConsentReport], voucher: str | None) -> None:
         waiting = self._waiting()
         for name, report in reports.items():
             if name not in waiting:
                 self._home.egress.queue(
                     name,
-                    encode_intake(CONSENTS, encode_report(report)),
+                    encode_intake(CONSENTS, encode_submission(report, voucher)),
                     purpose=_PURPOSE,
                     destination=settings.url,
                     epsilon=0,
@@ -262,7 +278,12 @@ class Proving:
         return {each.queued.what for each in found if each.waiting and each.queued.purpose == _PURPOSE}
 
     def _heard(
-        self, settings: ConsentProof, reports: dict[str, ConsentReport], result: SendResult, receipted: list[int]
+        self,
+        settings: ConsentProof,
+        reports: dict[str, ConsentReport],
+        result: SendResult,
+        receipted: list[int],
+        voucher: str | None,
     ) -> list[str]:
         """Keep what came back for a report; return what is wrong with it."""
         report = reports.get(result.what)
@@ -272,7 +293,8 @@ class Proving:
             self._keep(Proof(report, refused=result.detail))
             return [f"Choice {report.sequence} was refused: {result.detail}"]
         try:
-            receipt = decode_answer(result.said).receipt
+            answer = decode_answer(result.said)
+            receipt = answer.receipt
             verify_receipt(receipt, report, public_key=settings.receipts_key)
         except ReceiptError as error:
             self._note_tried(settings, report)
@@ -281,7 +303,18 @@ class Proving:
             ]
         self._keep(Proof(report, receipt))
         receipted.append(report.sequence)
-        return []
+        self._keep_vouched(report.source, vouched=answer.vouched, voucher=voucher)
+        if voucher is None or answer.vouched:
+            return []
+        return [
+            "The voucher does not fit this account, or is over: what is reported allows nothing that others denied."
+        ]
+
+    def _keep_vouched(self, source: str, *, vouched: bool, voucher: str | None) -> None:
+        if vouched or voucher is not None:
+            found = _VOUCHED if vouched else _tried_with(voucher or "")
+            with contextlib.suppress(HomespunError):
+                self._home.keep(PROOF, _vouching_name(source), found)
 
     def _keep(self, proof: Proof) -> None:
         # Without it the report is made again, and gets the same receipt.
@@ -319,5 +352,28 @@ def _name(source: str, sequence: int) -> str:
     return f"consent/{source[:8]}/{sequence}"
 
 
-def _proof(value: bytes) -> Proof:
-    return msgspec.json.decode(value, type=Proof)
+def _proof(value: bytes, kept: Mapping[str, bytes]) -> Proof:
+    found = msgspec.json.decode(value, type=Proof)
+    is_vouched = kept.get(_vouching_name(found.report.source)) == _VOUCHED
+    return msgspec.structs.replace(found, vouched=is_vouched)
+
+
+def _vouching_name(source: str) -> str:
+    return f"voucher/{source}"
+
+
+def _tried_with(voucher: str) -> bytes:
+    return hashlib.sha256(voucher.encode()).hexdigest().encode()
+
+
+def _voucher(settings: ConsentProof, refused: list[str]) -> str | None:
+    """Return what vouches for the account; where that cannot be had, say why: a denial has to leave all the same."""
+    try:
+        found = settings.vouched()
+        if found is None or is_voucher(found):
+            return found
+        why = "it is none"
+    except Exception as error:  # noqa: BLE001 - an application's voucher may raise whatever it likes
+        why = str(error) or type(error).__name__
+    refused.append(f"There is no voucher now, so choices are reported without one: {why}.")
+    return None

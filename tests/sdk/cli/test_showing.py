@@ -172,7 +172,7 @@ def test_looking_writes_something(run: Run, key: Options, profile: Path, command
 
 def test_nobody_is_told_that_nothing_left(run: Run, key: Options) -> None:
     out = run.done("ledger", *key)
-    assert out == "Nothing has ever left this device, and nothing is waiting to leave it.\n"
+    assert out == "Nothing has left the profile that is here now, and nothing is waiting to leave it.\n"
     assert run.done("ledger", "--json", *key) == ""
 
 

@@ -33,6 +33,7 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.words: list[str] = []
         self._within = False
+        self._select = ""
         self.feed(text)
         self.close()
 
@@ -44,6 +45,9 @@ class Page(HTMLParser):
             self._within = True
         elif self._within and tag in {"input", "select"} and found.get("type") != "checkbox":
             self.forms[-1].fields[found["name"] or ""] = found.get("value") or ""
+            self._select = found["name"] or "" if tag == "select" else ""
+        elif self._within and tag == "option" and "selected" in found:
+            self.forms[-1].fields[self._select] = found.get("value") or ""
         elif self._within and tag == "button" and not self.forms[-1].button:
             self.forms[-1].button = found.get("aria-label") or "?"
 

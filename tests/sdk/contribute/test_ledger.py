@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from homespun.contribute.ledger import Ledger
 from homespun.errors import LedgerError, TransportError
 from homespun.protocol.egress import from_json_lines, verify_chain
 from tests.sdk.contribute.rig import Rig, raising
@@ -28,7 +29,7 @@ def used() -> Rig:
 
 def test_a_person_who_gave_nothing_is_left_wondering() -> None:
     ledger = Rig().ledger
-    said = "Nothing has ever left this device, and nothing is waiting to leave it."
+    said = "Nothing has left the profile that is here now, and nothing is waiting to leave it."
     assert ledger.summary() == ledger.table() == said
     assert (ledger.entries(), ledger.pending(), ledger.totals(), ledger.to_json_lines()) == ((), (), (), "")
     ledger.verify()
@@ -37,13 +38,25 @@ def test_a_person_who_gave_nothing_is_left_wondering() -> None:
 def test_what_only_waits_is_said_to_have_left() -> None:
     rig = Rig()
     rig.queue()
-    assert rig.ledger.summary() == "Nothing has left this device; 1 waiting to leave it. ε taken: 1, ε left: 9."
+    assert rig.ledger.summary() == "No contribution has left this device; 1 waiting to leave it. ε taken: 1, ε left: 9."
 
 
 def test_the_summary_leaves_something_out(used: Rig) -> None:
     assert used.ledger.summary() == (
         "2 contributions (12 bytes) left this device, 1 of them only possibly; 1 waiting to leave it; "
         "1 dropped before anything of it left. ε taken: 1.75, ε left: 8.25."
+    )
+
+
+def test_what_leaves_as_the_person_is_called_a_contribution() -> None:
+    rig = Rig(consents={"consent_proof": 3, "requests": 4})
+    rig.queue(b"a choice", purpose="consent_proof", epsilon=0)
+    rig.egress.send_pending()
+    rig.queue(b"an answer", purpose="requests", epsilon=0)
+    ledger = Ledger(rig.log, identified=("consent_proof", "requests"))
+    assert ledger.summary() == (
+        "No contribution has left this device. Sent as the person: 1 message (8 bytes); 1 waiting. "
+        "ε taken: 0, ε left: 10."
     )
 
 

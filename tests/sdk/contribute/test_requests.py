@@ -26,8 +26,8 @@ def me(machine: Machine) -> Iterator[hs.Personalizer]:
         yield opened
 
 
-def begin(me: hs.Personalizer) -> int:
-    return me._home.requests.begin("timestamp.json", URL, HEADERS)
+def begin(me: hs.Personalizer, what: str = "timestamp.json") -> int:
+    return me._home.requests.begin(what, URL, HEADERS)
 
 
 def test_a_request_is_made_before_it_is_written_down(machine: Machine) -> None:
@@ -128,8 +128,16 @@ def test_an_erased_profile_comes_back_with_the_memory(machine: Machine) -> None:
 def test_a_receipt_says_that_requests_were_data_of_the_person(me: hs.Personalizer) -> None:
     me._home.requests.end(begin(me), "sent")
     assert me._home.released() == []
-    assert "1 request for newer bundles went out" in me.ledger.summary()
-    assert "Nothing has left this device" in me.ledger.summary()
+    told = "No contribution has left this device. 1 request for what is published went out: brings nothing"
+    assert me.ledger.summary().startswith(told)
+
+
+def test_a_request_for_a_list_or_a_task_is_told_as_one_for_a_bundle(me: hs.Personalizer) -> None:
+    begin(me, "list.bin")
+    begin(me, "tasks.json")
+    told = me.ledger.summary()
+    assert "bundle" not in told
+    assert "2 requests for what is published went out: each brings nothing from the profile, and shows" in told
 
 
 @pytest.mark.parametrize("url", ["http://models.example.org/x", "https://user@models.example.org/x", "ftp://x/y"])

@@ -7,6 +7,7 @@ from contextlib import closing
 from homespun.cli.opening import bundle_of, home_of
 from homespun.cli.output import say, say_under
 from homespun.config import Retention
+from homespun.consent.parts import IDENTIFIED
 from homespun.contribute import Ledger
 from homespun.home import Home
 from homespun.model.bundle import Bundle
@@ -21,7 +22,7 @@ from homespun.protocol.events import Event
 def ledger(options: argparse.Namespace) -> None:
     """Tell what left the device or waits to leave it, after checking the chain."""
     with home_of(options) as home:
-        book = Ledger(home.log)
+        book = Ledger(home.log, identified=IDENTIFIED)
         book.verify()
         told = book.to_json_lines().rstrip("\n") if options.json else book.table()
     if told:

@@ -1,5 +1,6 @@
 """Where a person's choices are reported to, where they agreed to that, and the key that receipts are checked with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from homespun.errors import MisuseError
@@ -18,7 +19,10 @@ class ConsentProof:
         receipts_key: The operator's public key for receipts, 64 hexadecimal digits; ``homespun-server compliance
             status`` shows it. Receipts of another key are not kept.
         subject: What the operator calls the person, at most 200 characters that others cannot guess; None: a random
-            id of this installation, which the operator cannot connect with anything else.
+            id of this installation, which the operator cannot connect with anything else, and which is its own proof.
+        voucher: What the application's backend gave to whoever logged in to that account, or what asks it for another
+            one; the same as for ``Requests``. None: nobody vouches for the account. What is reported then denies as
+            much, and allows nothing that another device denied.
 
     Raises:
         MisuseError: On construction, if a value is not what it should be.
@@ -27,6 +31,7 @@ class ConsentProof:
     url: str
     receipts_key: str
     subject: str | None = None
+    voucher: str | Callable[[], str] | None = None
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -37,3 +42,9 @@ class ConsentProof:
         name = self.subject
         if name is not None and not (isinstance(name, str) and 1 <= len(name) <= MAX_SUBJECT and name.isprintable()):
             raise MisuseError(f"the subject must be 1 to {MAX_SUBJECT} characters that name the person, or None.")
+        if self.voucher is not None and (name is None or not (isinstance(self.voucher, str) or callable(self.voucher))):
+            raise MisuseError("a voucher is for an account: give the subject too, and the voucher or what asks for it.")
+
+    def vouched(self) -> str | None:
+        """Return a voucher of now; None: nobody vouches."""
+        return self.voucher() if callable(self.voucher) else self.voucher

@@ -10,8 +10,10 @@ from homespun.console.forms import Form
 from homespun.console.pages import why
 from homespun.console.pages.asked import FILES
 from homespun.console.pages.choices import LONGEST_NOTICE
-from homespun.console.view import View
+from homespun.console.view import View, listed_in_words
 from homespun.errors import MisuseError
+from homespun.listing import PASSING
+from homespun.ranking.request import HOME
 
 SURFACE = "own page"
 """Where a choice was made, in consent records."""
@@ -26,13 +28,13 @@ def _dials(view: View, form: Form) -> None:
     if form.is_on("reset"):
         controls.diversity(0.0)
         controls.exploration(None)
-        view.session.say("The dials are as the application has them.")
+        view.session.say("Both dials are set back.")
         return
-    now, diversity, exploration = controls.current(), form.share("diversity"), form.share("exploration")
+    diversity, exploration = form.share("diversity"), form.share("exploration")
     # Both are sent; what was not moved stays as it is, also where the application decides.
-    if _moved(now.diversity, diversity):
+    if _moved(controls.current().diversity, diversity):
         controls.diversity(diversity)
-    if _moved(now.exploration or 0.0, exploration):
+    if _moved(view.parts.listing.exploration(HOME), exploration):
         controls.exploration(exploration)
     view.session.say("The dials are set.")
 
@@ -92,8 +94,12 @@ def _without(view: View, form: Form) -> None:
     change = next((each for each in reasons if (each.kind, each.target) == wanted), None)
     if change is None and any(wanted):
         raise MisuseError("this is no reason of the item any more, so nothing was changed.")
-    view.parts.listing.without(made, answer if change is None else change)
-    view.session.say(f"Removed: {answer if change is None else change.label}. Your list is made without it now.")
+    taken = answer.changes if change is None else (change,)
+    if not taken or any(each.kind in PASSING for each in taken):
+        raise MisuseError("this is nothing that can be taken back here, so nothing was changed.")
+    view.parts.listing.remove(made, answer if change is None else change)
+    names = listed_in_words([why.words_of(view, each) for each in taken])
+    view.session.say(f"Removed: {names}. Your list is made without it now.")
 
 
 def _consent(view: View, form: Form) -> None:
@@ -126,13 +132,13 @@ def _attribute(view: View, form: Form) -> None:
 
 
 def _experiments(view: View, form: Form) -> None:
-    experiments = view.parts.experiments
-    if form.is_on("on"):
-        experiments.join()
-    else:
-        experiments.leave()
+    experiments, on = view.parts.experiments, form.is_on("on")
+    if experiments.join() if on else experiments.leave():
+        view.session.say("You take part again." if on else "You take part in none, and nothing more is counted.")
+        return
+    # Where nothing may be counted there is nowhere to keep such a wish either.
     view.session.say(
-        "You take part again." if form.is_on("on") else "You take part in none, and nothing more is counted."
+        "You are in none, as nothing may be counted now. This wish was not kept: say it again if that changes."
     )
 
 
@@ -174,7 +180,7 @@ def _answer(view: View, form: Form) -> Answer | None:
         requests.answer(number, digest=sha256(made).hexdigest())
         return download(made, "application/zip", "my-data.zip")
     receipt = requests.answer(number)
-    view.session.say("It is answered.")
+    view.session.say("It is answered. The signed answer is sent now, or as soon as possible: see What left.")
     if receipt is not None:
         view.session.keep(receipt)
         view.session.say("Everything is erased. The receipt is under Take or erase.")
@@ -183,7 +189,9 @@ def _answer(view: View, form: Form) -> Answer | None:
 
 def _decline(view: View, form: Form) -> None:
     view.parts.requests.answer(form.text("request"), decline=True)
-    view.session.say("You declined, and the operator is told so. Nothing was changed here.")
+    view.session.say(
+        "You declined, and nothing was changed here. The operator is told now, or as soon as possible: see What left."
+    )
 
 
 ACTIONS: Final[dict[str, Action]] = {
@@ -206,8 +214,8 @@ ACTIONS: Final[dict[str, Action]] = {
 
 
 def _moved(before: float, after: float) -> bool:
-    # NaN differs from everything, and the control refuses it.
-    return not abs(before - after) < 0.005  # noqa: PLR2004 - half of what the dial shows
+    # NaN differs from everything, and the control refuses it. The dial shows whole percents.
+    return not abs(round(100 * before) - 100 * after) < 0.5  # noqa: PLR2004
 
 
 def _tell_latest(view: View) -> None:

@@ -1,7 +1,6 @@
 "use strict";
 // Everything works without this script. With it the list follows the dials while they move.
 (() => {
-  document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   const form = document.querySelector("form.dials");
   if (!form) return;
   const items = () => document.getElementById("items");

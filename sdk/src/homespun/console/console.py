@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from homespun.consent import Notice, Purpose
 from homespun.console.entering import Entrance
@@ -13,7 +14,7 @@ from homespun.console.site import PersonSite
 from homespun.errors import ClosedError, MisuseError
 
 IDLE_SECONDS = 900.0
-"""After so long without a request the server ends; the next ``url`` starts it again."""
+"""After so long without a request of somebody who came in the server ends; the next ``url`` starts it again."""
 
 
 class Console:
@@ -45,7 +46,8 @@ class Console:
         Args:
             notice: The words for what the person may allow on the page: one notice for every purpose, or one by
                 purpose. What has none can only be withdrawn there. None: as before.
-            idle_seconds: After how long without a request the server ends; of a server that runs, it stays.
+            idle_seconds: After how long without a request of somebody who came in the server ends; of a server that
+                runs, it stays. It also ends when everybody has closed the page, and half a day after they came in.
 
         Raises:
             MisuseError: An argument is not what it should be.
@@ -60,8 +62,8 @@ class Console:
             if notices is not None:
                 self._notices.clear()
                 self._notices.update(notices)
-            server, entrance = self._running(idle_seconds)
-            return f"http://{LOOPBACK}:{server.server_port}/enter/{entrance.token()}"
+            server, token = self._let_in(idle_seconds)
+            return f"http://{LOOPBACK}:{server.server_port}/enter/{token}"
 
     def wait(self) -> None:
         """Wait until the page is not served any more."""
@@ -83,12 +85,19 @@ class Console:
         self.stop()
         self._private.set(on=False)
 
-    def _running(self, idle_seconds: float) -> tuple[Server, Entrance]:
-        if self._server is None or self._entrance is None or not self._server.is_serving:
-            self._entrance = Entrance(self._parts.entropy, time.monotonic)
-            self._server = Server(PersonSite(self._parts, self._entrance, self._notices, self._private), idle_seconds)
-            self._server.start()
-        return self._server, self._entrance
+    def _let_in(self, idle_seconds: float) -> tuple[Server, str]:
+        server, entrance = self._server, self._entrance
+        if server is not None and entrance is not None and server.is_serving:
+            # It may end at any moment, and then another one serves.
+            with suppress(ClosedError):
+                return server, entrance.token()
+        entrance = Entrance(self._parts.entropy, time.monotonic)
+        server = Server(PersonSite(self._parts, entrance, self._notices, self._private), idle_seconds)
+        self._server, self._entrance = server, entrance
+        # Before it serves, as it ends where nobody can come.
+        token = entrance.token()
+        server.start()
+        return server, token
 
 
 def _by_purpose(notice: Notice | Mapping[Purpose, Notice]) -> Notices:

@@ -6,18 +6,24 @@ another page made it; then the session; and for what changes something, the orig
 """
 
 import socket
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from homespun.console.answers import HEADERS, Answer, refusal
 from homespun.console.forms import FORM, MAX_BODY
 from homespun.errors import MisuseError
+from homespun.protocol.read_only import ReadOnlyDict
 
 if TYPE_CHECKING:
     from homespun.console.serving import Server
 
 COOKIE = "homespun"
+
+MOST_COOKIES = 16
+"""Cookies of our name that are looked at, in the order in which they come."""
 
 BAD, TOO_LARGE, NOT_OURS, NOT_ALLOWED, FAILED = 400, 413, 421, 405, 500
 
@@ -25,6 +31,7 @@ READ_SECONDS = 5.0
 """How long a connection may be silent."""
 
 _MAX_TARGET = 4096
+_WITHOUT_HEADERS = "HTTP/0.9"
 
 
 class Site(Protocol):
@@ -39,11 +46,15 @@ class Site(Protocol):
         """Take note of the port."""
         ...
 
-    def get(self, target: str, secret: str, headers: "Asked") -> Answer:
+    def is_over(self, idle_seconds: float) -> bool:
+        """Return whether nobody can come any more, or nobody who may came for so long."""
+        ...
+
+    def get(self, target: str, headers: "Asked") -> Answer:
         """Answer a request that changes nothing."""
         ...
 
-    def post(self, target: str, secret: str, headers: "Asked", body: str) -> Answer:
+    def post(self, target: str, headers: "Asked", body: str) -> Answer:
         """Answer a form."""
         ...
 
@@ -51,15 +62,17 @@ class Site(Protocol):
 class Asked:
     """The headers of a request that matter; each is empty if it is not there."""
 
-    def __init__(self, origin: str, site: str, *, ahead: bool, fetched: bool) -> None:
+    def __init__(self, secrets: Sequence[str], origin: str, site: str, *, ahead: bool, fetched: bool) -> None:
         """Take what was sent.
 
         Args:
+            secrets: What cookies of our name hold, in their order.
             origin: ``Origin``.
             site: ``Sec-Fetch-Site``.
-            ahead: Whether a browser asks ahead of anybody's wish.
+            ahead: Whether a browser asks ahead of anybody's wish, or for headers alone: nobody reads the answer.
             fetched: Whether our own script asks.
         """
+        self.secrets = secrets
         self.origin = origin
         self.site = site
         self.ahead = ahead
@@ -89,7 +102,8 @@ class Handler(BaseHTTPRequestHandler):
         """Refuse what is no request of ours, with our headers and without repeating what was sent."""
         self._arrived()
         status = NOT_ALLOWED if code == 501 else int(code)  # noqa: PLR2004 - what http.server says of other methods
-        self._answer(refusal(status, "This is no request of this page."))
+        allow = {"Allow": "GET, HEAD, POST"} if status == NOT_ALLOWED else {}
+        self._answer(replace(refusal(status, "This is no request of this page."), headers=ReadOnlyDict(allow)))
 
     def version_string(self) -> str:
         """Return what is said of the server: nothing of its version."""
@@ -106,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         wrong = self._wrong()
         if wrong is not None:
             return wrong
-        return self._made(lambda: self.server.site.get(self.path, self._secret(), self._asked()))
+        return self._made(lambda: self.server.site.get(self.path, self._asked()))
 
     def _post(self) -> Answer:
         try:
@@ -118,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         wrong = self._wrong()
         if wrong is not None:
             return wrong
-        return self._made(lambda: self.server.site.post(self.path, self._secret(), self._asked(), body))
+        return self._made(lambda: self.server.site.post(self.path, self._asked(), body))
 
     def _made(self, make: Any) -> Answer:
         try:
@@ -131,6 +145,8 @@ class Handler(BaseHTTPRequestHandler):
         """Return why a request is not looked at, if it is not."""
         if self.headers.get_all("Host", []) != [self.server.site.host]:
             return refusal(NOT_OURS, "This page is at another address.")
+        if self.request_version == _WITHOUT_HEADERS:
+            return refusal(BAD, "This is no request of this page.")
         if not self.path.startswith("/") or len(self.path) > _MAX_TARGET or not self.path.isascii():
             return refusal(BAD, "This is no address of this page.")
         return None
@@ -141,37 +157,45 @@ class Handler(BaseHTTPRequestHandler):
         Raises:
             MisuseError: It is none, or too large.
         """
-        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = self._header("Content-Type").partition(";")[0].strip().lower()
         length = self.headers.get_all("Content-Length", [])
         if "Transfer-Encoding" in self.headers or kind != FORM or len(length) != 1 or not _is_number(length[0]):
             raise MisuseError("this is no form of this page.")
         if int(length[0]) > MAX_BODY:
             raise MisuseError("this form is too large.")
         try:
-            return self.rfile.read(int(length[0])).decode("ascii")
+            body = self.rfile.read(int(length[0])).decode("ascii")
         except (OSError, UnicodeDecodeError):
             raise MisuseError("this is no form of this page.") from None
+        if len(body) != int(length[0]):
+            raise MisuseError("this form broke off on its way.")
+        return body
 
     def _asked(self) -> Asked:
-        headers = self.headers
-        purpose = f"{headers.get('Sec-Purpose', '')} {headers.get('Purpose', '')}"
+        purpose = f"{self._header('Sec-Purpose')} {self._header('Purpose')}"
         return Asked(
-            headers.get("Origin", ""),
-            headers.get("Sec-Fetch-Site", ""),
+            tuple(islice(self._cookies(), MOST_COOKIES)),
+            self._header("Origin"),
+            self._header("Sec-Fetch-Site"),
             ahead="prefetch" in purpose or self.command == "HEAD",
-            fetched=headers.get("X-Homespun") == "fetch",
+            fetched=self._header("X-Homespun") == "fetch",
         )
 
-    def _secret(self) -> str:
-        try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
-        except CookieError:
-            return ""
-        return "" if found is None else found.value
+    def _header(self, name: str) -> str:
+        # Of a header that is sent twice no single value is taken, and both together are none that we take.
+        return ", ".join(self.headers.get_all(name, []))
+
+    def _cookies(self) -> Iterator[str]:
+        """Return what cookies of our name hold; others of this machine can set some of that name, too."""
+        for header in self.headers.get_all("Cookie", []):
+            for pair in header.split(";"):
+                name, _, value = pair.partition("=")
+                if name.strip() == COOKIE:
+                    yield value.strip()
 
     def _answer(self, answer: Answer) -> None:
-        if self.request_version == "HTTP/0.9":
-            # It has no headers, so nothing would protect what it says.
+        if self.request_version == _WITHOUT_HEADERS:
+            # Nothing would protect what it says.
             self.close_connection = True
             return
         self.send_response(answer.status)

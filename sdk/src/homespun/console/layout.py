@@ -1,7 +1,7 @@
 """The frame of every page: head, way around, what was just done, and the page itself."""
 
 from homespun.console.markup import NOTHING, Child, Html, element
-from homespun.console.view import View
+from homespun.console.view import View, button
 
 PAGES = {
     "": "For you",
@@ -11,6 +11,14 @@ PAGES = {
     "yours": "Take or erase",
 }
 """The pages that can be gone to, in their order."""
+
+LEAVING = "do/close"
+"""Where the form leads that ends the session."""
+
+_FOOTER = (
+    "This page comes from the application on this device, and loads nothing from anywhere else. It ends when you close "
+    "it, and by itself when you do not use it, at the latest half a day after it was opened."
+)
 
 
 def document(view: View, page: str, title: str, *children: Child) -> bytes:
@@ -30,12 +38,7 @@ def document(view: View, page: str, title: str, *children: Child) -> bytes:
         element("a", "To the content", href="#content", class_="skip"),
         _header(page),
         element("main", _said(view), element("h1", title), children, id="content", tabindex=-1),
-        element(
-            "footer",
-            element(
-                "p", "This page is served by the application on this device, to you alone. Nothing on it was sent."
-            ),
-        ),
+        element("footer", element("p", _FOOTER), view.form(LEAVING.removeprefix("do/"), button("Close this page"))),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n".encode()
 
@@ -54,6 +57,20 @@ def entrance(place: str) -> bytes:
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n".encode()
 
 
+def farewell() -> bytes:
+    """Return what is shown after the session: nothing of the person, and nothing that would have to be fetched."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", "Your own page is closed"),
+    )
+    told = "The application opens it again by a new address. Other windows go on showing what they show."
+    body = element("body", element("main", element("h1", "Your own page is closed"), element("p", told)))
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n".encode()
+
+
 def _header(page: str) -> Html:
     links = [
         element("li", element("a", words, href=name or "./", aria_current="page" if name == page else None))
@@ -68,6 +85,6 @@ def _header(page: str) -> Html:
 def _said(view: View) -> Html:
     told = [
         element("p", text, class_="said" if good else "said wrong", role="status" if good else "alert")
-        for good, text in view.session.heard()
+        for good, text in (view.session.said if view.ahead else view.session.heard())
     ]
     return element("div", told, class_="told") if told else NOTHING

@@ -1,4 +1,4 @@
-"""Listens on the loopback interface, within limits, until nobody comes any more.
+"""Listens on the loopback interface, within limits, until nobody who may comes any more.
 
 A connection brings one request. Who takes too long to send it is cut off, so that another account of this machine,
 which can connect and not come in, cannot keep the person out; where there are too many connections, the oldest of
@@ -48,7 +48,6 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         """Listen on a free port; nothing is served before ``start``."""
         self.site = site
         self._idle_seconds = idle_seconds
-        self._latest = time.monotonic()
         self._changed = threading.Condition()
         self._connections: dict[socket.socket, _Connection] = {}
         self._stopping = threading.Event()
@@ -83,7 +82,6 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
     def arrived(self, connection: socket.socket) -> None:
         """Note that a connection's request is there."""
         with self._changed:
-            self._latest = time.monotonic()
             known = self._connections.get(connection)
             if known is not None:
                 known.arrived = True
@@ -128,8 +126,9 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
             for connection, known in self._connections.items():
                 if not known.arrived and now - known.since > REQUEST_SECONDS:
                     _hang_up(connection)
-            if not self._connections and now - self._latest > self._idle_seconds:
-                self._stopping.set()
+        # Who connects and is not let in keeps nothing open; answers that are being made are still sent.
+        if self.site.is_over(self._idle_seconds):
+            self._stopping.set()
 
     def _finish(self) -> None:
         with self._changed:

@@ -12,8 +12,8 @@ from homespun.console.actions import ACTIONS
 from homespun.console.answers import ICON, SCRIPT, STYLE, Answer, download, refusal, see
 from homespun.console.entering import Entrance, Session, is_own
 from homespun.console.forms import MAX_FIELDS, Form
-from homespun.console.handler import COOKIE, Asked
-from homespun.console.layout import PAGES, document, entrance
+from homespun.console.handler import BAD, COOKIE, Asked
+from homespun.console.layout import LEAVING, PAGES, document, entrance, farewell
 from homespun.console.markup import Html, address
 from homespun.console.pages import choices, known, left, listing, why, yours
 from homespun.console.parts import Notices, Parts
@@ -60,21 +60,32 @@ class PersonSite:
         """Take note of the port, by which the host and the origin are known."""
         self.host = f"{LOOPBACK}:{port}"
 
-    def get(self, target: str, secret: str, headers: Asked) -> Answer:
+    def is_over(self, idle_seconds: float) -> bool:
+        """Return whether nobody can come any more, or nobody who may came for so long."""
+        return self._entrance.is_over(idle_seconds)
+
+    def get(self, target: str, headers: Asked) -> Answer:
         """Answer a request that changes nothing, but for letting somebody in."""
         asked = urlsplit(target)
         if asked.path.startswith("/enter/"):
             return self._enter(asked.path.removeprefix("/enter/"), headers)
-        session, page = self._session(secret, headers), self._page(asked.path)
+        page = self._page(asked.path)
+        session = None if page is None else self._session(headers)
         if session is None or page is None:
             return refusal(FORBIDDEN, _SHUT)
-        query = dict(parse_qsl(asked.query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
-        return self._told(lambda: self._shown(self._view(session, query), page))
+        try:
+            query = dict(parse_qsl(asked.query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        except ValueError:
+            return refusal(BAD, "This is no address of this page.")
+        return self._told(lambda: self._shown(self._view(session, query, ahead=headers.ahead), page))
 
-    def post(self, target: str, secret: str, headers: Asked, body: str) -> Answer:
+    def post(self, target: str, headers: Asked, body: str) -> Answer:
         """Answer a form."""
-        session, page = self._session(secret, headers), self._page(urlsplit(target).path)
-        if session is None or page is None or headers.origin != f"http://{self.host}":
+        page = self._page(urlsplit(target).path)
+        if page is None or headers.origin != f"http://{self.host}":
+            return refusal(FORBIDDEN, _SHUT)
+        session = self._session(headers)
+        if session is None:
             return refusal(FORBIDDEN, _SHUT)
         return self._told(lambda: self._done(session, page, body, headers))
 
@@ -83,21 +94,24 @@ class PersonSite:
         if session is None:
             return refusal(FORBIDDEN, _SHUT)
         place = self._entrance.place
-        cookie = f"{COOKIE}={session.secret}; Path=/{place}/; HttpOnly; SameSite=Strict"
-        return Answer(entrance(place), headers=ReadOnlyDict({"Set-Cookie": cookie}))
+        return Answer(entrance(place), headers=self._cookie(session.secret))
 
-    def _session(self, secret: str, headers: Asked) -> Session | None:
+    def _cookie(self, value: str, more: str = "") -> Mapping[str, str]:
+        cookie = f"{COOKIE}={value}; Path=/{self._entrance.place}/; HttpOnly; SameSite=Strict{more}"
+        return ReadOnlyDict({"Set-Cookie": cookie})
+
+    def _session(self, headers: Asked) -> Session | None:
         # A browser that says so asks for another page's sake: another site's, or another port's of this machine.
         if headers.site not in {"", "none", "same-origin"}:
             return None
-        return self._entrance.session(secret)
+        return self._entrance.session(headers.secrets)
 
     def _page(self, path: str) -> str | None:
         place = f"/{self._entrance.place}/"
         return path.removeprefix(place) if path.startswith(place) else None
 
-    def _view(self, session: Session, query: Mapping[str, str]) -> View:
-        return View(self._parts, session, self._notices, self._private, query)
+    def _view(self, session: Session, query: Mapping[str, str], *, ahead: bool = False) -> View:
+        return View(self._parts, session, self._notices, self._private, query, ahead)
 
     def _told(self, make: Callable[[], Answer]) -> Answer:
         try:
@@ -127,6 +141,9 @@ class PersonSite:
         form, act = Form.of(body), ACTIONS.get(page.removeprefix("do/"))
         if not is_own(session, form.exact("csrf")):
             return refusal(FORBIDDEN, _SHUT)
+        if page == LEAVING:
+            self._entrance.leave(session)
+            return Answer(farewell(), headers=self._cookie("", "; Max-Age=0"))
         if act is None or not page.startswith("do/"):
             return refusal(NOT_FOUND, "There is no such form.")
         view = self._view(session, ReadOnlyDict())

@@ -1,6 +1,6 @@
 """What every page is made from, and the pieces that pages share. Pure but for what it is handed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from homespun.console.entering import Session
@@ -23,6 +23,7 @@ class View:
         notices: The words that the application gave, by purpose.
         private: The private session that the page can begin.
         query: What the address asks for.
+        ahead: Whether nobody may read the answer, so that nothing counts as told by it.
     """
 
     parts: Parts
@@ -30,6 +31,7 @@ class View:
     notices: Notices
     private: PrivateSession
     query: Mapping[str, str]
+    ahead: bool = False
 
     def form(self, action: str, /, *children: Child, back: str = "", **hidden: str) -> Html:
         """Return a form; ``back`` is the page that is shown afterwards."""
@@ -123,6 +125,21 @@ def bar(value: float, largest: float, *, signed: bool) -> Html:
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def listed_in_words(names: Sequence[str]) -> str:
+    """Return names with commas between them, and ``and`` before the last."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def latest(caption: str, shown: int, all_of_them: int) -> str:
+    """Return a caption that says where not all are shown."""
+    return caption if shown == all_of_them else f"{caption}: {shown:,} of {all_of_them:,}; all are in your export"
 
 
 def flag(*, on: bool, words: tuple[str, str] = ("On", "Off")) -> Html:

@@ -3,7 +3,7 @@
 Reading only. It has no way to the transport, and none to write.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from homespun.contribute.log import EgressReader
@@ -47,13 +47,17 @@ class PurposeTotal:
 class Ledger:
     """What left this device or waits to leave it. Always the log as it is now."""
 
-    def __init__(self, log: EgressReader, surviving: EgressReader | None = None) -> None:
+    def __init__(
+        self, log: EgressReader, surviving: EgressReader | None = None, identified: Collection[str] = ()
+    ) -> None:
         """Read from ``log``.
 
         Args:
             log: What left the profile that is there.
             surviving: What left about profiles that are gone: receipts of erasures that were asked for.
+            identified: Purposes of what leaves as the person, which is no contribution to a sum.
         """
+        self._identified = identified
         self._log = log
         self._surviving = surviving
 
@@ -114,10 +118,10 @@ class Ledger:
         """
         entries, gone = self._log.egress_entries(), self._gone()
         if entries:
-            return _summary(progress_of(entries), entries[-1].epsilon_left) + _receipts(gone)
+            return self._summary(progress_of(entries), entries[-1].epsilon_left) + _receipts(gone)
         if gone:
             return f"Nothing has left the profile that is here now.{_receipts(gone)}"
-        return "Nothing has ever left this device, and nothing is waiting to leave it."
+        return "Nothing has left the profile that is here now, and nothing is waiting to leave it."
 
     def table(self) -> str:
         """Return the summary and every entry as a table of plain text, a line each.
@@ -135,6 +139,21 @@ class Ledger:
         ``homespun egress entry 1``, a line break and the entry's canonical JSON without ``hash``.
         """
         return to_json_lines(self.entries())
+
+    def _summary(self, found: dict[int, Progress], left: str) -> str:
+        requests = {number: each for number, each in found.items() if each.queued.purpose == REQUESTED}
+        named = {number: each for number, each in found.items() if each.queued.purpose in self._identified}
+        others = requests.keys() | named.keys()
+        total = _total("", {number: each for number, each in found.items() if number not in others})
+        gone = total.sent + total.possibly_sent
+        away = (
+            f"{_counted(gone, 'contribution')} ({_counted(total.payload_bytes, 'byte')}) left this device"
+            + (f", {total.possibly_sent} of them only possibly" if total.possibly_sent else "")
+            if gone
+            else "No contribution has left this device"
+        )
+        rest = _listed([(total.waiting, "waiting to leave it"), (total.dropped, "dropped before anything of it left")])
+        return f"{away}{rest}.{_as_the_person(named)}{_asked(requests)} ε taken: {total.epsilon_spent}, ε left: {left}."
 
     def _gone(self) -> tuple[EgressEntry, ...]:
         return () if self._surviving is None else self._surviving.egress_entries()
@@ -156,20 +175,27 @@ def _total(purpose: str, found: dict[int, Progress]) -> PurposeTotal:
     )
 
 
-def _summary(found: dict[int, Progress], left: str) -> str:
-    requests = {number: each for number, each in found.items() if each.queued.purpose == REQUESTED}
-    total = _total("", {number: each for number, each in found.items() if number not in requests})
+def _as_the_person(found: dict[int, Progress]) -> str:
+    """Return what is said of what leaves under the person's own name or account."""
+    if not found:
+        return ""
+    total = _total("", found)
     gone = total.sent + total.possibly_sent
-    away = (
-        f"{_counted(gone, 'contribution')} ({_counted(total.payload_bytes, 'byte')}) left this device"
-        + (f", {total.possibly_sent} of them only possibly" if total.possibly_sent else "")
-        if gone
-        else "Nothing has left this device"
+    unsure = f", {total.possibly_sent} of them only possibly" if total.possibly_sent else ""
+    rest = unsure + _listed([(total.waiting, "waiting"), (total.dropped, "dropped before anything of it left")])
+    return f" Sent as the person: {_counted(gone, 'message')} ({_counted(total.payload_bytes, 'byte')}){rest}."
+
+
+def _asked(found: dict[int, Progress]) -> str:
+    """Return what is said of requests for what a channel publishes: bundles, tasks, the list of requests to devices."""
+    count = sum(each.may_have_left for each in found.values())
+    if not count:
+        return ""
+    brings = "brings" if count == 1 else "each brings"
+    return (
+        f" {_counted(count, 'request')} for what is published went out: {brings} nothing from the profile, and shows "
+        "an address, a time and what was asked for."
     )
-    rest = _listed([(total.waiting, "waiting to leave it"), (total.dropped, "dropped before anything of it left")])
-    asked = sum(each.may_have_left for each in requests.values())
-    news = f" {_counted(asked, 'request')} for newer bundles went out, with nothing of the person." if asked else ""
-    return f"{away}{rest}.{news} ε taken: {total.epsilon_spent}, ε left: {left}."
 
 
 def _receipts(entries: tuple[EgressEntry, ...]) -> str:

@@ -135,22 +135,27 @@ class Experiments:
         length = _seconds(seconds)
         return self._count(lambda log, each: counting.session_ended(log, each, length, self._home.now()))
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """Take part in no experiment, from now on, and forget what was counted.
 
-        Where the person does not allow measurement, they are in none anyway.
+        Where nothing may be counted now, the person is in none anyway, and the wish is not kept.
+
+        Returns:
+            Whether it was kept.
 
         Raises:
             ClosedError, ProfileError: See the classes.
         """
-        if self._home.keep(EXPERIMENTS, _LEFT, b"1"):
-            for name in self._home.kept(EXPERIMENTS):
-                if name != _LEFT:
-                    self._home.keep(EXPERIMENTS, name, None)
+        if not self._home.keep(EXPERIMENTS, _LEFT, b"1"):
+            return False
+        for name in self._home.kept(EXPERIMENTS):
+            if name != _LEFT:
+                self._home.keep(EXPERIMENTS, name, None)
+        return True
 
-    def join(self) -> None:
-        """Take part again after ``leave``. Raises as it."""
-        self._home.keep(EXPERIMENTS, _LEFT, None)
+    def join(self) -> bool:
+        """Take part again after ``leave``; return whether anything may be counted now. Raises as ``leave``."""
+        return self._home.keep(EXPERIMENTS, _LEFT, None)
 
     def meeting(self, surface: str, bundle: Bundle, is_usable: Callable[[Experiment], bool]) -> Meeting | None:
         """Return by which variant a surface's next list is to be made; None: as the device does anyway.

@@ -63,6 +63,11 @@ class SurfacePlan:
             return replace(stage, share=LARGEST_SHARE * level)
         return Exploration(method="epsilon", share=LARGEST_SHARE * level, epsilon=1.0)
 
+    def level(self) -> float:
+        """Return where the person's dial would stand for as many places as the policy itself gives to chance."""
+        stage = self.exploration(None)
+        return 0.0 if stage.method == "off" else min(stage.share / LARGEST_SHARE, 1.0)
+
     def weights(self, situation: Situation) -> tuple[Weights, int | None]:
         """Return what parts of the score are multiplied by, and the number of the case of switching that holds."""
         blend = self.stage(Blend)

@@ -12,15 +12,28 @@ BACK = "choices"
 FILES: Final = frozenset({"access", "portability", "explanation"})
 """What is answered with a file, which the person gets; the operator is told its hash alone."""
 
-_FILE = "You get a file with everything that this device holds about you; the operator is told its hash alone."
+RESTRICTION: Final = (
+    "What is known about you is kept. No list uses it, nothing is learned or counted from it, and nothing of it is "
+    "contributed (Art. 18 GDPR). What you do is recorded as before."
+)
+OBJECTION: Final = (
+    "What you do is not recorded. What was recorded is kept; no list uses it, nothing is learned or counted from it, "
+    "and nothing of it is contributed (Art. 21 GDPR)."
+)
+"""What two controls do, in the same words wherever they are offered."""
+
+_FILE = (
+    "You get a file with what is known, inferred, set, allowed and sent, as under Take or erase. The operator is told "
+    "its hash, and not what is in it."
+)
 
 EFFECTS: Final = {
     **dict.fromkeys(sorted(FILES), _FILE),
     "rectification": "The operator is told that you have put right what you wanted; do that on these pages first.",
-    "erasure": "Everything that this device holds about you is erased, at once and for ever. You get a receipt.",
-    "restriction": "Restrict is switched on: your data are kept here, and used for nothing.",
-    "objection": "Object is switched on: nothing is recorded, and nothing that was recorded is used.",
-    "opt-out": "Contributing to sums over many people and measuring what works end here.",
+    "erasure": "The whole profile on this device is erased, with what you allowed. You get a receipt.",
+    "restriction": f"Restrict is switched on. {RESTRICTION}",
+    "objection": f"Object is switched on. {OBJECTION}",
+    "opt-out": "What you allowed of contributing to sums over many people and of measuring what works is ended here.",
 }
 """What answering does, by what was asked for."""
 
@@ -36,7 +49,8 @@ def part(view: View) -> Html:
     if not waiting:
         return NOTHING
     lead = (
-        "You asked the operator for this. What is on this device only you can answer; the answer is a signed receipt."
+        "The operator says that you asked for this. Your answer goes to them as you, with the time and a signature of "
+        "this device."
     )
     cards = element("div", [_card(view, each) for each in waiting], class_="cards")
     return section("requests", "Requests that wait for you", cards, lead=lead)

@@ -3,7 +3,7 @@
 from homespun.consent import Purpose, PurposeStatus
 from homespun.console.markup import NOTHING, Html, element
 from homespun.console.pages import asked
-from homespun.console.view import View, button, counted, flag, more, section, table, time
+from homespun.console.view import View, button, counted, flag, latest, more, section, table, time
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.controls import FrequencyCap
 
@@ -25,12 +25,21 @@ NAMES = {
     Purpose.REQUESTS: "Requests about your data",
 }
 
+_PRIVATE = (
+    "What you do is not recorded, lists use nothing that is known about you, no reasons of lists are kept, and nothing "
+    "about you is sent. It lasts until you end it, or the application ends."
+)
+_IMPERSONAL = (
+    "Lists use nothing that is known about you; what you hid stays hidden, and the dials count (Art. 38 DSA). What you "
+    "do is recorded as before."
+)
+
 SWITCHES = (
-    ("pause", "Pause recording", "Nothing new is recorded; lists go on using what is known."),
-    ("private", "Private session", "Until you end it, nothing is recorded and lists use nothing about you."),
-    ("non_profiled", "Lists without personal data", "Every list is the same for everybody (Art. 38 DSA)."),
-    ("restriction", "Restrict", "Your data are kept, and used for nothing (Art. 18 GDPR)."),
-    ("objection", "Object", "Nothing is recorded, and nothing that was recorded is used (Art. 21 GDPR)."),
+    ("pause", "Pause recording", "What you do is not recorded. Lists go on using what is known about you."),
+    ("private", "Private session", _PRIVATE),
+    ("non_profiled", "Lists without personal data", _IMPERSONAL),
+    ("restriction", "Restrict", asked.RESTRICTION),
+    ("objection", "Object", asked.OBJECTION),
 )
 """What stops the use of data without ending a consent: control, name, effect."""
 
@@ -49,9 +58,10 @@ def _consents(view: View) -> Html:
     cards = [_consent(view, purpose, each) for purpose, each in status.items()]
     records = view.parts.consent.records()
     rows = [_record(record) for record in reversed(records[-MOST_RECORDS:])]
-    history = table("Every choice, the latest first", ("No.", "When", "Purpose", "What happened", "Where"), rows)
+    caption = latest("The latest first", len(rows), len(records))
+    history = table(caption, ("No.", "When", "Purpose", "What happened", "Where"), rows)
     past = more(f"History: {counted(len(records), 'choice')}", history) if records else NOTHING
-    lead = "Each of these stands alone, is off until you allow it, and ends with one click."
+    lead = "Each is allowed and ended by itself. All others need the profile on this device."
     return section("consents", "What you allow", element("div", cards, class_="cards"), past, lead=lead)
 
 
@@ -99,9 +109,7 @@ def _words(text: str) -> str:
 def _withdraw(view: View, purpose: Purpose, name: str) -> Html:
     if purpose is not Purpose.DEVICE_STORAGE:
         return view.form("consent", _switch(name, on=True), back=BACK, purpose=purpose.value, on="off")
-    warning = element(
-        "p", "Ending this erases the whole profile, at once and for ever. You get a receipt.", class_="hint"
-    )
+    warning = element("p", "Ending this erases the whole profile. You get a receipt.", class_="hint")
     sure = element(
         "label", element("input", type="checkbox", name="sure", value="on", required=True), " Erase everything"
     )
@@ -152,7 +160,11 @@ def _switches(view: View) -> Html:
         )
         for control, name, effect in SWITCHES
     ]
-    lead = "Stop what happens with your data without ending what you allowed."
+    lead = (
+        "Limit what happens with your data without ending what you allowed. Whatever you limit, what you set, declare "
+        "and choose here is kept. So are reasons of lists, reports of your choices and answers to requests where you "
+        "allowed them, except in a private session."
+    )
     return section("switches", "How far it may go", element("div", cards, class_="cards"), lead=lead)
 
 
@@ -160,28 +172,29 @@ def _cap(view: View) -> Html:
     cap = view.parts.controls.current().frequency_cap
     now = cap or FrequencyCap(3, 7)
     said = (
-        f"An item is shown at most {counted(cap.times, 'time')} in {counted(cap.days, 'day')}."
+        f"You set that an item is left out of lists once it was in {counted(cap.times, 'list')} within "
+        f"{counted(cap.days, 'day')}. What is listed is counted since then, while recording and personal lists are on."
         if cap
-        else "There is no limit."
+        else "You set no limit."
     )
     form = view.form_as(
         "cap",
         "line",
-        element("label", "At most so many times", for_="cap-times"),
+        element("label", "At most in so many lists", for_="cap-times"),
         element("input", type="number", id="cap-times", name="times", min=1, max=1000, value=now.times),
-        element("label", "in so many days", for_="cap-days"),
+        element("label", "within so many days", for_="cap-days"),
         element("input", type="number", id="cap-days", name="days", min=1, max=3650, value=now.days),
         button("Set the limit"),
         back=BACK,
     )
     none = view.form("cap", button("No limit", "quiet-button"), back=BACK, times="", days="") if cap else NOTHING
-    return section("cap", "How often the same is shown", element("p", said), element("div", form, none, class_="row"))
+    return section("cap", "How often the same is listed", element("p", said), element("div", form, none, class_="row"))
 
 
 def _changes(view: View) -> Html:
     changes = view.parts.controls.history()
     if not changes:
-        return section("history", "What you set", element("p", "You have set nothing yet."))
+        return section("history", "What you set", element("p", "There is nothing that you set."))
     rows = []
     for change in reversed(changes[-MOST_CHANGES:]):
         number = str(change.entry.sequence)
@@ -189,5 +202,5 @@ def _changes(view: View) -> Html:
             "undo", button("Undo", "quiet-button", name=f"Undo {number}: {change.text}"), back=BACK, number=number
         )
         rows.append((number, time(change.entry.time), change.text, "taken back" if change.undone else undo))
-    caption = "What you set, the latest first"
+    caption = latest("The latest first", len(rows), len(changes))
     return section("history", "What you set", table(caption, ("No.", "When", "What", "Undo"), rows))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from homespun.console.markup import NOTHING, Html, address, element
-from homespun.console.view import View, bar, button, counted, more, section, table, time
+from homespun.console.view import View, bar, button, counted, latest, more, section, table, time
 from homespun.person.interests import Interest
 from homespun.protocol.controls import Steering
 from homespun.protocol.events import Event
@@ -14,6 +14,9 @@ MOST_INTERESTS = 40
 
 MOST_BEHIND = 6
 """Events that are told behind one interest."""
+
+MOST_KINDS = 12
+"""Kinds of events that are counted one by one."""
 
 LATEST = 20
 """Events that are told one by one; all are in the export."""
@@ -34,7 +37,8 @@ def _recorded(events: Sequence[Event], titles: dict[str, str]) -> Html:
     kinds = Counter(event.kind for event in events)
     times = [event.time for event in events if event.time is not None]
     facts = [
-        element("div", element("dt", kind), element("dd", f"{number:,}")) for kind, number in kinds.most_common(12)
+        element("div", element("dt", kind), element("dd", f"{number:,}"))
+        for kind, number in kinds.most_common(MOST_KINDS)
     ]
     since = element("p", "From ", time(min(times)), " to ", time(max(times)), ".", class_="hint") if times else NOTHING
     rows = [
@@ -51,14 +55,19 @@ def _recorded(events: Sequence[Event], titles: dict[str, str]) -> Html:
         )
         for event in reversed(events[-LATEST:])
     ]
-    latest = table(f"The latest {len(rows)}", ("When", "What you did", "With what", "Erase"), rows)
-    words = f"{counted(len(events), 'thing')} that you did, kept on this device alone."
+    told = table(
+        latest("The latest first", len(rows), len(events)), ("When", "What you did", "With what", "Erase"), rows
+    )
+    words = f"{counted(len(events), 'thing')} that you did, kept on this device."
+    others = len(kinds) - len(facts)
+    rest = element("p", f"{counted(others, 'other kind')} of things not shown.", class_="hint") if others else NOTHING
     return section(
         "recorded",
         "What is recorded",
         element("dl", facts, class_="figures"),
+        rest,
         since,
-        more("The latest, one by one", latest),
+        more("One by one", told),
         lead=words,
     )
 
@@ -66,11 +75,11 @@ def _recorded(events: Sequence[Event], titles: dict[str, str]) -> Html:
 def _inferred(view: View, titles: dict[str, str]) -> Html:
     found = view.parts.interests()
     cards = [_interest(view, each, titles) for each in found[:MOST_INTERESTS]]
-    words = "Nothing is inferred: nothing may be used, or there is nothing to infer from."
+    words = "Nothing is inferred now: nothing may be used, or there is nothing to infer from."
     shown = element("ul", cards, class_="interests") if cards else element("p", words)
     rest = len(found) - len(cards)
     left = (
-        element("p", f"{counted(rest, 'smaller interest')} more are in your export.", class_="hint")
+        element("p", f"{counted(rest, 'smaller interest')} not shown; all are in your export.", class_="hint")
         if rest > 0
         else NOTHING
     )
@@ -83,7 +92,10 @@ def _inferred(view: View, titles: dict[str, str]) -> Html:
         button("Add it"),
         back=BACK,
     )
-    lead = "An interest is the share of what you like that carries a tag. Set it yourself, or say that it is wrong."
+    lead = (
+        "An interest is inferred as the share of what you like that carries a tag. Set it yourself, or say that it is "
+        "wrong."
+    )
     return section("inferred", "What is inferred, and why", shown, left, add, lead=lead)
 
 
@@ -184,26 +196,32 @@ def _declared(view: View) -> Html:
     if not names:
         return NOTHING
     rows = [_attribute(view, name, declared) for name in names]
-    lead = "What you say about yourself. It is used like a circumstance of a list, and kept on this device alone."
+    lead = "What you say about yourself. It is kept on this device, and used where lists may be personal."
     return section("declared", "What you declared", element("div", rows, class_="cards"), lead=lead)
 
 
 def _attribute(view: View, name: str, declared: Mapping[str, object]) -> Html:
-    value = declared.get(name)
+    value, words = declared.get(name), _spoken(name)
     key = f"attribute-{name}"
     change = (
         view.form_as(
             "attribute",
             "line",
-            element("label", name, for_=key),
+            element("label", words, for_=key),
             element("input", id=key, name="value", value="" if value is None else str(value), maxlength=256),
-            button("Declare", name=f"Declare {name}"),
+            button("Declare", name=f"Declare {words}"),
             back=BACK,
             name=name,
         )
         if name in view.parts.attribute_names
-        else element("p", f"{name}: {value}")
+        else element("p", f"{words}: {value}")
     )
-    gone = button("Take back", "quiet-button", name=f"Take back {name}")
+    gone = button("Take back", "quiet-button", name=f"Take back {words}")
     remove = view.form("attribute", gone, back=BACK, name=name) if name in declared else NOTHING
     return element("div", change, remove, class_="card")
+
+
+def _spoken(name: str) -> str:
+    """Return the name of an attribute as it is said: ``Age band`` for ``age_band``."""
+    words = name.replace("_", " ").strip() or name
+    return f"{words[:1].upper()}{words[1:]}"

@@ -1,7 +1,7 @@
 """The page ``What left``: every byte that left or waits to, what it cost, and what the device takes part in."""
 
 from homespun.console.markup import NOTHING, Html, element
-from homespun.console.view import View, button, counted, more, section, table, time
+from homespun.console.view import View, button, latest, more, section, table, time
 from homespun.contribute.views import TaskView
 from homespun.errors import LedgerError
 from homespun.measure.meeting import Running
@@ -14,6 +14,15 @@ MOST_BYTES = 512
 """Bytes of a waiting contribution that are shown."""
 
 BACK = "left"
+
+_EPSILON = (
+    "ε (epsilon) bounds how much the published sums of all contributions of this profile can reveal about you, but for "
+    "a very small chance that each task names (δ). Smaller is less. It counts on one of a task's two services being "
+    "honest. Nothing is contributed past the limit. What goes out as you, such as reports of your choices and answers "
+    "to requests, tells what it tells: it has no ε."
+)
+
+_PUBLISHED = "none is needed: it asks for what is published, and brings nothing from your profile"
 
 _STATES = {
     "queued": "waits on this device",
@@ -53,14 +62,10 @@ def _sums(view: View) -> Html:
     sums = table("By purpose", heads, rows) if rows else NOTHING
     entries = ledger.entries()
     checked = (
-        f"Checked just now: {counted(len(entries), 'entry').replace('entrys', 'entries')}, none changed or left out."
+        f"Checked just now: {len(entries):,} {'entry' if len(entries) == 1 else 'entries'}. Each continues the one "
+        "before, so none between them was changed or left out."
     )
-    epsilon = element(
-        "p",
-        "ε (epsilon) says how much all contributions together can reveal about you at most, for as long as you use "
-        "this application; smaller is less, and nothing is sent past the limit.",
-        class_="hint",
-    )
+    epsilon = element("p", _EPSILON, class_="hint")
     proof = element("p", checked, class_="hint") if entries else NOTHING
     return section("ledger", "In sum", sums, proof, epsilon if entries else NOTHING, lead=summary)
 
@@ -70,17 +75,18 @@ def _entries(view: View) -> Html:
     if not entries:
         return NOTHING
     shown = [_entry(view, entry) for entry in reversed(entries[-MOST_ENTRIES:])]
-    return section("entries", "One by one", element("ol", shown, class_="plain entries"))
+    caption = element("p", latest("The latest first", len(shown), len(entries)), class_="hint")
+    return section("entries", "One by one", caption, element("ol", shown, class_="plain entries"))
 
 
 def _entry(view: View, entry: EgressEntry) -> Html:
     facts = {
         "Purpose": entry.purpose,
-        "Allowed by choice": str(entry.consent) if entry.consent else "nothing of you in it, so none is needed",
+        "Allowed by choice": str(entry.consent) if entry.consent else _PUBLISHED,
         "Bytes": f"{entry.size:,}",
         "ε taken, ε left": f"{entry.epsilon_spent}, {entry.epsilon_left}",
         "Note": entry.note,
-        "SHA-256 of what left": entry.payload_sha256,
+        "SHA-256 of its content": entry.payload_sha256,
     }
     told = element("dl", [(element("dt", name), element("dd", value)) for name, value in facts.items() if value])
     payload = view.parts.ledger.payload(entry.sequence) if entry.state == "queued" else None
@@ -114,14 +120,14 @@ def _tasks(view: View) -> Html:
     words = (
         "The application has told of no task so far."
         if view.parts.contributions.is_on
-        else "This application collects nothing."
+        else "This application collects no sums over many people from here."
     )
     shown = element("ul", [_task(task) for task in tasks], class_="plain") if tasks else element("p", words)
     return section("tasks", "What this device takes part in", shown)
 
 
 def _task(task: TaskView) -> Html:
-    who = f"Sent in two sealed halves to {task.leader} and {task.helper}, of whom neither can read it alone."
+    who = f"A report goes in two sealed halves to {task.leader} and {task.helper}, of whom neither can read it alone."
     return element(
         "li",
         element("h3", task.name),
@@ -138,11 +144,11 @@ def _experiments(view: View) -> Html:
     shown = (
         element("ul", [_running(each) for each in running], class_="plain")
         if running
-        else element("p", "None is running.")
+        else element("p", "You are in none now.")
     )
     leave = view.form("experiments", button("Take part in none", "quiet-button"), back=BACK, on="off")
     join = view.form("experiments", button("Take part again", "quiet-button"), back=BACK, on="on")
-    lead = "Where ways of choosing are compared, this is yours, and what was counted of it on this device."
+    lead = "Where ways of choosing are compared: which one you meet, and what was counted of it on this device."
     return section("experiments", "Experiments", shown, element("div", leave, join, class_="row"), lead=lead)
 
 

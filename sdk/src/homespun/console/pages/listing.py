@@ -2,24 +2,28 @@
 
 from homespun.consent import Purpose
 from homespun.console.markup import NOTHING, Html, address, element
-from homespun.console.view import View, button, counted, section
+from homespun.console.view import View, button, counted, listed_in_words, section, sentence
 from homespun.errors import MisuseError
 from homespun.listing import Dials
 from homespun.protocol.controls import Steering
-from homespun.ranking.request import HOME
+from homespun.ranking.request import HOME, Inputs
 from homespun.recommendation import Recommendation
 
 LENGTH = 10
 """Places of the list."""
 
+NOTHING_KNOWN = "This list uses nothing that is known about you."
+
 _MOST_TAGS = 4
 
 _REFUSED = {
-    "objection": "You objected to personalization, so this list uses nothing about you.",
-    "restriction": "Your data are kept and not used, as you set it, so this list uses nothing about you.",
-    "non_profiled": "This list is made without personal data, as you set it.",
-    "switched_off": "Personal lists are switched off for now by the publisher, so this list uses nothing about you.",
+    "objection": "You objected to personalization.",
+    "restriction": "You restricted what your data are used for.",
+    "non_profiled": "You set that lists are made without personal data.",
+    "switched_off": "Personal lists are off for now: the publisher switched them off, or was not reached for too long.",
 }
+_PRIVATE = "A private session is on."
+_NOT_ALLOWED = "What you allowed does not cover personal lists."
 
 
 def listed(view: View, dials: Dials | None = None) -> list[Recommendation]:
@@ -36,7 +40,7 @@ def fragment(view: View) -> Html:
     """Return the list alone; the dials are those of the address, if it names any, else those that are set."""
     made = listed(view, _tried(view))
     entries = [_entry(view, recommendation) for recommendation in made]
-    words = element("p", "There is nothing to show: everything is hidden or known.") if not entries else NOTHING
+    words = NOTHING if entries else element("p", "There is nothing to show: no item is left that may be listed.")
     return element("div", words, element("ol", entries, class_="items"), id="items")
 
 
@@ -46,49 +50,67 @@ def _live() -> Html:
 
 def _standing(view: View) -> Html:
     parts = view.parts
-    steering, events = parts.controls.current(), len(parts.events())
-    told = [element("p", _used(view, steering, events), class_="lead")]
+    set_now, basis = parts.controls.current(), parts.listing.basis()
+    told = [element("p", _used(set_now, basis), class_="lead")]
     if not parts.consent.granted(Purpose.DEVICE_STORAGE):
-        told.append(
-            element(
-                "p",
-                "Nothing is kept: you have not allowed storage on this device. What you set here is forgotten when the "
-                "application ends.",
-                class_="hint",
-            )
+        words = (
+            "You have not allowed storage on this device. What you set here is forgotten when the application ends, "
+            "unless you allow it before."
         )
-    if steering.paused:
-        told.append(element("p", "Recording is paused: nothing new becomes known.", class_="hint"))
-    if view.private.is_on:
-        told.append(
-            element("p", "A private session is on: nothing is recorded and nothing of you is used.", class_="hint")
-        )
+        told.append(element("p", words, class_="hint"))
+    if set_now.paused:
+        told.append(element("p", "Recording is paused: what you do is not recorded.", class_="hint"))
     return element("div", told, class_="standing")
 
 
-def _used(view: View, steering: Steering, events: int) -> str:
-    if steering.refusal is not None:
-        return _REFUSED[steering.refusal]
-    if view.private.is_on or not view.parts.consent.granted(Purpose.PERSONALIZATION) or not events:
-        return "This list uses nothing about you: it is the same for everybody."
-    return f"This list is made on this device, from {counted(events, 'thing')} that you did and from what you set."
+def _used(set_now: Steering, basis: Inputs) -> str:
+    """Return what the list is made from, by what it is really made from."""
+    if not basis.allowed:
+        return f"{_why_not(set_now, basis)} {NOTHING_KNOWN}{_still_holds(set_now)}"
+    events = len(basis.events or ())
+    sources = [
+        *([f"from {counted(events, 'thing')} that you did"] if events else []),
+        *(["from what you set"] if set_now.changes_lists else []),
+        *(["from what you declared"] if basis.attributes else []),
+    ]
+    if not sources:
+        return f"Nothing is known about you yet. {NOTHING_KNOWN}"
+    return f"This list is made on this device, {listed_in_words(sources)}."
+
+
+def _why_not(set_now: Steering, basis: Inputs) -> str:
+    refusal = basis.steering.refusal
+    if refusal is None:
+        return _NOT_ALLOWED
+    # A private session asks for the same as this control, which the person did not set.
+    return _PRIVATE if refusal == "non_profiled" and not set_now.non_profiled else _REFUSED[refusal]
+
+
+def _still_holds(set_now: Steering) -> str:
+    hides = ["what you hid stays hidden"] if set_now.hidden_items or set_now.hidden_tags else []
+    dials = ["the dials count"] if set_now.diversity or set_now.exploration is not None else []
+    if not hides and not dials:
+        return ""
+    return f" {sentence(listed_in_words([*hides, *dials]))}"
 
 
 def _dials(view: View) -> Html:
     steering = view.parts.controls.current()
-    exploration = steering.exploration
-    own = "" if exploration is not None else " As long as you do not set it, the application decides."
+    own = "" if steering.exploration is not None else " As long as you do not move it, the application decides."
     form = view.form_as(
         "dials",
         "dials",
         _dial("diversity", "Diversity", steering.diversity, "More different things side by side."),
         _dial(
-            "exploration", "Exploration", exploration or 0.0, f"Up to half of the places by chance, to find out.{own}"
+            "exploration",
+            "Exploration",
+            view.parts.listing.exploration(HOME),
+            f"Up to half of the places go to other items, by chance, to find out whether you like them.{own}",
         ),
         element(
             "div",
             button("Use these dials", "primary"),
-            element("button", "As it was made", type="submit", name="reset", value="on", class_="quiet-button"),
+            element("button", "Set both back", type="submit", name="reset", value="on", class_="quiet-button"),
             class_="row",
         ),
     )
@@ -108,7 +130,7 @@ def _dial(name: str, words: str, value: float, hint: str) -> Html:
             name=name,
             min=0,
             max=100,
-            step=5,
+            step=1,
             value=percent,
             aria_describedby=f"hint-{name}",
         ),
@@ -126,7 +148,7 @@ def _entry(view: View, made: Recommendation) -> Html:
         element(
             "article",
             element("h3", made.title),
-            element("p", _sentence(made.reason), class_="reason"),
+            element("p", sentence(made.reason), class_="reason"),
             element("ul", [element("li", tag) for tag in tags], class_="tags", aria_label="Tags") if tags else NOTHING,
             element(
                 "div",
@@ -154,10 +176,6 @@ def _wish(view: View, made: Recommendation, control: str, words: str, *, on: boo
         "button", words, type="submit", class_=look, aria_pressed=pressed, aria_label=f"{words}: {made.title}"
     )
     return view.form("item", act, control=control, item=made.item, on="off" if on else "on")
-
-
-def _sentence(reason: str) -> str:
-    return f"{reason[:1].upper()}{reason[1:]}."
 
 
 def _tried(view: View) -> Dials | None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from homespun.console.markup import NOTHING, Html, address, element
 from homespun.console.pages.listing import LENGTH, listed
-from homespun.console.view import View, bar, button, counted, more, section
+from homespun.console.view import View, bar, button, counted, listed_in_words, more, section, sentence
 from homespun.errors import MisuseError
 from homespun.explain.counterfactual import MOST_CHANGES, Change, Counterfactual, changes_of
 from homespun.explain.explanation import Attribution, Explanation
+from homespun.listing import PASSING
 from homespun.recommendation import Recommendation
 
 FIRST_PARTS = 8
@@ -26,8 +27,8 @@ _EFFECTS = {
     "interest": "The interest is inferred again in place of what you set. You can undo this.",
     "diversity": "The dial goes back to 0. You can undo this.",
     "exploration": "The dial goes back to what the application decides. You can undo this.",
-    "context": "It is left out of the next list alone; nothing is set.",
-    "attribute": "It is left out of the next list alone; what you declared stays.",
+    "context": "It is a circumstance of the moment, so there is nothing to take back.",
+    "attribute": "You declared it: take it back under About you.",
 }
 
 
@@ -38,9 +39,17 @@ _HEADS = element(
 
 
 _NO_ANSWER = (
-    f"No single reason holds it here: what was tried, up to {MOST_CHANGES} at a time, does not take it out "
-    "of the list. It would change the list all the same:"
+    f"Nothing that was tried, up to {MOST_CHANGES} reasons at a time, takes it out of the list. What else would come "
+    "of it:"
 )
+
+_THROUGH = {
+    "collaborative": "by what people like together",
+    "sequential": "by what people choose afterwards",
+    "session": "by what people choose right afterwards",
+    "content": "by how alike they are",
+}
+"""What is said of the model's components."""
 
 
 def found(view: View, item: str) -> Recommendation | None:
@@ -62,8 +71,7 @@ def page(view: View) -> tuple[str, Html]:
     item = view.query.get("item", "")
     made = found(view, item)
     told = view.parts.listing.explained(made or item)
-    reason = f"{told.reason[:1].upper()}{told.reason[1:]}."
-    head = element("p", reason, class_="lead reason-lead")
+    head = element("p", sentence(told.reason), class_="lead reason-lead")
     place = element("p", _place(told), class_="hint")
     moves = element("ul", [element("li", move) for move in told.moves], class_="moves") if told.moves else NOTHING
     parts = (head, place, moves, _parts(told), *(() if made is None else _otherwise(view, made)), _also(view, told))
@@ -83,12 +91,12 @@ def _place(told: Explanation) -> str:
 
 def _parts(told: Explanation) -> Html:
     shown, rest = told.attributions[:MOST_PARTS], told.attributions[MOST_PARTS:]
-    lines = [(part.label, part.value) for part in shown]
+    lines = [(label(part), part.value) for part in shown]
     if rest:
         lines.append((counted(len(rest), "smaller part"), sum(part.value for part in rest)))
     largest = max((abs(value) for _, value in lines), default=0.0)
     signed = any(value < 0 for _, value in lines)
-    rows = [_line(label, value, largest, signed=signed) for label, value in lines]
+    rows = [_line(words, value, largest, signed=signed) for words, value in lines]
     first, others = rows[:FIRST_PARTS], rows[FIRST_PARTS:]
     sums = [
         _figure(f"{counted(len(others), 'more part')}, below", f"{sum(v for _, v in lines[FIRST_PARTS:]):+.4f}")
@@ -100,15 +108,23 @@ def _parts(told: Explanation) -> Html:
     made = element("table", _HEADS, element("tbody", first), element("tfoot", sums), class_="parts")
     below = element("table", _HEADS, element("tbody", others), class_="parts")
     all_parts = more(f"The other {counted(len(others), 'part')}", below) if others else NOTHING
-    lead = "The score is exactly the sum of these parts."
+    lead = "The score is the sum of these parts, which are shown to four decimals."
     if signed:
         lead = f"{lead} A bar to the left of the line speaks against it."
     return section("parts", "What its score is made of", made, all_parts, lead=lead)
 
 
-def _line(label: str, value: float, largest: float, *, signed: bool) -> Html:
-    words = element("th", element("span", label), bar(value, largest, signed=signed), scope="row")
-    return element("tr", words, element("td", f"{value:+.4f}", class_="number"))
+def label(part: Attribution) -> str:
+    """Return what a part is, without names that only the model's makers use."""
+    through, name = _THROUGH.get(part.component or ""), f" ({part.component})"
+    if through is None or not part.label.endswith(name):
+        return part.label
+    return f"{part.label.removesuffix(name)}, {through}"
+
+
+def _line(words: str, value: float, largest: float, *, signed: bool) -> Html:
+    named = element("th", element("span", words), bar(value, largest, signed=signed), scope="row")
+    return element("tr", named, element("td", f"{value:+.4f}", class_="number"))
 
 
 def _figure(words: str, value: str, *, strong: bool = False) -> Html:
@@ -118,29 +134,30 @@ def _figure(words: str, value: str, *, strong: bool = False) -> Html:
 
 def _otherwise(view: View, made: Recommendation) -> tuple[Html, ...]:
     answer, reasons = removable(view, made)
-    claim = str(answer)
-    lead = f"{claim[:1].upper()}{claim[1:]}." if answer.found else _NO_ANSWER
+    named = listed_in_words([words_of(view, change) for change in answer.changes]) if answer.found else ""
+    lead = f"Without {named} it would not be among the first {answer.k}." if answer.found else _NO_ANSWER
     tried = f"This was tried out, not guessed: the list was made again {counted(answer.executed, 'time')}."
     if not reasons:
-        return (section("otherwise", "What would change it", element("p", "Nothing that you did or set.")),)
+        return (section("otherwise", "What would change it", element("p", "Nothing that you did, set or declared.")),)
     cards = [_reason(view, made, change) for change in reasons[:MOST_REASONS]]
     whole = NOTHING
-    if len(answer.changes) > 1:
+    if len(answer.changes) > 1 and all(change.kind not in PASSING for change in answer.changes):
         effect = element("p", _difference(view, made, answer), class_="hint")
         whole = element("div", element("h3", "All of these together"), effect, _remove(view, made, None), class_="card")
     hint = element("p", tried, class_="hint")
-    return (
-        section("otherwise", "What would change it", hint, whole, element("div", cards, class_="cards"), lead=lead),
-    )
+    rest = len(reasons) - len(cards)
+    more_of_them = element("p", f"{counted(rest, 'more reason')} not shown.", class_="hint") if rest else NOTHING
+    told = hint, whole, element("div", cards, class_="cards"), more_of_them
+    return (section("otherwise", "What would change it", *told, lead=lead),)
 
 
 def _reason(view: View, made: Recommendation, change: Change) -> Html:
     return element(
         "div",
-        element("h3", f"Without {_words(view, change)}"),
+        element("h3", f"Without {words_of(view, change)}"),
         element("p", _difference(view, made, change)),
         element("p", _EFFECTS[change.kind], class_="hint"),
-        _remove(view, made, change),
+        NOTHING if change.kind in PASSING else _remove(view, made, change),
         class_="card",
     )
 
@@ -148,7 +165,7 @@ def _reason(view: View, made: Recommendation, change: Change) -> Html:
 def _remove(view: View, made: Recommendation, change: Change | None) -> Html:
     kind, target = ("", "") if change is None else (change.kind, change.target)
     words = "Remove these reasons" if change is None else "Remove this reason"
-    named = words if change is None else f"{words}: {_words(view, change)}"
+    named = words if change is None else f"{words}: {words_of(view, change)}"
     return view.form("without", button(words, "primary", name=named), item=made.item, kind=kind, target=target)
 
 
@@ -160,10 +177,12 @@ def _difference(view: View, made: Recommendation, reason: Counterfactual | Chang
     if not gone and not come:
         moved = [each.item for each in before] != [each.item for each in after]
         return "The list would hold the same, in another order." if moved else "The list would stay as it is."
-    return f"The list would lose {_named(gone)} and gain {_named(come)}."
+    lost, won = (listed_in_words(titles) if titles else "nothing" for titles in (gone, come))
+    return f"The list would lose {lost} and gain {won}."
 
 
-def _words(view: View, change: Change) -> str:
+def words_of(view: View, change: Change) -> str:
+    """Return what a reason is called."""
     # The parts of one item by several components are one reason.
     named = {
         "event": f"what you did with {view.title(change.target)}",
@@ -171,12 +190,6 @@ def _words(view: View, change: Change) -> str:
         "less_like": f"your wish for less like {view.title(change.target)}",
     }
     return named.get(change.kind, change.label)
-
-
-def _named(titles: Sequence[str]) -> str:
-    if not titles:
-        return "nothing"
-    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _changes(attributions: Sequence[Attribution]) -> list[Change]:

@@ -1,7 +1,10 @@
 """The page ``Take or erase``: everything as a file, erasing a part or all of it, and the receipts."""
 
+from collections.abc import Sequence
+
 from homespun.console.markup import NOTHING, Html, element
 from homespun.console.view import View, button, section
+from homespun.protocol.events import Event
 from homespun.protocol.receipts import Receipt
 
 BACK = "yours"
@@ -20,27 +23,27 @@ def _take(view: View) -> Html:
         "export",
         "stack card",
         element("label", "A passphrase, to seal it (optional)", for_="export-passphrase"),
+        element("input", type="text", name="username", autocomplete="username", hidden=True),
         element("input", type="password", id="export-passphrase", name="passphrase", autocomplete="new-password"),
         element("p", "Without one, whoever gets hold of the file can read it.", class_="hint"),
         element("div", button("Download everything", "primary"), class_="row"),
         back=BACK,
     )
-    lead = "One file with all that is known, inferred, set, allowed and sent: to read, and to take to another device."
+    lead = (
+        "One file with what is known, inferred, set and allowed, and the ledger of what left: to read, and to take to "
+        "another device."
+    )
     return section("export", "Take it along", form, lead=lead)
 
 
 def _part(view: View) -> Html:
     events = view.parts.events()
     kinds = sorted({event.kind for event in events})
-    titles = view.titles(dict.fromkeys(event.item for event in reversed(events[-MOST_ITEMS:])))
-    wanted = view.query.get("item", "")
-    options = [element("option", title, value=item) for item, title in titles.items()]
     form = view.form_as(
         "erase",
         "stack card",
-        element("label", "About one item, by its id", for_="erase-item"),
-        element("input", id="erase-item", name="item", list="items-known", value=wanted, autocomplete="off"),
-        element("datalist", options, id="items-known"),
+        element("label", "About one item", for_="erase-item"),
+        _items(view, events),
         element("label", "One kind of what you did", for_="erase-kind"),
         element(
             "select",
@@ -59,9 +62,23 @@ def _part(view: View) -> Html:
         back=BACK,
         what="part",
     )
-    known = element("p", f"The item is {titles[wanted]}.", class_="hint") if wanted in titles else NOTHING
-    lead = "What fits everything that you name is erased at once and for ever; days are those of UTC."
-    return section("part", "Erase a part", known, form, lead=lead)
+    lead = (
+        "What fits everything that you name is erased, with what was derived from it; the receipt says how. Days are "
+        "those of UTC."
+    )
+    return section("part", "Erase a part", form, lead=lead)
+
+
+def _items(view: View, events: Sequence[Event]) -> Html:
+    """Return the choice of an item: those of what was done lately, of what was set, and the one that was asked for."""
+    wanted, steering = view.query.get("item", ""), view.parts.controls.current()
+    done = dict.fromkeys(event.item for event in reversed(events))
+    set_of = sorted(steering.hidden_items | steering.more_like | steering.less_like | steering.ignored_items)
+    items = [*dict.fromkeys([*([wanted] if wanted else []), *set_of, *done])][:MOST_ITEMS]
+    titles = view.titles(items)
+    named = sorted(((titles.get(item, item), item) for item in items), key=lambda each: each[0].casefold())
+    options = [element("option", title, value=item, selected=item == wanted) for title, item in named]
+    return element("select", element("option", "every item", value=""), options, id="erase-item", name="item")
 
 
 def _all(view: View) -> Html:
@@ -76,8 +93,8 @@ def _all(view: View) -> Html:
         what="everything",
     )
     lead = (
-        "The keys are destroyed first. What you allowed ends with it, and a copy from before erases itself when it is "
-        "opened."
+        "The whole profile, its keys first. What you allowed ends with it. A copy from before is erased when it is "
+        "opened on this device; the receipt names what no program can vouch for, such as copies elsewhere."
     )
     return section("all", "Erase everything", form, lead=lead)
 
@@ -87,7 +104,9 @@ def _receipts(view: View) -> Html:
     if not receipts:
         return NOTHING
     shown = [_receipt(number, receipt) for number, receipt in reversed(receipts)]
-    lead = "Signed proof of what was erased. It is kept nowhere else: download it if you want to have it later."
+    lead = (
+        "Signed receipts of what was erased. This page shows them until it is closed: download what you want to keep."
+    )
     return section("receipts", "Receipts", element("div", shown, class_="cards"), lead=lead)
 
 

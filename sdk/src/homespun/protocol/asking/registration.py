@@ -176,6 +176,11 @@ def check_voucher(key: bytes, registration: Registration, now: float) -> None:
         raise AskingError("the voucher is not this account's, or is over; log in again, which gives a new one.")
 
 
+def is_voucher(text: str) -> bool:
+    """Return whether a text has the form of a voucher; whose it is, is another matter."""
+    return _VOUCHERS.match(text) is not None
+
+
 def is_vouched(key: bytes, account: str, voucher: str, now: float) -> bool:
     """Return whether the operator let whoever has a voucher in to an account, and it is not over.
 
@@ -185,7 +190,7 @@ def is_vouched(key: bytes, account: str, voucher: str, now: float) -> bool:
         voucher: The voucher, ``<expires>.<HMAC-SHA-256>``.
         now: Seconds since 1970.
     """
-    if _VOUCHERS.match(voucher) is None:
+    if not is_voucher(voucher):
         return False
     expires = int(voucher.partition(".")[0])
     return hmac.compare_digest(voucher_of(key, account, expires), voucher) and now < expires
