@@ -13,6 +13,7 @@ from homespun_server.console.mounting import MENU
 from homespun_server.console.said import TEXTS
 from homespun_server.console.views.log import CASES
 from homespun_server.console.views.requests import MOST_COUNTED, NUMBERS
+from homespun_server.console.words import told
 from homespun_server.settings import ServerSettings
 from homespun_server.store import AuditLog, Role
 from homespun_server.store.schema_log import log_entries, log_openings
@@ -20,6 +21,8 @@ from homespun_server.store.schema_requests import requests
 from homespun_server.store.tokens import ROLES
 from tests.server.api.support import Running, store_of
 from tests.server.console.support import SAME, Seen, browsing
+
+ACTION = "/console/rollout/films/production/2/pause"
 
 MOST_BYTES = 200_000
 """A page with all that it loads."""
@@ -335,6 +338,35 @@ def test_the_queue_or_the_numbers_name_a_person(service: Running) -> None:
             assert "person-" not in re.sub(r'"person[-"]', "", browser.get(path).text), path
 
 
+def test_a_refusal_leads_away_from_the_form(service: Running) -> None:
+    request = filled(service, "/console/requests/REQUEST")
+    refused = {
+        f"{request}/accept": (409, request),
+        f"{request}/nonsense": (404, request),
+        "/console/requests": (400, "/console/requests"),
+        ACTION: (400, "/console/rollout#films-production"),
+        "/console/rollout/films/production/9/resume": (403, "/console/rollout#films-production"),
+    }
+    with browsing(service, "compliance") as browser:
+        for path, (status, back) in refused.items():
+            page = browser.send(path)
+            assert page.status == status, path
+            assert '<h1 class="apart">That did not work</h1>' in page.text
+            assert sum(each.get("role") == "alert" for _, each in page.tags) == 1
+            assert back in page.links
+            assert browser.get(back.partition("#")[0]).status == 200
+            assert f'id="{back.partition("#")[2]}"' in browser.get(back).text or "#" not in back
+        # A form of another origin, too, for whoever sees that has another tab open.
+        page = browser.post("/console/sign-in", {}, {**SAME, "Origin": "http://evil.example"})
+        assert "/console/sign-in" in page.links
+
+
+def test_a_list_or_an_identity_is_told_as_the_program_has_it() -> None:
+    assert told(["1421602ffc884eacee94a102b0be2285", "a" * 64]) == "1421602ffc88…, aaaaaaaaaaaa…"
+    assert told(list(range(14))) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
+    assert (told([]), told(None), told(value=True), told(0), told("case 7")) == ("none", "–", "yes", "0", "case 7")
+
+
 def test_nothing_there_breaks_a_page(empty_service: Running) -> None:
     with browsing(empty_service, "compliance") as browser:
         for path in READ:
@@ -378,12 +410,16 @@ def test_what_somebody_typed_runs(service: Running, text: str) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_a_text_breaks_out_of_a_page(text: str) -> None:
+    from homespun_server.console.answering import Way
     from homespun_server.console.rendering import Renderer
     from homespun_server.console.sessions import Visitor
 
     visitor = Visitor("ada", "auditor", "0" * 64, "1" * 64, 0, "2025-03-01T12:00:00+00:00")
     renderer = Renderer("films", MENU)
-    made = (renderer.page("error", visitor, title=each, status_code=404, detail=each) for each in ("x", text))
+    made = (
+        renderer.page("error", visitor, title=each, status_code=404, detail=each, back=Way("/console/", each))
+        for each in ("x", text)
+    )
     plain, typed = (Seen.of(_Answer(each.content)) for each in made)
     assert [tag for tag, _ in typed.tags] == [tag for tag, _ in plain.tags]
 

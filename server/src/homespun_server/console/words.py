@@ -1,9 +1,14 @@
 """How figures, moments and identities are written on pages. Pure."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
 _SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+MOST_LISTED = 12
+"""Longest list that is told in a line."""
+
+_IDENTITY = re.compile(r"[0-9a-f]{32,64}")
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 
 
@@ -58,6 +63,32 @@ def plain(name: str) -> str:
     return name.replace("_", " ").replace("-", " ")
 
 
+PARTS = {
+    "collaborative": "what people like together",
+    "sequential": "what follows what",
+    "session": "what follows what within a visit",
+    "content": "similar words and tags",
+    "popularity": "what many people like",
+}
+"""What the parts of a score are, by the names that a bundle has for them."""
+
+
+def part(name: str) -> str:
+    """Return what a part of a score is, in words; its own name where there are none."""
+    return PARTS.get(name, plain(name))
+
+
+def told(value: object) -> str:
+    """Return a value of a record: a list in a line, long identities by their beginning, and nothing as a dash."""
+    if isinstance(value, list | tuple):
+        more = len(value) - MOST_LISTED
+        return ", ".join(map(told, value[:MOST_LISTED])) + (f" and {more:,} more" if more > 0 else "") or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "–" if value is None else str(value)
+    return f"{short(text)}…" if _IDENTITY.fullmatch(text) else text
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "size": size,
@@ -67,5 +98,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "share": share,
     "span": span,
     "plain": plain,
+    "part": part,
+    "told": told,
 }
 """By what templates write them."""

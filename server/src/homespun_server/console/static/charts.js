@@ -27,6 +27,13 @@
 
   const axis = () => ({ stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } });
 
+  // Dates as the tables have them, ISO 8601 in UTC; within days the time is told, too.
+  const written = (seconds, step) => {
+    const text = new Date(seconds * 1000).toISOString();
+    return step < 86400 ? `${text.slice(0, 10)}\n${text.slice(11, 16)}` : text.slice(0, 10);
+  };
+  const days = () => ({ ...axis(), space: 72, values: (_, places, __, ___, step) => places.map((at) => written(at, step)) });
+
   const draw = (figure) => {
     const rows = [...document.querySelectorAll(`#${figure.dataset.chart} tbody tr[data-time]`)];
     if (!rows.length) {
@@ -50,8 +57,9 @@
       height: 260,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [axis(), { ...axis(), size: 64 }],
-      series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series],
+      axes: [days(), { ...axis(), size: 64 }],
+      legend: { live: false }, // what a point says is in the table
+      series: [{}, ...series],
     }, data, place);
     new ResizeObserver(() => chart.setSize({ width: width(), height: 260 })).observe(place);
   };

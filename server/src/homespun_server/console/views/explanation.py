@@ -10,6 +10,8 @@ from decimal import Decimal
 from homespun.protocol.records import AttributionEntry, ExplanationRecord, ItemEntry
 from homespun_server.compliance.explanations.reading import parse_given
 from homespun_server.compliance.explanations.verifying import BatchVerifier, Sources
+from homespun_server.console.words import part as part_of
+from homespun_server.console.words import plain
 from homespun_server.publishing.registry import Registry
 
 MOST_ITEMS = 20
@@ -17,6 +19,21 @@ MOST_ITEMS = 20
 
 MOST_BARS = 14
 """Parts of a score that are drawn; the rest is one bar."""
+
+_SOURCES = {
+    "history": "liked",
+    "prior": "the same for everybody",
+    "context": "circumstance",
+    "archetype": "kind of taste",
+    "repeat": "chosen before",
+    "control": "set by the person",
+    "learning": "learned on the device",
+    "returns": "how they come back",
+    "rule": "rule",
+    "recency": "how new it is",
+    "popularity": "how popular it is",
+}
+"""What a part of a score comes from, in words."""
 
 HALF = 150
 """Pixels of the largest part, to either side."""
@@ -121,5 +138,6 @@ def _part(name: str, value: Decimal, share: float) -> Part:
 
 
 def _name(part: AttributionEntry) -> str:
-    about = (part.component, part.control, part.item, part.tag, part.choice)
-    return " ".join([f"{part.source}:", *(each for each in about if each)]).removesuffix(":")
+    control, component = plain(part.control or ""), part_of(part.component or "")
+    about = ", ".join(filter(None, (control, part.item, part.tag, component, part.choice)))
+    return f"{_SOURCES[part.source]}: {about}" if about else _SOURCES[part.source]
