@@ -1,5 +1,8 @@
 """What vouches for an account is lost on the way, changes the report, or is anything at all."""
 
+import json
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -8,9 +11,10 @@ from hypothesis import strategies as st
 from homespun.errors import MisuseError
 from homespun.protocol.asking.registration import is_vouched, voucher_of
 from homespun.protocol.consent import ConsentRecord, ShownNotice
-from homespun.protocol.consent_report import ConsentReport, encode_report, report_digest, report_of
+from homespun.protocol.consent_report import ConsentReport, decode_report, encode_report, report_digest, report_of
 from homespun.protocol.consent_submission import MAX_SUBMISSION, decode_submission, encode_submission
 
+VECTOR = Path(__file__).parents[2] / "vectors" / "1" / "consent-submission.json"
 KEY = bytes(range(32))
 VOUCHER = voucher_of(KEY, "ada-5f1c", 2_000_000_000)
 
@@ -33,6 +37,15 @@ def test_a_voucher_is_lost_or_changes_the_report(voucher: str | None) -> None:
     found, vouching = decode_submission(encode_submission(reported(), voucher))
     assert (found, vouching) == (reported(), voucher)
     assert report_digest(found) == report_digest(reported())
+
+
+def test_a_vouched_report_of_an_earlier_version_is_read_as_something_else() -> None:
+    vector = json.loads(VECTOR.read_text(encoding="utf-8"))
+    report, voucher = decode_submission(vector["sent"].encode())
+    assert report == decode_report(vector["report"].encode())
+    assert voucher is not None
+    assert encode_submission(report, voucher).decode() == vector["sent"]
+    assert is_vouched(bytes.fromhex(vector["vouching"]), report.subject, voucher, 2e9 - 1)
 
 
 def test_a_report_alone_is_sent_in_another_form_than_before() -> None:

@@ -1,5 +1,6 @@
 """A report is taken twice, kept of nobody, told to strangers, or looked at without a case."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from homespun.protocol.consent import ConsentRecord
+from homespun.protocol.asking.registration import voucher_of
+from homespun.protocol.consent import ConsentRecord, ShownNotice
 from homespun.protocol.consent_report import (
     ConsentReport,
     decode_answer,
@@ -17,7 +19,8 @@ from homespun.protocol.consent_report import (
     report_of,
     verify_receipt,
 )
-from homespun_server.compliance.keys import create_compliance_keys, public_compliance_keys
+from homespun.protocol.consent_submission import encode_submission
+from homespun_server.compliance.keys import create_compliance_keys, open_compliance_keys, public_compliance_keys
 from homespun_server.settings import ComplianceSettings, ServerSettings
 from tests.server.api.support import CHEAP, PASSPHRASE, Running, running
 
@@ -231,3 +234,62 @@ def test_a_time_beyond_all_years_breaks_the_service(intake: Running, at: str) ->
     post(intake, report())
     assert person(intake, case_of(intake), at=at).status_code == 400
     assert person(intake, case_of(intake), at="2025-03-01T12:00:00").status_code == 200
+
+
+def vouched(intake: Running, made: ConsentReport, subject: str = ADA, hours: float = 24.0) -> Any:
+    keys = open_compliance_keys(intake.settings)
+    voucher = voucher_of(keys.vouching, subject, int(intake.clock().timestamp() + 3600 * hours))
+    return post(intake, encode_submission(made, voucher))
+
+
+def test_a_stranger_who_knows_a_name_undoes_a_withdrawal(intake: Running) -> None:
+    mine = report(action="withdraw")
+    assert decode_answer(vouched(intake, mine).content).vouched
+    intake.clock.pass_(days=1)
+    theirs = msgspec.structs.replace(report(), source="6" * 32)
+    for sent in (
+        post(intake, theirs),
+        vouched(intake, msgspec.structs.replace(theirs, sequence=2), subject="stranger"),
+        vouched(intake, msgspec.structs.replace(theirs, sequence=3), hours=-1),
+        post(intake, msgspec.structs.replace(theirs, sequence=4, known_as="installation")),
+    ):
+        assert sent.status_code == 200
+        assert not decode_answer(sent.content).vouched
+    seen = person(intake, case_of(intake)).json()
+    found = seen["status"]["measurement"]
+    assert (found["granted"], found["because"], found["standing"]) == (False, "withdrawn", "vouched")
+    assert list(seen["standing"].values()) == ["vouched", *["unvouched"] * 4]
+
+
+def test_a_strangers_opt_out_passes_for_the_persons_own(intake: Running) -> None:
+    vouched(intake, report())
+    intake.clock.pass_(days=1)
+    post(intake, msgspec.structs.replace(report(action="refuse"), source="6" * 32))
+    case = case_of(intake)
+    found = person(intake, case).json()["status"]["measurement"]
+    assert (found["granted"], found["standing"]) == (False, "unvouched")
+    intake.clock.pass_(days=1)
+    vouched(intake, msgspec.structs.replace(report(), sequence=2))
+    found = person(intake, case).json()["status"]["measurement"]
+    assert (found["granted"], found["standing"]) == (True, "vouched")
+
+
+def test_a_voucher_is_kept(intake: Running) -> None:
+    vouched(intake, report())
+    keys = open_compliance_keys(intake.settings)
+    voucher = voucher_of(keys.vouching, ADA, int(intake.clock().timestamp() + 3600 * 24))
+    kept = b"".join(path.read_bytes() for path in intake.settings.folder.glob("store.sqlite*"))
+    assert voucher.partition(".")[2].encode() not in kept
+    assert voucher.partition(".")[2] not in intake.log.getvalue()
+
+
+def test_a_strangers_text_is_listed_as_the_operators_words(intake: Running) -> None:
+    text = "The operator is a crook."
+    notice = ShownNotice(text, "xx-forged", "forged version", hashlib.sha256(text.encode()).hexdigest())
+    made = msgspec.structs.replace(report(), choice=msgspec.structs.replace(report().choice, notice=notice))
+    assert post(intake, made).status_code == 200
+    for path in ("notices", "counts"):
+        found = intake.get(f"/api/v1/consents/{path}", "auditor")
+        assert notice.sha256 in found.text
+        assert "crook" not in found.text
+        assert "forged" not in found.text
