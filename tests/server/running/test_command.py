@@ -1,16 +1,25 @@
 """``homespun-server run`` and its exit status: what was done is not what is said."""
 
+import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from sqlalchemy import text
 
 from homespun_server.cli import main
+from homespun_server.cli.settling import settle
+from homespun_server.compliance.keys import create_compliance_keys
+from homespun_server.compliance.opening import open_compliance
+from homespun_server.settings import FILE, read_settings
 from homespun_server.store import Runs, open_store
-from tests.server.running.support import Films, content
+from tests.server.api.support import CHEAP, PASSPHRASE, TESTER, make_directory
+from tests.server.running.support import Films, content, without_privacy
 
 Run = Callable[..., tuple[int, str]]
 
@@ -92,3 +101,56 @@ def test_a_run_is_not_published_or_not_recorded(
     assert run("run", tmp_path / "held.toml", "--in", place)[0] == 0
     (made,) = set((place / "work" / "gates").iterdir()) - before
     assert "no incumbent" not in (made / "gates.json").read_text(encoding="utf-8")
+
+
+def test_a_request_waits_for_a_model_that_its_pipeline_made_again(
+    run: Run, films: Films, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMESPUN_KEY_PASSPHRASE", PASSPHRASE)
+    monkeypatch.delenv("HOMESPUN_DATABASE_URL", raising=False)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    place = make_directory(tmp_path / "place").folder
+    with (place / FILE).open("a", encoding="utf-8") as file:
+        file.write('\n[[compliance.tables]]\npath = "interactions.csv"\n')
+    shutil.copy(films.interactions, place / "interactions.csv")
+    settings = read_settings(place)
+    create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP)
+    asked = without_privacy(films, inputs={"interactions": str(place / "interactions.csv")}, publish={"shares": [1.0]})
+    (tmp_path / "pipeline.toml").write_text(toml(asked), encoding="utf-8")
+    pipeline = ("run", tmp_path / "pipeline.toml", "--in", place)
+    status, said = run(*pipeline)
+    assert (status, "waited" in said) == (0, False)
+
+    person = (place / "interactions.csv").read_text().splitlines()[1].partition(",")[0]
+    request = run("request", "open", "erasure", "--under", "gdpr", "--person", person, "--in", place)[1].split()[1][:32]
+    for step in ("identify", "accept"):
+        acting = ("request", "act", request, step, "--method", "seen", "--evidence", "case 1", "--in", place)
+        assert run(*acting)[0] == 0
+    status, said = run("request", "work", request, "--in", place)
+    assert (status, "The request is partial. No evidence yet: models." in said) == (0, True)
+    assert re.search(r"by the pipeline films \(homespun-server run", said)
+    assert run("request", "close", request, "--pending", "--in", place)[0] == 0
+
+    # The very same command makes the model without the person, and the request closes.
+    status, said = run(*pipeline)
+    assert status == 0, said
+    assert f"Requests that waited for this model: {request}" in said
+    with open_store(settings.store) as store:
+        compliance = open_compliance(read_settings(place), store)
+        assert compliance is not None
+        details = compliance.requests.requests.get(request)
+    assert (details.request.state, details.untrained) == ("closed", ())
+    (event,) = (each for each in details.timeline if each.what == "retrained")
+    assert (event.who, event.detail["evidence"] != event.detail["bundle"]) == ("command run", True)
+    assert "waited" not in run(*pipeline)[1]
+
+
+def test_a_model_is_lost_because_a_request_could_not_be_looked_at(tmp_path: Path) -> None:
+    settings, console = make_directory(tmp_path / "place"), Console(file=io.StringIO(), width=400)
+    create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP)
+    with open_store(settings.store) as store:
+        with store.writing() as connection:
+            connection.execute(text("DROP TABLE homespun_retrainings"))
+        settle(settings, store, TESTER, lambda _: b"", console)
+    assert "The model is made, and requests that wait for models could not be looked at" in console.file.getvalue()

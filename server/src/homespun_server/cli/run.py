@@ -5,9 +5,10 @@ Exit status 3: a gate was not met, and nothing was signed.
 
 import argparse
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from homespun.errors import MisuseError
 from homespun_server.cli.directory import command_actor
 from homespun_server.cli.replaying import erase_again
 from homespun_server.cli.run_view import plan_view, step_line
+from homespun_server.cli.settling import settle
 from homespun_server.cli.signing import add_signing_options, passphrase_of, repository_of
 from homespun_server.display import progress
 from homespun_server.errors import GateFailedError, OutputError
@@ -37,17 +39,21 @@ from homespun_server.store import Runs, open_store
 WORK = "work"
 REPORT = "report.html"
 
+Settled = Callable[[Console], None]
+"""Lets requests of people go on that waited for the model."""
+
 
 def _run(options: argparse.Namespace, console: Console) -> None:
     pipeline = read_pipeline(options.pipeline)
     with ExitStack() as stack:
-        places, records = stack.enter_context(_places(options, pipeline))
+        places, records, settled = stack.enter_context(_places(options, pipeline))
         if options.dry_run:
             console.print(plan_view(plan(_prepared(options, pipeline, places, silent))))
             return
         observer = stack.enter_context(progress(console))
         job = _prepared(options, pipeline, places, observer)
         _made(options, job, records, console)
+        settled(console)
 
 
 def _made(options: argparse.Namespace, job: Job, records: RunRecords | None, console: Console) -> None:
@@ -97,23 +103,23 @@ def _overrides(options: argparse.Namespace) -> list[Override]:
 
 
 @contextmanager
-def _places(options: argparse.Namespace, pipeline: Pipeline) -> Iterator[tuple[Places, RunRecords | None]]:
+def _places(options: argparse.Namespace, pipeline: Pipeline) -> Iterator[tuple[Places, RunRecords | None, Settled]]:
     """Open the working directory, if there is one; without, a pipeline can do everything but publish."""
     if pipeline.publish is None and not (options.directory / FILE).is_file():
-        yield Places(work=options.work or options.pipeline.parent / WORK), None
+        yield Places(work=options.work or options.pipeline.parent / WORK), None, lambda _: None
         return
-    settings = read_settings(options.directory)
+    settings, actor = read_settings(options.directory), command_actor("run")
     with open_store(settings.store) as store:
+        given = passphrase_of(options.passphrase_file, settings.passphrase)
         if not options.dry_run:
-            given = passphrase_of(options.passphrase_file, settings.passphrase)
-            erase_again(settings, store, command_actor("run"), given)
+            erase_again(settings, store, actor, given)
         places = Places(
             work=options.work or settings.work,
             store=settings.store,
             registry=Registry(store, settings.bundles),
             repository=_repository(options, pipeline, settings),
         )
-        yield places, None if options.dry_run else Runs(store)
+        yield places, None if options.dry_run else Runs(store), partial(settle, settings, store, actor, given)
 
 
 def _repository(options: argparse.Namespace, pipeline: Pipeline, settings: ServerSettings) -> SignedRepository | None:
