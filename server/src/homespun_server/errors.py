@@ -175,7 +175,7 @@ class DisagreementError(AggregationError):
 
 
 class TransparencyError(HomespunError):
-    """The transparency log is not what it was when it was last signed; nothing was signed, as that would be a fork."""
+    """The log is not what it was when it was last signed; nothing was added or signed, as that would be a fork."""
 
 
 class RequestError(HomespunError):

@@ -9,6 +9,8 @@ The text is a signed note as in C2SP ``signed-note`` and ``tlog-checkpoint``::
     — homespun-log/3f2a… 9Fq…   a signature: who, and the base64 of a key's id and the signature
     — witness.example/w1 Bc2…   another one: a witness's
 
+A log that began anew after entries were lost has a number after its name, from 2 on.
+
 The log signs the lines above the empty one (Ed25519, RFC 8032; type 0x01). A witness signs them together with the
 time at which it saw that the log continues what it saw before (C2SP ``tlog-cosignature``, ``cosignature/v1``; type
 0x04). Signatures of keys that nobody asked for are passed over, as the formats say.
@@ -47,6 +49,7 @@ _SIGNATURE_BYTES: Final = 64
 _BODY_LINES: Final = 3
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,128}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_EPOCH = re.compile(r"[1-9][0-9]{0,8}")
 
 Sign = Callable[[bytes], bytes]
 """Gives the Ed25519 signature of a message, 64 bytes."""
@@ -93,13 +96,34 @@ class Checkpoint:
         return self.body + b"\n" + b"".join(map(_line, self.signatures))
 
 
-def origin_of(public_key: bytes) -> str:
+def origin_of(public_key: bytes, epoch: int = 1) -> str:
     """Return the name of the log that a key signs; another key is another log.
 
     Args:
         public_key: The Ed25519 key, 32 bytes.
+        epoch: Which of the key's logs, from 1. One that had to begin anew, after entries were lost, is the next, and
+            its name says so: it never passes for the one before.
     """
-    return f"homespun-log/{hashlib.sha256(public_key).hexdigest()[:32]}"
+    name = f"homespun-log/{hashlib.sha256(public_key).hexdigest()[:32]}"
+    return name if epoch == 1 else f"{name}/{epoch}"
+
+
+def epoch_of(checkpoint: Checkpoint, public_key: bytes) -> int:
+    """Return which of a key's logs a checkpoint is of, from 1; that it is signed is another matter.
+
+    Args:
+        checkpoint: As it was read.
+        public_key: The log's key, 32 bytes.
+
+    Raises:
+        ProofError: It is another key's.
+    """
+    first = origin_of(public_key)
+    name, _, number = checkpoint.origin.removeprefix(first).partition("/")
+    epoch = int(number) if _EPOCH.fullmatch(number) else 1
+    if name or checkpoint.origin != origin_of(public_key, epoch):
+        raise ProofError(f"the checkpoint is of the log {checkpoint.origin}, not of {first}. It says nothing here.")
+    return epoch
 
 
 def decode(data: bytes) -> Checkpoint:
@@ -162,8 +186,8 @@ def cosigned(checkpoint: Checkpoint, name: str, sign: Sign, public_key: bytes, t
     return replace(checkpoint, signatures=(*others, NoteSignature(name, key_id, value)))
 
 
-def verify_log(checkpoint: Checkpoint, public_key: bytes) -> None:
-    """Check that a log signed a checkpoint.
+def verify_log(checkpoint: Checkpoint, public_key: bytes) -> int:
+    """Check that a log signed a checkpoint, and return which of its key's logs it is; see ``epoch_of``.
 
     Args:
         checkpoint: As it was read.
@@ -172,15 +196,14 @@ def verify_log(checkpoint: Checkpoint, public_key: bytes) -> None:
     Raises:
         ProofError: It did not, or the checkpoint is another log's.
     """
-    expected = origin_of(public_key)
-    if checkpoint.origin != expected:
-        raise ProofError(f"the checkpoint is of the log {checkpoint.origin}, not of {expected}. It says nothing here.")
+    epoch = epoch_of(checkpoint, public_key)
     key_id = _key_id(checkpoint.origin, _LOG_KEY, public_key)
-    values = [each.value for each in checkpoint.signatures if (each.name, each.key_id) == (expected, key_id)]
+    values = [each.value for each in checkpoint.signatures if (each.name, each.key_id) == (checkpoint.origin, key_id)]
     if len(values) != 1 or not _fits(public_key, values[0], checkpoint.body):
         raise ProofError(
             "the checkpoint is not signed with the log's key: it was forged or changed, and proves nothing."
         )
+    return epoch
 
 
 def verify_witness(checkpoint: Checkpoint, name: str, public_key: bytes) -> int:

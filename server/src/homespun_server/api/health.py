@@ -25,7 +25,7 @@ class Health(msgspec.Struct, frozen=True):
     status: Literal["alive"]
 
 
-class Readiness(msgspec.Struct, frozen=True):
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the service can be used.
 
     Attributes:
@@ -34,6 +34,8 @@ class Readiness(msgspec.Struct, frozen=True):
         repository: Whether the repository can be read and is as its publisher left it.
         timestamp: The repository's timestamp: ``valid``, ``expiring`` or ``missing``.
         expiring: Roles of the repository that expire soon or have expired; devices refuse what has.
+        log: Whether the transparency log continues what was signed; left out: there is none. If not, an older store
+            was put back, and nothing of people is taken in; that is no reason to keep updates from devices.
     """
 
     ready: bool
@@ -41,6 +43,7 @@ class Readiness(msgspec.Struct, frozen=True):
     repository: bool
     timestamp: Literal["valid", "expiring", "missing"]
     expiring: tuple[str, ...]
+    log: bool | None = None
 
 
 class _Signed(msgspec.Struct):
@@ -82,7 +85,7 @@ def readiness(services: Services) -> Readiness:
     least = services.settings.service.ready_seconds
     expiring = tuple(role for role, seconds in (left or {}).items() if seconds <= least)
     well = store and left is not None and timestamp == "valid" and not expiring
-    return Readiness(well, store, left is not None, timestamp, expiring)
+    return Readiness(well, store, left is not None, timestamp, expiring, _log_continues(services))
 
 
 def _roles_left(services: Services) -> Mapping[str, float] | None:
@@ -93,6 +96,15 @@ def _roles_left(services: Services) -> Mapping[str, float] | None:
         return None
     now = services.now()
     return {role: (expires - now).total_seconds() for role, expires in found.items()}
+
+
+def _log_continues(services: Services) -> bool | None:
+    if services.compliance is None:
+        return None
+    try:
+        return services.compliance.log.refusal() is None
+    except StoreError:
+        return False
 
 
 def _store_is_there(services: Services) -> bool:

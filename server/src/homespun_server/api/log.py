@@ -1,4 +1,4 @@
-"""Routes of the transparency log for everybody: the last checkpoint, and the proof that it continues an earlier one.
+"""Routes of the transparency log for everybody: its last checkpoint, what that continues, and its predecessors.
 
 They need no token and tell nothing of anybody: sizes, hashes and signatures. What is asked is not kept, so that a log
 cannot tell its witnesses apart by what they saw.
@@ -14,7 +14,7 @@ from homespun.errors import MisuseError
 from homespun.protocol.merkle import MAX_SIZE
 from homespun_server.api.problem import ClientError
 from homespun_server.api.services import Given
-from homespun_server.compliance.log.published import continuation, last_checkpoint
+from homespun_server.compliance.log.published import continuation, last_checkpoint, predecessors
 
 PATH = "/log/v1"
 
@@ -40,11 +40,21 @@ def get_proof(services: Given, old: Old = 0) -> Response[bytes]:
     return Response(found.encode(), media_type=MediaType.TEXT)
 
 
+@get("/predecessors", media_type=MediaType.JSON, sync_to_thread=True)
+def get_predecessors(services: Given) -> Response[bytes]:
+    """Return what the log says of logs that it follows, with proofs under its last checkpoint; mostly none."""
+    try:
+        found = predecessors(services.store)
+    except MisuseError as error:
+        raise ClientError(str(error), status_code=404) from error
+    return Response(found.encode(), media_type=MediaType.JSON)
+
+
 def routes() -> Router:
     """Return the routes."""
     return Router(
         PATH,
-        route_handlers=[get_checkpoint, get_proof],
+        route_handlers=[get_checkpoint, get_proof, get_predecessors],
         include_in_schema=False,
         cache_control=CacheControlHeader(no_store=True),
     )

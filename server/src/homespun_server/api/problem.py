@@ -24,6 +24,7 @@ from homespun_server.errors import (
     SigningKeyError,
     StoreError,
     TokenError,
+    TransparencyError,
     UnknownRequestError,
 )
 
@@ -146,6 +147,7 @@ _STATUSES: tuple[tuple[type[HomespunError], int], ...] = (
     (ConflictError, 409),
     (StoreError, 503),
     (SigningKeyError, 503),
+    (TransparencyError, 503),
     (RepositoryBusyError, 503),
     (RepositoryError, 409),
     (ChannelError, 404),

@@ -11,15 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from homespun.errors import MisuseError, ProofError
+from homespun.protocol.checkpoint import decode
 from homespun_server.cli.check_table import show_checks
-from homespun_server.cli.directory import settings_of, store_of
+from homespun_server.cli.directory import command_actor, settings_of, store_of
 from homespun_server.cli.log_witness import add_witness
 from homespun_server.cli.signing import add_directory_option
 from homespun_server.compliance.keys import open_compliance_keys, public_compliance_keys
 from homespun_server.compliance.log import TransparencyLog, open_log
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.opening import memory_of
-from homespun_server.compliance.log.published import continuation, last_checkpoint
+from homespun_server.compliance.log.published import continuation, last_checkpoint, predecessors
 from homespun_server.compliance.log.verifying import verify_store
 from homespun_server.errors import OutputError
 
@@ -35,12 +36,14 @@ def _status(options: argparse.Namespace, console: Console) -> None:
     key = public_compliance_keys(settings_of(options)).log
     with store_of(options) as store:
         last = last_checkpoint(store)
+        begun = () if last is None else predecessors(store).verified(bytes.fromhex(key))[1]
     if last is None:
         told = "Nothing was signed yet."
     else:
         witnesses = ", ".join(each.name for each in last.signatures[1:]) or "nobody"
         told = f"{last.size:,} entries are signed, with the root {last.root.hex()}. Cosigned by {witnesses}."
-    console.print(f"{told} The log's key is {key}.", markup=False, highlight=False, soft_wrap=True)
+    before = "".join(f" It has {each.told()}" for each in begun)
+    console.print(f"{told} The log's key is {key}.{before}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _entries(options: argparse.Namespace, console: Console) -> None:
@@ -65,9 +68,24 @@ def _checkpoint(options: argparse.Namespace, console: Console) -> None:
     console.out(found.encode().decode(), end="", highlight=False)
 
 
+def _begin_anew(options: argparse.Namespace, console: Console) -> None:
+    given = None if options.last is None else decode(_read(options.last))
+    with _log_of(options) as log:
+        found = log.begin_anew(options.reason, command_actor("log begin-anew"), given)
+    with store_of(options) as store:
+        _, begun = predecessors(store).verified(log.public_key)
+    told = (
+        f"The log is {found.origin} from now on, with {found.size:,} entries. It tells everybody that it has "
+        f"{begun[-1].told()} Tell your witnesses: each has to accept it with --begun-anew."
+    )
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
 def _prove(options: argparse.Namespace, console: Console) -> None:
     with _log_of(options) as log, store_of(options) as store:
-        if options.entry is None:
+        if options.predecessors:
+            content = predecessors(store).encode() + b"\n"
+        elif options.entry is None:
             content = continuation(store, options.since).encode()
         else:
             content = _inclusion(log, options.entry)
@@ -129,12 +147,23 @@ def configure(command: argparse.ArgumentParser) -> None:
     prove = parts.add_parser("prove", help="that the log continues what a witness saw, or that an entry is in it")
     prove.set_defaults(run=_prove)
     prove.add_argument("--since", type=int, default=0, metavar="SIZE", help="the size that the witness saw (0)")
+    prove.add_argument("--predecessors", action="store_true", help="what it says of logs that ended before it, if any")
     prove.add_argument("--entry", type=int, metavar="N", help="prove that this entry is in the log")
     prove.add_argument("--out", type=Path, metavar="FILE", help="write it there (standard output)")
+    anew = parts.add_parser(
+        "begin-anew",
+        help="end the log and begin another one in the open, after a restore lost entries that were signed",
+        description="Only where the store is older than the last signed checkpoint and no newer copy is left. The new "
+        "log has a name of its own and commits to the last checkpoint of the one that ended; what is lost is told to "
+        "everybody. It cannot be undone.",
+    )
+    anew.set_defaults(run=_begin_anew)
+    anew.add_argument("--reason", required=True, help="why; everybody may read it, so name nobody")
+    anew.add_argument("--last", type=Path, metavar="FILE", help="the last checkpoint as a witness has it")
     verify = parts.add_parser("verify", help="compute the whole log anew from its entries, and compare")
     verify.set_defaults(run=_verify)
     verify.add_argument("--log-key", metavar="HEX", help="the log's key (as the working directory has it)")
     verify.add_argument("--json", action="store_true", help="JSON rather than a table")
-    for each in (status, entries, checkpoint, prove, verify):
+    for each in (status, entries, checkpoint, prove, anew, verify):
         add_directory_option(each)
     add_witness(parts)

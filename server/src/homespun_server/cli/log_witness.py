@@ -7,9 +7,14 @@ from rich.console import Console
 
 from homespun.errors import MisuseError
 from homespun_server.cli.hexadecimal import key_of
-from homespun_server.compliance.log.fetching import fetch_continuation
-from homespun_server.compliance.log.published import read_continuation
-from homespun_server.compliance.log.witness import create_witness, open_witness
+from homespun_server.compliance.log.fetching import fetch_continuation, fetch_predecessors
+from homespun_server.compliance.log.published import (
+    Continuation,
+    Predecessors,
+    read_continuation,
+    read_predecessors,
+)
+from homespun_server.compliance.log.witness import Witness, create_witness, open_witness
 from homespun_server.errors import OutputError
 
 
@@ -21,15 +26,10 @@ def _new(options: argparse.Namespace, console: Console) -> None:
 
 def _cosign(options: argparse.Namespace, console: Console) -> None:
     witness = open_witness(options.folder)
-    last = witness.last(options.log_key)
-    if options.url is not None:
-        given = fetch_continuation(options.url, 0 if last is None else last.size)
+    if options.begun_anew:
+        content = witness.cosign_anew(_told(options), options.log_key).encode()
     else:
-        try:
-            given = read_continuation(options.proof.read_bytes())
-        except OSError as error:
-            raise MisuseError(f"{options.proof} cannot be read: {error}.") from error
-    content = witness.cosign(given, options.log_key).encode()
+        content = witness.cosign(_continued(options, witness), options.log_key).encode()
     if options.out is None:
         console.out(content.decode(), end="", highlight=False)
         return
@@ -37,6 +37,36 @@ def _cosign(options: argparse.Namespace, console: Console) -> None:
         options.out.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{options.out} cannot be written: {error}. Cosign again.") from error
+
+
+def _continued(options: argparse.Namespace, witness: Witness) -> Continuation:
+    if options.url is None:
+        return read_continuation(_read(options.proof))
+    last = witness.last(options.log_key)
+    return fetch_continuation(options.url, 0 if last is None else last.size)
+
+
+def _told(options: argparse.Namespace) -> Predecessors:
+    if options.url is None:
+        return read_predecessors(_read(options.proof))
+    return fetch_predecessors(options.url)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MisuseError(f"{path} cannot be read: {error}.") from error
+
+
+def _predecessors(options: argparse.Namespace, console: Console) -> None:
+    checkpoint, begun = _told(options).verified(options.log_key)
+    lines = [f"The log {checkpoint.origin} has {checkpoint.size:,} entries."]
+    lines += [f"It has {each.told()}" for each in begun] or ["It has no predecessor."]
+    last = open_witness(options.folder).last(options.log_key)
+    if last is not None:
+        lines.append(f"This witness last saw {last.size:,} entries of {last.origin}, with the root {last.root.hex()}.")
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 def _last(options: argparse.Namespace, console: Console) -> None:
@@ -59,13 +89,19 @@ def add_witness(parts: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     new.add_argument("--name", required=True, help="its name, for instance witness.example/w1")
     cosign = actions.add_parser("cosign", help="cosign a checkpoint, from a file or from the log's service")
     cosign.set_defaults(run=_cosign)
-    source = cosign.add_mutually_exclusive_group(required=True)
-    source.add_argument("--proof", type=Path, metavar="FILE", help="what log prove --since wrote")
-    source.add_argument("--url", metavar="URL", help="the log's service, https://HOST")
+    cosign.add_argument(
+        "--begun-anew", action="store_true", help="accept that the log ended and began anew; read predecessors first"
+    )
+    told = actions.add_parser("predecessors", help="what a log says of logs that ended before it, checked")
+    told.set_defaults(run=_predecessors)
+    for each, what in ((cosign, "log prove --since (--predecessors) wrote"), (told, "log prove --predecessors wrote")):
+        source = each.add_mutually_exclusive_group(required=True)
+        source.add_argument("--proof", type=Path, metavar="FILE", help=f"what {what}")
+        source.add_argument("--url", metavar="URL", help="the log's service, https://HOST")
     cosign.add_argument("--out", type=Path, metavar="FILE", help="write the checkpoint there (standard output)")
     last = actions.add_parser("last", help="how much of a log it saw")
     last.set_defaults(run=_last)
-    for each in (cosign, last):
+    for each in (cosign, told, last):
         each.add_argument("--log-key", type=key_of, required=True, metavar="HEX", help="the log's key")
-    for each in (new, cosign, last):
+    for each in (new, cosign, told, last):
         each.add_argument("--folder", type=Path, required=True, metavar="DIR", help="the witness's own folder")

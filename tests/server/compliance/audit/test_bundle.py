@@ -7,7 +7,7 @@ NO_LINEAGE = (
     "0 releases behind 0 private bundles lead to their charges in the ledgers; the chain ends at 1 registered by hand, "
     "without a lineage, 1 of them behind lists"
 )
-NOT_INCLUDED = ("consent events", "consent receipts", "training")
+NOT_INCLUDED = ("predecessors", "consent events", "consent receipts", "training")
 """Where no pipeline made the bundles, and nobody asked for people's own: nothing was checked, and it does not pass."""
 
 

@@ -1,9 +1,10 @@
 """Whatever happens in whatever order, what was signed never forks, and the budget in it never goes back.
 
-An operator appends, spends, forgets people, signs, and puts older copies of the store back. What is signed is compared
-with all that was signed before by comparing the entries themselves, not by proofs.
+An operator appends, spends, forgets people, signs, puts older copies of the store back, and lets the log begin anew.
+What is signed is compared with all that was signed before by comparing the entries themselves, not by proofs.
 """
 
+import json
 import shutil
 import tempfile
 from fractions import Fraction
@@ -21,15 +22,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from homespun.errors import HomespunError
+from homespun.errors import HomespunError, MisuseError
+from homespun.protocol.checkpoint import Checkpoint, epoch_of
 from homespun.protocol.merkle import root_of
+from homespun_server.compliance.log.memory import Memory
+from homespun_server.compliance.log.published import predecessors
 from homespun_server.compliance.log.verifying import verify_store
 from homespun_server.errors import BudgetError, TransparencyError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
-from homespun_server.store import SqlLog, Store, open_store
+from homespun_server.store import Actor, SqlLog, Store, open_store
 from tests.server.compliance.log.support import ANOTHER, SOMEBODY, log_of
 from tests.server.privacy.ledger.support import spend_of
 
+OPERATOR = Actor("command log begin-anew", "command")
 POLICY = BudgetPolicy(epsilon=1.0, lifetime=1.5)
 
 
@@ -40,7 +45,7 @@ class Operating(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="homespun-log-"))
         self.place, self.backup = self.folder / "store.db", self.folder / "backup.db"
-        self.signed: list[tuple[tuple[bytes, ...], Fraction]] = []
+        self.signed: list[tuple[int, tuple[bytes, ...], Fraction]] = []
         self.number = 0
         self.released = 0
         self.store: Store = open_store(self.place)
@@ -63,6 +68,11 @@ class Operating(RuleBasedStateMachine):
     def append(self, subject: str | None, *, again: bool) -> None:
         self.number += not again
         before = self.log.size()
+        if self.is_older():
+            with pytest.raises(TransparencyError):
+                self.log.append("consent", {"number": self.number}, reference=str(self.number), subject=subject)
+            assert self.log.size() == before
+            return
         index = self.log.append("consent", {"number": self.number}, reference=str(self.number), subject=subject)
         assert index == before or self.log.size() == before
 
@@ -89,22 +99,56 @@ class Operating(RuleBasedStateMachine):
 
     @rule()
     def sign(self) -> None:
-        self.log.catch_up()
-        leaves = tuple(each.leaf for each in self.log.entries(limit=1000))
-        try:
-            checkpoint = self.log.checkpoint()
-        except TransparencyError:
-            # It is refused only if something that was signed would not be continued.
-            assert any(leaves[: len(earlier)] != earlier for earlier, _ in self.signed)
+        if self.is_older():
+            # It is refused, and only if something that was signed would not be continued.
+            for refused in (self.log.catch_up, self.log.checkpoint):
+                with pytest.raises(TransparencyError):
+                    refused()
             return
-        spent = self.ledger.state().lifetime_spent
-        assert (checkpoint.size, checkpoint.root) == (len(leaves), root_of(leaves))
-        for earlier, before in self.signed:
-            assert leaves[: len(earlier)] == earlier
-            assert spent >= before
+        self.log.catch_up()
+        self.check_signed(self.log.checkpoint())
         assert self.log.catch_up() == 0
-        assert not [each for each in verify_store(self.store, self.log.public_key) if each.failed]
-        self.signed.append((leaves, spent))
+
+    @rule()
+    def begin_anew(self) -> None:
+        if not self.is_older():
+            with pytest.raises(MisuseError):
+                self.log.begin_anew("a restore", OPERATOR)
+            return
+        epoch, ended, _ = self.signed[-1]
+        checkpoint = self.log.begin_anew("a restore", OPERATOR)
+        self.check_signed(checkpoint)
+        begun = predecessors(self.store).verified(self.log.public_key)[1][-1]
+        # What ended is named, with all of it that is lost.
+        assert (begun.ended.size, begun.ended.root) == (len(ended), root_of(ended))
+        assert ended[: begun.first_lost] == self.leaves()[: begun.first_lost]
+        assert begun.epoch == epoch + 1
+
+    def check_signed(self, checkpoint: Checkpoint) -> None:
+        """Check that a checkpoint is of these entries, and of a log that never had others."""
+        leaves, spent = self.leaves(), self.ledger.state().lifetime_spent
+        assert (checkpoint.size, checkpoint.root) == (len(leaves), root_of(leaves))
+        epoch = epoch_of(checkpoint, self.log.public_key)
+        for other, earlier, before in self.signed:
+            assert other <= epoch
+            if other == epoch:
+                assert leaves[: len(earlier)] == earlier
+                assert spent >= before
+        memory = Memory(self.folder / "memory.txt", self.log.public_key)
+        assert not [each for each in verify_store(self.store, self.log.public_key, memory) if each.failed]
+        self.signed.append((epoch, leaves, spent))
+
+    def leaves(self) -> tuple[bytes, ...]:
+        return tuple(each.leaf for each in self.log.entries(limit=1000))
+
+    def is_older(self) -> bool:
+        """Return whether what was signed last is not in the store any more."""
+        if not self.signed:
+            return False
+        said = [each.opening.content for each in self.log.entries(limit=1000) if each.kind == "log" and each.opening]
+        epoch = json.loads(said[-1])["epoch"] if said else 1
+        last, earlier, _ = self.signed[-1]
+        return bool(epoch != last or self.leaves()[: len(earlier)] != earlier)
 
     @rule()
     def back_up(self) -> None:

@@ -56,8 +56,12 @@ def receipts(evidence: Evidence) -> tuple[int, str]:
     key = evidence.manifest.receipts_key if pinned is None else pinned.hex()
     known = shown(evidence) if CONSENT_EVENTS in evidence.members else {}
     by_place: dict[int, ConsentReceipt] = {}
+    lost = 0
     for each in found:
         verify_signature(each, public_key=key)
+        if _is_lost(evidence, each, known):
+            lost += 1
+            continue
         at = _place(evidence, each)
         if by_place.setdefault(at, each) != each:
             raise ProofError(f"two receipts are for the entry {at} of the log, and say different things.")
@@ -65,8 +69,10 @@ def receipts(evidence: Evidence) -> tuple[int, str]:
         if event is not None and (event.source, event.sequence, event.received) != _said(each):
             raise ProofError(f"a receipt says something else than the consent event in the entry {at} of the log.")
     compared = len(by_place.keys() & known.keys())
+    told = f"; {lost} more are of a predecessor's entries that are not shown to be here" if lost else ""
     return len(by_place), (
-        f"of {logged:,} consent events have a receipt here, signed and in the log; {compared} were compared with events"
+        f"of {logged:,} consent events have a receipt here, signed and in the log; {compared} were compared with "
+        f"events{told}"
     )
 
 
@@ -125,6 +131,15 @@ def _check_counted(evidence: Evidence, events: Iterable[ConsentInShort]) -> None
     wrong = sorted(key for key in ours.keys() | counted.keys() if ours[key] != counted.get(key, 0))
     if wrong:
         raise ProofError(f"of {' '.join(wrong[0])} {counted.get(wrong[0], 0)} are counted, and {ours[wrong[0]]} shown.")
+
+
+def _is_lost(evidence: Evidence, receipt: ConsentReceipt, known: Mapping[int, ConsentInShort]) -> bool:
+    """Return whether a receipt is of an entry of a log that ended, and which is not shown to be here."""
+    at = receipt.log
+    event = None if at is None else known.get(at)
+    if at is None or (event is not None and (event.source, event.sequence, event.received) == _said(receipt)):
+        return False
+    return any(each.first_lost <= at and receipt.received <= each.begun for _, each in evidence.begun)
 
 
 def _place(evidence: Evidence, receipt: ConsentReceipt) -> int:

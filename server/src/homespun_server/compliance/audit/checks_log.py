@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from homespun.errors import ProofError
 from homespun.protocol.checkpoint import decode as decode_checkpoint
-from homespun.protocol.checkpoint import verify_log, verify_witness
+from homespun.protocol.checkpoint import epoch_of, verify_log, verify_witness
 from homespun.protocol.merkle import EMPTY, grown, leaf_hash, root_of_peaks, verify_consistency
 from homespun_server.compliance.audit.container import check_packed
 from homespun_server.compliance.audit.contents import (
@@ -22,6 +22,7 @@ from homespun_server.compliance.audit.contents import (
     decoded,
 )
 from homespun_server.compliance.audit.evidence import Evidence, sha256
+from homespun_server.compliance.log.beginnings import epoch_in, verified
 from homespun_server.compliance.log.entries import Opening, verify_opening
 
 
@@ -80,6 +81,18 @@ def root(evidence: Evidence) -> tuple[int, str]:
     if (len(evidence.kinds), root_of_peaks(peaks)) != (last.size, last.root):
         raise ProofError("the entries do not lead to the root that was signed: one was changed, added or removed.")
     return len(evidence.entries), f"entries, all from the first on, lead to the root {last.root.hex()[:16]}…"
+
+
+def predecessors(evidence: Evidence) -> tuple[int, str]:
+    """Check what the log says of logs that ended before it, and tell it: what is lost is never passed over."""
+    begun = verified(evidence.begun, evidence.log_key)
+    if epoch_in(begun) != epoch_of(evidence.checkpoint, evidence.log_key):
+        raise ProofError(f"the log is {evidence.checkpoint.origin}, and does not tell what came before it.")
+    for each in begun:
+        kept = each.continued
+        if kept is not None and evidence.root_at(kept.size) != kept.root:
+            raise ProofError(f"the log says that it continues the {kept.size} first entries of a predecessor: not so.")
+    return len(begun), "predecessors" + "".join(f"; {each.told()}" for each in begun)
 
 
 def consistency(evidence: Evidence) -> tuple[int, str]:

@@ -36,7 +36,7 @@ DOCUMENTS = "documents/"
 CONSENT_EVENTS = "consents/events.jsonl"
 CONSENT_RECEIPTS = "consents/receipts-"
 
-SHOWN: frozenset[Kind] = frozenset({"release", "bundle", "override", "request", "document"})
+SHOWN: frozenset[Kind] = frozenset({"release", "bundle", "override", "request", "document", "log"})
 """Kinds of entries of which the openings are always shown; nothing of theirs is ever destroyed.
 
 Of receipts the openings are shown until the device is forgotten; of consents those that count, and none of a person.

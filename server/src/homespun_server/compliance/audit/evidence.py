@@ -9,6 +9,7 @@ from typing import Any
 from homespun.errors import ProofError
 from homespun.protocol.checkpoint import Checkpoint
 from homespun.protocol.checkpoint import decode as decode_checkpoint
+from homespun.protocol.merkle import grown, leaf_hash, root_of_peaks
 from homespun_server.compliance.audit.contents import (
     BUDGET,
     BUNDLES,
@@ -27,6 +28,8 @@ from homespun_server.compliance.audit.contents import (
     lines,
 )
 from homespun_server.compliance.audit.pins import Pins
+from homespun_server.compliance.log.beginnings import Beginning
+from homespun_server.compliance.log.beginnings import decoded as decoded_beginning
 from homespun_server.compliance.log.entries import Kind
 from homespun_server.compliance.log.entries import decoded as decoded_entry
 from homespun_server.privacy.ledger.book import Book
@@ -133,6 +136,19 @@ class Evidence:
         """Return what the shown entries of a kind say."""
         shown = zip(self.openings, self.said, strict=True)
         return [said for opened, said in shown if self.kinds[opened.index] == kind]
+
+    @cached_property
+    def begun(self) -> tuple[tuple[int, Beginning], ...]:
+        """What the log says of logs that ended before it, by the place of the entry that commits to it."""
+        shown = [each for each in self.openings if self.kinds[each.index] == "log"]
+        return tuple((each.index, decoded_beginning(each.content.encode())) for each in shown)
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root over the first entries, computed anew."""
+        peaks: list[bytes] = []
+        for index, entry in enumerate(self.entries[:size]):
+            peaks, _ = grown(peaks, index, leaf_hash(entry))
+        return root_of_peaks(peaks)
 
     @cached_property
     def ledgers(self) -> tuple[ReplayedLedger, ...]:

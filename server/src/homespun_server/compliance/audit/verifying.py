@@ -28,6 +28,7 @@ CHECKS: dict[str, Run] = {
     "signature": checks_log.signature,
     "checkpoints": checks_log.checkpoints,
     "log root": checks_log.root,
+    "predecessors": checks_log.predecessors,
     "consistency": checks_log.consistency,
     "cosignatures": checks_log.cosignatures,
     "openings": checks_log.openings,

@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 SALT_BYTES = 32
 
-Kind = Literal["release", "bundle", "consent", "receipt", "override", "request", "document"]
+Kind = Literal["release", "bundle", "consent", "receipt", "override", "request", "document", "log"]
 """What an entry is about; everybody sees it."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

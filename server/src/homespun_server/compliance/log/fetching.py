@@ -8,7 +8,14 @@ import ssl
 from urllib.parse import urlsplit
 
 from homespun.errors import MisuseError, TransportError
-from homespun_server.compliance.log.published import MAX_PROOF_BYTES, Continuation, read_continuation
+from homespun_server.compliance.log.published import (
+    MAX_PREDECESSORS_BYTES,
+    MAX_PROOF_BYTES,
+    Continuation,
+    Predecessors,
+    read_continuation,
+    read_predecessors,
+)
 
 TIMEOUT = 30.0
 """So long a log may take to answer, seconds."""
@@ -28,25 +35,47 @@ def fetch_continuation(url: str, old: int) -> Continuation:
         ProofError: The answer is no proof.
         TransportError: The log does not answer, or not with one.
     """
+    status, body = _asked(url, f"proof?old={old}", MAX_PROOF_BYTES)
+    if status != http.HTTPStatus.OK:
+        raise TransportError(
+            f"the log at {url} has no proof from {old} entries (status {status}). If this witness saw that many, the "
+            "log took entries back: keep its last checkpoint, which shows it. Whether it began anew, it says itself: "
+            "homespun-server log witness predecessors."
+        )
+    return read_continuation(body)
+
+
+def fetch_predecessors(url: str) -> Predecessors:
+    """Return what a log says of its predecessors, with its last checkpoint.
+
+    Args:
+        url: Where the log's service is, without a path.
+
+    Raises:
+        MisuseError: The URL is none that is asked.
+        ProofError: The answer is something else.
+        TransportError: The log does not answer, or not with that.
+    """
+    status, body = _asked(url, "predecessors", MAX_PREDECESSORS_BYTES)
+    if status != http.HTTPStatus.OK:
+        raise TransportError(f"the log at {url} says nothing of predecessors (status {status}). Ask its operator.")
+    return read_predecessors(body)
+
+
+def _asked(url: str, what: str, most: int) -> tuple[int, bytes]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not host or parts.query or (parts.scheme != "https" and (parts.scheme != "http" or host not in _LOOPBACK)):
         raise MisuseError(f"{url!r} is no log that is asked; give https://HOST, or http://localhost:PORT.")
     connection = _connection(parts.scheme, host, parts.port)
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/log/v1/proof?old={old}")
+        connection.request("GET", f"{parts.path.rstrip('/')}/log/v1/{what}")
         with connection.getresponse() as answer:
-            status, body = answer.status, answer.read(MAX_PROOF_BYTES + 1)
+            return answer.status, answer.read(most + 1)
     except (OSError, http.client.HTTPException) as error:
         raise TransportError(f"the log at {url} does not answer ({type(error).__name__}). Ask again later.") from error
     finally:
         connection.close()
-    if status != http.HTTPStatus.OK:
-        raise TransportError(
-            f"the log at {url} has no proof from {old} entries (status {status}). If this witness saw that many, the "
-            "log took entries back: keep its last checkpoint, which shows it."
-        )
-    return read_continuation(body)
 
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:

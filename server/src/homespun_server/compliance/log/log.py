@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from homespun.errors import MisuseError
+from homespun.errors import MisuseError, ProofError
 from homespun.protocol.checkpoint import Checkpoint
 from homespun.protocol.merkle import Range
 from homespun_server.compliance.keys import ComplianceKeys
@@ -25,7 +25,8 @@ from homespun_server.compliance.log.entries import (
 from homespun_server.compliance.log.found import Found, everything
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.published import last_checkpoint
-from homespun_server.store import Store
+from homespun_server.errors import TransparencyError
+from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_log import SUBJECT_LENGTH, log_entries
 
@@ -92,12 +93,12 @@ class TransparencyLog:
 
         Raises:
             MisuseError: The content has no canonical JSON, or the subject is no pseudonym.
-            TransparencyError: The store's tree is damaged.
+            TransparencyError: The store is older than what was signed, or its tree is damaged.
         """
         if subject is not None and len(subject) != SUBJECT_LENGTH:
             raise MisuseError("a subject of the log is a pseudonym of 64 hexadecimal digits. Nothing was added.")
         digest = reference_of(kind, reference)
-        tree.locked_size(connection)
+        self._checkpoints.check_within(connection, tree.locked_size(connection))
         known = rows.find(connection, digest)
         if known is not None:
             return known
@@ -130,10 +131,11 @@ class TransparencyLog:
         Raises:
             LedgerError: A budget ledger is damaged.
             StoreError: The store cannot be read or written.
+            TransparencyError: The store is older than what was signed.
         """
         found = [(each, reference_of(each.kind, each.reference)) for each in everything(self._store, self._settled())]
         with self._store.writing() as connection:
-            tree.locked_size(connection)
+            self._checkpoints.check_within(connection, tree.locked_size(connection))
             known = rows.known(connection, [digest for _, digest in found])
             missing = [(each, digest, None) for each, digest in found if digest not in known]
             if missing:
@@ -225,6 +227,44 @@ class TransparencyLog:
         """
         with self._store.reading() as connection:
             return tree.consistency(connection, old, new)
+
+    def refusal(self) -> str | None:
+        """Return why nothing is appended or signed; None: the log continues what was signed.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        try:
+            self._checkpoints.check()
+        except (TransparencyError, ProofError) as error:
+            return str(error)
+        return None
+
+    def begin_anew(self, reason: str, actor: Actor, given: Checkpoint | None = None) -> Checkpoint:
+        """End the log and begin another one in the open, after entries were lost; see ``beginnings``.
+
+        Args:
+            reason: Why; everybody may read it.
+            actor: Who does it, for the record of changes.
+            given: The last checkpoint as a witness knows it, where the copy beside the store is missing or older.
+
+        Returns:
+            The new log's first checkpoint.
+
+        Raises:
+            MisuseError: The log continues what was signed, or there is no reason.
+            ProofError: The given checkpoint was not signed with the log's key.
+            TransparencyError: The log contradicts its own checkpoints. Nothing was begun.
+        """
+        with self._store.writing() as connection:
+            content, ended = self._checkpoints.renewal(connection, reason, given)
+            number = len(rows.begun(connection)) + 1
+            found = Found("log", content, rows.beginning_reference(number))
+            self._add(connection, [(found, reference_of(found.kind, found.reference), None)])
+            detail = {"reason": reason, "entries": ended.size, "root": ended.root.hex()}
+            AuditLog(self._store, self._now).add_within(connection, actor, "begin-log-anew", ended.origin, detail)
+        self._checkpoints.remember(ended)
+        return self.checkpoint()
 
     def checkpoint(self) -> Checkpoint:
         """Return the signed checkpoint of the log as it is; it is signed now if it was not yet.

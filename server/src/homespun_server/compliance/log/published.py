@@ -1,4 +1,4 @@
-"""What everybody may see of the log: its last signed checkpoint, and that it continues an earlier one. No keys.
+"""What everybody may see of the log: its last signed checkpoint, what that continues, and its predecessors. No keys.
 
 What a witness is given is one text, as C2SP ``tlog-witness`` has it: ``old`` and a size, the hashes of the proof in
 base64, a line each, an empty line, and the checkpoint.
@@ -8,14 +8,20 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import select
 
 from homespun.errors import MisuseError, ProofError
-from homespun.protocol.checkpoint import MAX_BYTES, Checkpoint, decode
-from homespun.protocol.merkle import HASH_BYTES, MAX_SIZE
-from homespun_server.compliance.log import tree
+from homespun.protocol.canonical import canonical
+from homespun.protocol.checkpoint import MAX_BYTES, Checkpoint, decode, verify_log
+from homespun.protocol.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion
+from homespun_server.compliance.log import rows, tree
+from homespun_server.compliance.log.beginnings import Beginning, decoded, epoch_in, verified
 from homespun_server.compliance.log.checkpoints import joined
+from homespun_server.compliance.log.entries import public_entry
 from homespun_server.store import Store
 from homespun_server.store.schema_log import log_checkpoints, log_cosignatures
 
@@ -24,6 +30,11 @@ MAX_HASHES = 64
 
 MAX_PROOF_BYTES = MAX_BYTES + 100 * MAX_HASHES
 """Largest text for a witness, in bytes."""
+
+MAX_PREDECESSORS_BYTES = 1 << 20
+"""Largest account of predecessors that is read, in bytes."""
+
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,15})")
 
@@ -106,3 +117,92 @@ def continuation(store: Store, old: int) -> Continuation:
         )
     with store.reading() as connection:
         return Continuation(old, tree.consistency(connection, old, checkpoint.size), checkpoint)
+
+
+class ShownBeginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An entry on a new beginning, with what shows that it is in the log.
+
+    Attributes:
+        index: Its place.
+        salt: 64 hexadecimal digits.
+        content: What it commits to; see ``Beginning``.
+        proof: The hashes of the proof, hexadecimal.
+    """
+
+    index: int
+    salt: Hex
+    content: str
+    proof: tuple[Hex, ...]
+
+
+class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a log says of its predecessors, under its last checkpoint.
+
+    Attributes:
+        schema: Version of this.
+        checkpoint: The last signed checkpoint, a signed note.
+        begun: The entries on new beginnings, in order; none: it is its key's first log.
+    """
+
+    schema: Literal[1] = 1
+    checkpoint: str
+    begun: tuple[ShownBeginning, ...]
+
+    def encode(self) -> bytes:
+        """Return it as canonical JSON."""
+        return canonical(msgspec.to_builtins(self))
+
+    def verified(self, public_key: bytes) -> tuple[Checkpoint, tuple[Beginning, ...]]:
+        """Check all of it; return the checkpoint, and what is said of each predecessor.
+
+        Args:
+            public_key: The log's key, known from elsewhere, 32 bytes.
+
+        Raises:
+            ProofError: The log did not sign it, an entry is not in it, or they do not fit together.
+        """
+        checkpoint = decode(self.checkpoint.encode())
+        epoch = verify_log(checkpoint, public_key)
+        for each in self.begun:
+            entry = public_entry("log", bytes.fromhex(each.salt), each.content.encode())
+            proof = [bytes.fromhex(one) for one in each.proof]
+            verify_inclusion(each.index, checkpoint.size, leaf_hash(entry), proof, checkpoint.root)
+        begun = verified([(each.index, decoded(each.content.encode())) for each in self.begun], public_key)
+        if epoch_in(begun) != epoch:
+            raise ProofError(f"the log {checkpoint.origin} does not tell what came before it. It proves nothing.")
+        return checkpoint, begun
+
+
+def read_predecessors(data: bytes) -> Predecessors:
+    """Read what a log says of its predecessors; ``verified`` checks it.
+
+    Raises:
+        ProofError: It is something else.
+    """
+    if len(data) > MAX_PREDECESSORS_BYTES:
+        raise ProofError(f"what a log says of its predecessors has at most {MAX_PREDECESSORS_BYTES} bytes.")
+    try:
+        return msgspec.json.decode(data, type=Predecessors)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ProofError(f"this is nothing that a log says of its predecessors: {error}. It was not read.") from error
+
+
+def predecessors(store: Store) -> Predecessors:
+    """Return what the log says of its predecessors, under its last signed checkpoint.
+
+    Raises:
+        MisuseError: Nothing was signed yet.
+        ProofError: What it says was removed or changed.
+        StoreError: The store cannot be read.
+    """
+    checkpoint = last_checkpoint(store)
+    if checkpoint is None:
+        raise MisuseError("nothing was signed yet, so there is nothing to tell of predecessors.")
+    shown = []
+    with store.reading() as connection:
+        for entry, _ in rows.begun(connection):
+            if entry.index < checkpoint.size and entry.opening is not None:
+                proof = tuple(each.hex() for each in tree.inclusion(connection, entry.index, checkpoint.size))
+                salt, content = entry.opening.salt.hex(), entry.opening.content.decode()
+                shown.append(ShownBeginning(index=entry.index, salt=salt, content=content, proof=proof))
+    return Predecessors(checkpoint=checkpoint.encode().decode(), begun=tuple(shown))

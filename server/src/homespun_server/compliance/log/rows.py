@@ -5,7 +5,9 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select
 
-from homespun_server.compliance.log.entries import LogEntry, Opening
+from homespun.errors import ProofError
+from homespun_server.compliance.log.beginnings import BEGUN_ANEW, Beginning, decoded
+from homespun_server.compliance.log.entries import LogEntry, Opening, reference_of
 from homespun_server.store.schema_log import log_entries, log_openings
 
 _FIND = select(log_entries.c.number).where(log_entries.c.reference == bindparam("wanted"))
@@ -26,6 +28,26 @@ def known(connection: Connection, references: Sequence[bytes]) -> set[bytes]:
         query = select(log_entries.c.reference).where(log_entries.c.reference.in_(references[at : at + _IN_QUERY]))
         found.update(bytes(each) for each in connection.scalars(query))
     return found
+
+
+def beginning_reference(number: int) -> str:
+    """Return by what an entry on a new beginning is found: it is the store's first, second and so on."""
+    return f"{BEGUN_ANEW} {number}"
+
+
+def begun(connection: Connection) -> tuple[tuple[LogEntry, Beginning], ...]:
+    """Return the entries on new beginnings, in order, and what they say.
+
+    Raises:
+        ProofError: What such an entry commits to is gone, or malformed.
+    """
+    found: list[tuple[LogEntry, Beginning]] = []
+    while (index := find(connection, reference_of("log", beginning_reference(len(found) + 1)))) is not None:
+        entry = entry_of(connection.execute(listing().where(log_entries.c.number == index)).one())
+        if entry.opening is None:
+            raise ProofError(f"entry {index} of the log tells of a predecessor, and what it says was removed.")
+        found.append((entry, decoded(entry.opening.content)))
+    return tuple(found)
 
 
 def add(connection: Connection, added: Iterable[tuple[LogEntry, bytes]]) -> None:

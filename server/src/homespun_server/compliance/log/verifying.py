@@ -6,10 +6,11 @@ from itertools import pairwise
 from sqlalchemy import Connection, select
 
 from homespun.errors import ProofError
-from homespun.protocol.checkpoint import Checkpoint, decode, verify_log
+from homespun.protocol.checkpoint import Checkpoint, decode, epoch_of, verify_log
 from homespun.protocol.merkle import grown, root_of_peaks, verify_consistency
 from homespun_server.compliance.checks import Check, checked
 from homespun_server.compliance.log import rows, tree
+from homespun_server.compliance.log.beginnings import epoch_in, is_named, verified
 from homespun_server.compliance.log.entries import LogEntry, verify_opening
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.store import Store
@@ -34,13 +35,16 @@ def verify_store(store: Store, public_key: bytes, memory: Memory | None = None) 
     """
     with store.reading() as connection:
         signed = [decode(bytes(note)) for note in connection.scalars(_NOTES)]
+        begun = _Begun(connection, public_key)
         kept = None if memory is None else memory.read()
-        everything = _Recomputed(connection, [*signed, *([] if kept is None else [kept])])
+        remembered = [] if kept is None or begun.names(kept) else [kept]
+        everything = _Recomputed(connection, [*signed, *remembered])
         return (
             checked("entries", everything.compute),
             checked("tree", everything.compare_nodes),
             checked("openings", lambda: (everything.openings, "openings fit what was committed to")),
             checked("signatures", lambda: _signatures(signed, public_key)),
+            checked("predecessors", lambda: begun.check(signed)),
             checked("checkpoints", everything.compare_checkpoints),
             checked("consistency", lambda: _consistent(connection, signed)),
         )
@@ -106,6 +110,32 @@ class _Recomputed:
                     "forked, rewritten, or put back to an older state."
                 )
         return len(self._checkpoints), "checkpoints have the roots of these entries"
+
+
+class _Begun:
+    """What the log says of its predecessors."""
+
+    def __init__(self, connection: Connection, public_key: bytes) -> None:
+        self._connection = connection
+        self._key = public_key
+
+    def names(self, kept: Checkpoint) -> bool:
+        """Return whether the copy beside the store is of a log that has ended in the open."""
+        try:
+            begun = [each for _, each in rows.begun(self._connection)]
+            return is_named(begun, kept, self._key)
+        except ProofError:
+            return False
+
+    def check(self, checkpoints: list[Checkpoint]) -> tuple[int, str]:
+        """Check what is said of predecessors, and that every checkpoint has the name of its time."""
+        begun = [(entry.index, each) for entry, each in rows.begun(self._connection)]
+        found = verified(begun, self._key)
+        for each in checkpoints:
+            epoch = epoch_in([beginning for index, beginning in begun if index < each.size])
+            if epoch_of(each, self._key) != epoch:
+                raise ProofError(f"the checkpoint of {each.size} entries is of {each.origin}, which had ended by then.")
+        return len(found), "predecessors" + "".join(f"; {each.told()}" for each in found)
 
 
 def _signatures(checkpoints: list[Checkpoint], public_key: bytes) -> tuple[int, str]:

@@ -9,6 +9,8 @@ Rules:
 - One at a time: what was last seen is read, checked against and replaced under one lock, for all processes.
 - What a log signed and what is proved not to continue that is kept beside it: the two show the fork to everybody.
 - An older checkpoint proves nothing by being older: it may only have been under way for long. It is not cosigned.
+- A log that began anew is another one: it is cosigned only where that is asked for, after it said in the open that
+  what was seen has ended. The last that was seen of it is kept.
 """
 
 import os
@@ -25,10 +27,11 @@ from msgspec import Meta
 
 from homespun.errors import MisuseError, ProofError
 from homespun.protocol.canonical import canonical
-from homespun.protocol.checkpoint import Checkpoint, cosigned, origin_of, verify_log
+from homespun.protocol.checkpoint import Checkpoint, cosigned, epoch_of, origin_of, verify_log
 from homespun.protocol.merkle import EMPTY, verify_consistency
+from homespun_server.compliance.log.beginnings import epoch_in, is_named
 from homespun_server.compliance.log.memory import Memory
-from homespun_server.compliance.log.published import Continuation
+from homespun_server.compliance.log.published import Continuation, Predecessors
 from homespun_server.errors import OutputError, SigningKeyError
 from homespun_server.store.moments import Now, utc_now
 
@@ -97,14 +100,47 @@ class Witness:
             OutputError: What it saw cannot be kept; nothing was cosigned.
             ProofError: The log did not sign it, or it does not continue what the witness saw: a fork.
         """
-        verify_log(given.checkpoint, log_key)
+        epoch = verify_log(given.checkpoint, log_key)
         with _alone(self.folder):
             last = self.last(log_key)
+            if last is not None:
+                _check_same_log(given.checkpoint, last, epoch - epoch_of(last, log_key))
             size, root = (0, EMPTY) if last is None else (last.size, last.root)
             self._check_continues(given, size, root, log_key)
             self._memory(log_key).keep(given.checkpoint)
+        return self._cosigned(given.checkpoint)
+
+    def cosign_anew(self, given: Predecessors, log_key: bytes) -> Checkpoint:
+        """Cosign a log that began anew, after it said in the open that what this witness saw has ended.
+
+        Args:
+            given: What the log says of its predecessors, with its checkpoint.
+            log_key: The log's key, known from elsewhere, 32 bytes.
+
+        Raises:
+            MisuseError: This witness saw nothing that has ended.
+            OutputError: What it saw cannot be kept; nothing was cosigned.
+            ProofError: The log did not sign it, or does not name what this witness saw: a fork.
+        """
+        checkpoint, begun = given.verified(log_key)
+        with _alone(self.folder):
+            last = self.last(log_key)
+            if last is None or epoch_of(last, log_key) >= epoch_in(begun):
+                raise MisuseError("this log did not begin anew since this witness last saw it. Cosign as ever.")
+            if not is_named(begun, last, log_key):
+                evidence = self._place(log_key, f"fork-{epoch_in(begun)}-{checkpoint.size}")
+                Memory(evidence, log_key).keep(checkpoint)
+                raise ProofError(
+                    f"the log began anew, and does not name the {last.size} entries of {last.origin} that this witness "
+                    f"saw as what ended: it was forked. It was not cosigned; {evidence} keeps what the log signed."
+                )
+            Memory(self._place(log_key, f"ended-{epoch_of(last, log_key)}"), log_key).keep(last)
+            self._memory(log_key).keep(checkpoint)
+        return self._cosigned(checkpoint)
+
+    def _cosigned(self, checkpoint: Checkpoint) -> Checkpoint:
         time = int(self.now().timestamp())
-        return cosigned(given.checkpoint, self.name, self.key.sign, self.public_key, time)
+        return cosigned(checkpoint, self.name, self.key.sign, self.public_key, time)
 
     def _check_continues(self, given: Continuation, size: int, root: bytes, log_key: bytes) -> None:
         if given.checkpoint.size < size:
@@ -132,6 +168,20 @@ class Witness:
 
     def _place(self, log_key: bytes, what: str) -> Path:
         return self.folder / f"{origin_of(log_key).replace('/', '-')}.{what}.txt"
+
+
+def _check_same_log(given: Checkpoint, last: Checkpoint, later: int) -> None:
+    if later > 0:
+        raise MisuseError(
+            f"the log began anew: this is {given.origin}, and this witness last saw {last.size} entries of "
+            f"{last.origin}. Nothing was cosigned. Read what it says of that with homespun-server log witness "
+            "predecessors; if you accept it, cosign with --begun-anew."
+        )
+    if later < 0:
+        raise MisuseError(
+            f"this is a checkpoint of {given.origin}, which has ended: this witness last saw {last.origin}. It was not "
+            f"cosigned. If it has more entries than {last.origin} says, keep it, as it shows a fork."
+        )
 
 
 @contextmanager

@@ -1,0 +1,160 @@
+"""A log that had to begin anew: what it says of its predecessor, in an entry that everybody may see.
+
+After a restore of a store that is older than what was signed, going on would fork the log. So the log ends, and another
+one begins under the same key, with a name of its own. Its entries are those that the store still has; the first one
+after them commits to the last checkpoint of the log that ended, and to the last one before it that these entries
+continue. What lies between is not here any more, and is told as lost.
+
+Rules:
+
+- The opening of such an entry is never destroyed, and is published with a proof that the entry is in the log.
+- A log has one name more than it has such entries' numbers: the number in its name is that of the last one.
+- Whoever saw a checkpoint that is neither continued nor named as what ended, saw a fork.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from homespun.errors import MisuseError, ProofError
+from homespun.protocol.canonical import canonical
+from homespun.protocol.checkpoint import Checkpoint, decode, epoch_of, verify_log
+
+BEGUN_ANEW = "log begun anew"
+"""What such an entry is about."""
+
+MAX_EPOCH = 999_999_999
+MAX_REASON = 1_000
+"""Most characters of a reason."""
+
+
+class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the first entry of a log that began anew commits to.
+
+    Attributes:
+        what: BEGUN_ANEW.
+        schema: Version of this.
+        epoch: Which of its key's logs begins, from 2.
+        begun: When, ISO 8601, UTC; the one before ended then.
+        reason: Why, in the operator's words.
+        predecessor: The last checkpoint of the log that ended, a signed note.
+        kept: The last checkpoint before it that the entries here continue, a signed note; None: there is none.
+    """
+
+    what: Literal["log begun anew"] = "log begun anew"
+    schema: Literal[1] = 1
+    epoch: Annotated[int, Meta(ge=2, le=MAX_EPOCH)]
+    begun: str
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
+    predecessor: str
+    kept: str | None
+
+    @property
+    def ended(self) -> Checkpoint:
+        """The last checkpoint of the log that ended."""
+        return decode(self.predecessor.encode())
+
+    @property
+    def continued(self) -> Checkpoint | None:
+        """The last checkpoint before it that the entries here continue; None: there is none."""
+        return None if self.kept is None else decode(self.kept.encode())
+
+    @property
+    def first_lost(self) -> int:
+        """The index of the first entry of the log that ended which is not shown to be here."""
+        return 0 if self.continued is None else self.continued.size
+
+    def told(self) -> str:
+        """Return all of it in plain words."""
+        ended, here = self.ended, self.first_lost
+        lost = ended.size - here
+        return (
+            f"a predecessor of {ended.size:,} entries ended on {self.begun}; its last checkpoint is of {ended.origin} "
+            f"with the root {ended.root.hex()}. Its first {here:,} entries are here; the {lost:,} after them are not "
+            f"shown to be here, and count as lost. The reason that was given: {self.reason}"
+        )
+
+
+def decoded(content: bytes) -> Beginning:
+    """Read what such an entry commits to.
+
+    Raises:
+        ProofError: It is malformed.
+    """
+    try:
+        return msgspec.json.decode(content, type=Beginning)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ProofError(f"what a log says of its predecessor is malformed: {error}. It proves nothing.") from error
+
+
+def verified(begun: Sequence[tuple[int, Beginning]], public_key: bytes) -> tuple[Beginning, ...]:
+    """Check what a log says of its predecessors, and return it.
+
+    Args:
+        begun: What it says, each with its place in the log, in order.
+        public_key: The log's key, 32 bytes.
+
+    Raises:
+        ProofError: The key did not sign a checkpoint in it, or the numbers do not fit.
+    """
+    epoch = 1
+    for index, each in begun:
+        if each.epoch <= epoch or verify_log(each.ended, public_key) >= each.epoch:
+            raise ProofError("what the log says of its predecessors is out of order. Its operator changed it.")
+        epoch, kept = each.epoch, each.continued
+        if kept is None:
+            continue
+        if verify_log(kept, public_key) >= epoch or kept.size > index or kept.size >= each.ended.size:
+            raise ProofError("the log says that it continues what it cannot continue. Its operator changed it.")
+    return tuple(each for _, each in begun)
+
+
+def epoch_in(begun: Sequence[Beginning]) -> int:
+    """Return which of its key's logs a log is, by what it says of its predecessors."""
+    return begun[-1].epoch if begun else 1
+
+
+def is_named(begun: Sequence[Beginning], earlier: Checkpoint, public_key: bytes) -> bool:
+    """Return whether a checkpoint of an earlier log is within what is said to have ended."""
+    epoch = epoch_of(earlier, public_key)
+    return any(
+        epoch_of(each.ended, public_key) == epoch
+        and (each.ended.size > earlier.size or each.ended.body == earlier.body)
+        for each in begun
+    )
+
+
+def content_of(
+    epoch: int, begun: str, reason: str, predecessor: Checkpoint, kept: Checkpoint | None
+) -> dict[str, object]:
+    """Return what such an entry commits to.
+
+    Args:
+        epoch: Which of its key's logs begins.
+        begun: When.
+        reason: Why.
+        predecessor: The last checkpoint of the log that ended.
+        kept: The last one before it that is continued.
+
+    Raises:
+        MisuseError: There is no reason, or it is too long.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise MisuseError(
+            f"a log that begins anew needs a reason of at most {MAX_REASON:,} characters; everybody may read it. "
+            "Nothing was begun."
+        )
+    beginning = Beginning(
+        epoch=epoch,
+        begun=begun,
+        reason=reason,
+        predecessor=predecessor.encode().decode(),
+        kept=None if kept is None else kept.encode().decode(),
+    )
+    found: dict[str, object] = msgspec.to_builtins(beginning)
+    decoded(canonical(found))
+    return found
