@@ -1,8 +1,10 @@
 """A person and their own page, from the first consent to the last byte: each step in the browser and in the profile."""
 
 import re
+import socket
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +12,7 @@ from playwright.sync_api import Page, expect
 import homespun as hs
 from homespun.protocol.receipts import decode, verify
 from tests.browser.conftest import Windows
+from tests.browser.layout import PHONE
 from tests.browser.person import KEPT, LIKED, NOTICE, Person, at_home, titles
 from tests.sdk.people import AFTERMATH
 from tests.sdk.profile.support import QUICK, raw_key
@@ -168,3 +171,38 @@ def test_a_page_that_stayed_open_goes_on_after_the_application_ended(windows: Wi
     windows.watch.expected.append("net::ERR_")  # also of what the page was still fetching
     page.get_by_role("slider", name="Diversity").press("End")
     expect(page.locator("#news")).to_have_text("The application does not answer any more.")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_page_that_was_closed_can_be_gone_back_to(windows: Windows, person: Person, *, javascript: bool) -> None:
+    page = windows(javascript=javascript)
+    place = person.allow().rate().enter(page)
+    page.get_by_role("button", name="Close this page").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your own page is closed")
+    person.me.console.wait()  # nobody else is in, so nothing is served any more
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", urlsplit(place).port), timeout=5)
+    assert person.enter(page) != place
+
+
+def test_the_menu_of_a_phone_hides_where_somebody_is(windows: Windows, person: Person) -> None:
+    page = windows(PHONE)
+    person.allow().enter(page)
+    for name in ("Take or erase", "What left", "For you"):
+        go(page, name)
+        for link in page.get_by_role("navigation").get_by_role("link").all():
+            place = link.bounding_box()
+            assert place is not None
+            assert place["x"] >= 0
+            assert place["x"] + place["width"] <= PHONE["width"]
+
+
+def test_somebody_looks_for_the_id_of_what_they_erase(windows: Windows, person: Person) -> None:
+    page = windows()
+    person.allow().rate().enter(page)
+    go(page, "Take or erase")
+    page.get_by_label("About one item").select_option(label="The Matrix (1999)")
+    page.get_by_role("button", name="Erase this part").click()
+    expect(page.get_by_text("This part is erased.")).to_be_visible()
+    assert LIKED[2] not in {event.item for event in person.me.events()}
+    assert len(person.me.events()) == 2

@@ -42,7 +42,7 @@ def test_the_demonstration_breaks_or_shows_something_else(repository: Path, tmp_
     assert re.search(r"item-pairs +300 ", learned)
     for row in ("from devices", "from the table"):
         assert re.search(rf"^ *{row}.* \.?0?\.\d{{4}}", learned, re.MULTILINE), row
-    assert "requests for what is published went out: each brings nothing from the profile" in taken
+    assert "requests for what is published went out: they bring nothing from the profile" in taken
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
         "content",
         "fleet",

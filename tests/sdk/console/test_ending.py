@@ -1,5 +1,8 @@
 """A session that outlasts what it should, or ends when it should not: cookies of others, clocks, and closing."""
 
+from base64 import b64encode
+from hashlib import sha256
+
 import pytest
 
 import homespun as hs
@@ -120,6 +123,11 @@ def test_closing_the_page_leaves_it_open(me: hs.Personalizer, visitor: Visitor) 
         answer = visitor.post(form.action, form.fields)
         assert (answer.status, b"item" in answer.data) == (200, False)
         assert "closed" in Page(answer.data.decode()).text
+        # The style in the page is the one that the policy lets in, and nothing is fetched.
+        style = answer.data.partition(b"<style>")[2].partition(b"</style>")[0]
+        policy = answer.headers["Content-Security-Policy"]
+        assert f"'sha256-{b64encode(sha256(style).digest()).decode()}'" in policy
+        assert ("'self'" in policy, "unsafe" in policy) == (False, False)
         assert answer.headers["Set-Cookie"] == (
             f"homespun=; Path={visitor.place}; HttpOnly; SameSite=Strict; Max-Age=0"
         )

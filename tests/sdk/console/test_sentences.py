@@ -114,6 +114,14 @@ def test_a_fetched_list_of_requests_is_called_a_bundle(me: hs.Personalizer, visi
     assert "an address, a time and what was asked for" in told
 
 
+def test_what_was_sent_is_said_to_wait(me: hs.Personalizer, visitor: Visitor) -> None:
+    me._home.requests.end(me._home.requests.begin("list.bin", URL, {}), "sent")
+    told = visitor.read("left").text
+    for state in ("was put in line", "sending began", "was sent"):
+        assert state in told
+    assert "waits on this device" not in told
+
+
 def test_a_chain_without_its_end_is_said_to_be_whole(machine: Machine) -> None:
     with machine.allowed(*BOTH, CONTRIBUTION) as me, Visitor(me.console.url()) as visitor:
         queue(me)

@@ -128,7 +128,7 @@ def test_an_erased_profile_comes_back_with_the_memory(machine: Machine) -> None:
 def test_a_receipt_says_that_requests_were_data_of_the_person(me: hs.Personalizer) -> None:
     me._home.requests.end(begin(me), "sent")
     assert me._home.released() == []
-    told = "No contribution has left this device. 1 request for what is published went out: brings nothing"
+    told = "No contribution has left this device. 1 request for what is published went out: it brings nothing"
     assert me.ledger.summary().startswith(told)
 
 
@@ -137,7 +137,7 @@ def test_a_request_for_a_list_or_a_task_is_told_as_one_for_a_bundle(me: hs.Perso
     begin(me, "tasks.json")
     told = me.ledger.summary()
     assert "bundle" not in told
-    assert "2 requests for what is published went out: each brings nothing from the profile, and shows" in told
+    assert "2 requests for what is published went out: they bring nothing from the profile, and show" in told
 
 
 @pytest.mark.parametrize("url", ["http://models.example.org/x", "https://user@models.example.org/x", "ftp://x/y"])

@@ -1,7 +1,9 @@
 """Answers, and the headers that each one has. Pure."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 from homespun.protocol.read_only import ReadOnlyDict
@@ -54,6 +56,13 @@ class Answer:
 def refusal(status: int, why: str) -> Answer:
     """Return an answer that says no, and nothing of whose page this is."""
     return Answer(f"{why}\n".encode(), TEXT, status)
+
+
+def alone(style: str) -> Mapping[str, str]:
+    """Return the policy of content of a page that fetches nothing, and looks as this style in it says."""
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    return ReadOnlyDict({"Content-Security-Policy": policy})
 
 
 def see(address: str) -> Answer:

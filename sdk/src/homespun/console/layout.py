@@ -12,6 +12,12 @@ PAGES = {
 }
 """The pages that can be gone to, in their order."""
 
+FAREWELL_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{max-width:46rem;margin:4rem auto;padding:0 1.25rem;font:1rem/1.55 system-ui,sans-serif}"
+)
+"""What the last page looks like, in the page itself: after it there is nobody who would be given a file."""
+
 LEAVING = "do/close"
 """Where the form leads that ends the session."""
 
@@ -58,13 +64,15 @@ def entrance(place: str) -> bytes:
 
 
 def farewell() -> bytes:
-    """Return what is shown after the session: nothing of the person, and nothing that would have to be fetched."""
+    """Return what is shown after the session: nothing of the person, and all that it needs."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
         element("title", "Your own page is closed"),
+        element("style", Html(FAREWELL_STYLE)),
     )
     told = "The application opens it again by a new address. Other windows go on showing what they show."
     body = element("body", element("main", element("h1", "Your own page is closed"), element("p", told)))

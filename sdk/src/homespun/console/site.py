@@ -9,11 +9,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from homespun.console.actions import ACTIONS
-from homespun.console.answers import ICON, SCRIPT, STYLE, Answer, download, refusal, see
+from homespun.console.answers import ICON, SCRIPT, STYLE, Answer, alone, download, refusal, see
 from homespun.console.entering import Entrance, Session, is_own
 from homespun.console.forms import MAX_FIELDS, Form
 from homespun.console.handler import BAD, COOKIE, Asked
-from homespun.console.layout import LEAVING, PAGES, document, entrance, farewell
+from homespun.console.layout import FAREWELL_STYLE, LEAVING, PAGES, document, entrance, farewell
 from homespun.console.markup import Html, address
 from homespun.console.pages import choices, known, left, listing, why, yours
 from homespun.console.parts import Notices, Parts
@@ -143,7 +143,9 @@ class PersonSite:
             return refusal(FORBIDDEN, _SHUT)
         if page == LEAVING:
             self._entrance.leave(session)
-            return Answer(farewell(), headers=self._cookie("", "; Max-Age=0"))
+            return Answer(
+                farewell(), headers=ReadOnlyDict({**self._cookie("", "; Max-Age=0"), **alone(FAREWELL_STYLE)})
+            )
         if act is None or not page.startswith("do/"):
             return refusal(NOT_FOUND, "There is no such form.")
         view = self._view(session, ReadOnlyDict())

@@ -191,9 +191,9 @@ def _asked(found: dict[int, Progress]) -> str:
     count = sum(each.may_have_left for each in found.values())
     if not count:
         return ""
-    brings = "brings" if count == 1 else "each brings"
+    brings, shows = ("it brings", "shows") if count == 1 else ("they bring", "show")
     return (
-        f" {_counted(count, 'request')} for what is published went out: {brings} nothing from the profile, and shows "
+        f" {_counted(count, 'request')} for what is published went out: {brings} nothing from the profile, and {shows} "
         "an address, a time and what was asked for."
     )
 

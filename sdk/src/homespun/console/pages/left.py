@@ -25,12 +25,12 @@ _EPSILON = (
 _PUBLISHED = "none is needed: it asks for what is published, and brings nothing from your profile"
 
 _STATES = {
-    "queued": "waits on this device",
-    "sending": "is being sent",
-    "sent": "sent",
-    "failed": "failed; some may have left",
-    "unsent": "not sent; waits again",
-    "cancelled": "cancelled",
+    "queued": "was put in line",
+    "sending": "sending began",
+    "sent": "was sent",
+    "failed": "failed; some of it may have left",
+    "unsent": "was not sent",
+    "cancelled": "was cancelled",
 }
 
 
@@ -58,7 +58,7 @@ def _sums(view: View) -> Html:
         )
         for each in totals
     ]
-    heads = ("Purpose", "Sent", "Possibly sent", "Waiting", "Dropped", "ε taken")
+    heads = ("Purpose", "Sent", "Possibly sent", "Waiting", "Dropped", "ε taken, with what waits")
     sums = table("By purpose", heads, rows) if rows else NOTHING
     entries = ledger.entries()
     checked = (
