@@ -60,7 +60,10 @@ class NoticeNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EventNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What happened: a choice, an expiry, a signal or a declaration. The identifier is its sequence number."""
+    """What happened: a choice, an expiry, a signal or a declaration. The identifier is its sequence number.
+
+    The provenance is in documents of an operator: who stands behind what it received.
+    """
 
     types: EventTypes = field(name="@type")
     identifier: Annotated[str, Meta(pattern="^(0|[1-9][0-9]*)$")] = field(name="dct:identifier")
@@ -71,6 +74,7 @@ class EventNode(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     notice: NoticeName | UnsetType = field(name="dpv:hasNotice", default=UNSET)
     justification: Text | UnsetType = field(name="dpv:hasJustification", default=UNSET)
     outcome: Text | UnsetType = field(name="dpv:hasOutcome", default=UNSET)
+    provenance: Text | UnsetType = field(name="dct:provenance", default=UNSET)
 
 
 class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

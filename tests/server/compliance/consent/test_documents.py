@@ -13,15 +13,18 @@ from hypothesis import settings as hypothesis_settings
 from homespun.consent import Controller, to_27560
 from homespun.errors import MisuseError
 from homespun.protocol.consent import ConsentRecord, kind_of
+from homespun.protocol.consent_27560 import ConsentDocument, Record27560
 from homespun.protocol.consent_report import record_of
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.consent.documents import MAX_DOCUMENT, document_of, reports_of
+from homespun_server.compliance.consent.standing import IN_WORDS
 from homespun_server.errors import ConflictError, SettingsError
 from homespun_server.settings import ControllerSettings
 from homespun_server.store import open_store
 from tests.sdk.consent.histories import RECORDS
 from tests.server.compliance.consent.support import (
     ADA,
+    NOON,
     TEXT,
     Hands,
     gpc,
@@ -104,7 +107,22 @@ def test_what_goes_out_comes_in_as_something_else(ledger: ConsentLedger, tmp_pat
     mine = ledger.events_of(subject_of(ledger))
     there = {(event.source, event.sequence): event.record for event in theirs}
     assert there == {(event.source, event.sequence): evidence(event.record) for event in mine}
-    assert again == document
+    assert provenance(document) == {IN_WORDS["unvouched"]}
+    # Whoever brings a document in is no proof of what it says of itself.
+    assert provenance(again) == {IN_WORDS["import"]}
+    assert without_provenance(again) == without_provenance(document)
+
+
+def provenance(document: ConsentDocument) -> set[Any]:
+    return {event.provenance for each in document.records for event in each.events}
+
+
+def without_provenance(document: ConsentDocument) -> ConsentDocument:
+    def bare(each: Record27560) -> Record27560:
+        events = tuple(msgspec.structs.replace(event, provenance=msgspec.UNSET) for event in each.events)
+        return msgspec.structs.replace(each, events=events)
+
+    return msgspec.structs.replace(document, records=tuple(map(bare, document.records)))
 
 
 @given(RECORDS)
@@ -130,12 +148,12 @@ def test_a_document_names_nobody(ledger: ConsentLedger) -> None:
     ]
     assert entity["dpv:hasName"] == "Films Ltd"
     assert entity["@id"] == "mailto:p@films.example"
-    assert ADA not in msgspec.json.encode(document_of(ledger.events_of(subject_of(ledger)), CONTROLLER)).decode()
+    assert ADA not in msgspec.json.encode(document_of(ledger.events_of(subject_of(ledger)), CONTROLLER, NOON)).decode()
 
 
 @pytest.mark.parametrize("contact", ["https://films.example/privacy", "mailto:a@b.c", "a letter to the office", "??"])
 def test_a_contact_makes_no_iri(contact: str) -> None:
-    document = document_of((), msgspec.structs.replace(CONTROLLER, contact=contact))
+    document = document_of((), msgspec.structs.replace(CONTROLLER, contact=contact), NOON)
     assert document.records == ()
 
 

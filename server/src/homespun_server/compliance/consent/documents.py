@@ -7,6 +7,8 @@ Rules:
   where, which is taken apart at its first comma, unless that would make of it an explicit consent.
 - The data subject of a document is a source, by its random id. Who that is to the operator is said by whoever brings
   the document in, and by nobody in it.
+- What goes out says of each event who stands behind it, as its provenance; what comes in is a document's, whatever it
+  says of that.
 - What comes in is received now: nothing is known to have been here before it was.
 - The document names the controller that the settings name.
 
@@ -14,7 +16,7 @@ Non-goals: receipts, receive times and versions of the SDK have no place in TS 2
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +29,7 @@ from homespun.protocol.consent import GPC, ConsentRecord, ShownNotice
 from homespun.protocol.consent_27560 import ConsentDocument, EventNode, NoticeNode, Record27560
 from homespun.protocol.consent_report import ConsentReport, report_of
 from homespun_server.compliance.consent.events import ConsentEvent
+from homespun_server.compliance.consent.standing import IN_WORDS, standings
 from homespun_server.errors import SettingsError
 from homespun_server.settings import ControllerSettings
 
@@ -50,22 +53,33 @@ _ACTIONS: Final = {
 _SIGNALS: Final = ("dpv:ConsentStatus", "dpv:ConsentStatusInvalidForProcessing")
 
 
-def document_of(events: Iterable[ConsentEvent], controller: ControllerSettings | None) -> ConsentDocument:
+def document_of(events: Iterable[ConsentEvent], controller: ControllerSettings | None, at: datetime) -> ConsentDocument:
     """Return a person's events as a document, one consent record for each source and purpose.
 
     Args:
         events: The person's.
         controller: Who answers for the processing.
+        at: The time, by this server's clock.
 
     Raises:
         SettingsError: The settings name no controller.
     """
-    named = controller_of(controller)
-    streams: dict[str, list[ConsentRecord]] = {}
-    for event in events:
-        streams.setdefault(event.source, []).append(event.record)
-    found = [to_27560(records, profile=source, controller=named) for source, records in sorted(streams.items())]
-    return ConsentDocument(records=tuple(record for document in found for record in document.records))
+    named, known = controller_of(controller), tuple(events)
+    behind = standings(known, at)
+    streams: dict[str, list[ConsentEvent]] = {}
+    for event in known:
+        streams.setdefault(event.source, []).append(event)
+    found = []
+    for source, stream in sorted(streams.items()):
+        said = {str(event.sequence): IN_WORDS[behind[event.number]] for event in stream}
+        made = to_27560([event.record for event in stream], profile=source, controller=named)
+        found += [_with_provenance(record, said) for record in made.records]
+    return ConsentDocument(records=tuple(found))
+
+
+def _with_provenance(record: Record27560, said: Mapping[str, str]) -> Record27560:
+    events = [msgspec.structs.replace(event, provenance=said[event.identifier]) for event in record.events]
+    return msgspec.structs.replace(record, events=tuple(events))
 
 
 def reports_of(data: bytes, identifier: str) -> tuple[ConsentReport, ...]:

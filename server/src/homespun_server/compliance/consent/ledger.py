@@ -213,7 +213,7 @@ class ConsentLedger:
             SettingsError: The settings name nobody.
             StoreError: If the store cannot be read.
         """
-        return documents.document_of(self.events_of(subject), controller)
+        return documents.document_of(self.events_of(subject), controller, self._now())
 
     def erase_within(self, connection: Connection, subject: str) -> int:
         """Remove everything that was received of a person within a transaction; return how many events that were.
