@@ -8,14 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import msgspec
 import pytest
 
+from homespun.model.sample import sample_folder
 from homespun_server.compliance.keys import create_compliance_keys
 from homespun_server.compliance.requests.saga import ErasureSaga
 from homespun_server.errors import StoreError
+from homespun_server.publishing.directory import open_registry
 from homespun_server.settings import ComplianceSettings, ServerSettings, TableSettings
 from homespun_server.store import Actor, AuditLog
 from tests.server.api.support import CHEAP, PASSPHRASE, Hands, Running, running, store_of
+from tests.server.compliance.audit.conftest import explained
+from tests.server.compliance.requests.test_identity import TOKEN
 
 PERSON = "user-000017"
 TABLE = "user,item\nuser-000017,a\nuser-000018,b\n"
@@ -109,6 +114,83 @@ def test_an_answer_has_other_people_in_it(service: Running) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
         assert json.loads(file.read("people.csv.jsonl")) == {"user": PERSON, "item": "a"}
         assert all(b"user-000018" not in file.read(name) for name in file.namelist())
+
+
+def test_a_restriction_is_lifted_over_the_api_and_rows_stay_away(service: Running) -> None:
+    request = accepted(service, "restriction")
+    seen = service.post(f"/api/v1/requests/{request}/work", "compliance", {}).json()["request"]["events"]
+    table = service.settings.folder / "people.csv"
+    assert PERSON not in table.read_text()
+    assert act(service, request, "lifted", seen, reason="settled").status_code == 409
+    said = {"reason": "settled", "notice": "letter 14"}
+    assert act(service, request, "lifted", seen - 1, **said).status_code == 409
+    assert PERSON not in table.read_text()
+    lifted = act(service, request, "lifted", seen, **said)
+    assert (lifted.status_code, lifted.json()["events"]) == (200, seen + 2)
+    assert PERSON in table.read_text()
+
+
+def test_an_explanation_over_the_api_is_none(service: Running) -> None:
+    request = accepted(service, "explanation")
+    done = service.post(f"/api/v1/requests/{request}/work", "compliance", {}).json()
+    assert (done["request"]["state"], done["missing"]) == ("partial", ["explanations"])
+    answer = f"/api/v1/requests/{request}/answer"
+    assert "No list was explained yet" in service.post(answer, "compliance").json()["detail"]
+    records = explained().decode()
+    unknown = service.post(answer, "compliance", {"explanations": records})
+    assert (unknown.status_code, "not registered here" in unknown.json()["detail"]) == (409, True)
+    with store_of(service.settings) as store:
+        open_registry(service.settings, store).add(sample_folder(), lineage={}, gates={})
+    made = service.post(answer, "compliance", {"explanations": records, "language": "de"})
+    assert made.status_code == 200, made.text
+    with zipfile.ZipFile(io.BytesIO(made.content)) as file:
+        assert len(file.read("explanations/lists.jsonl").splitlines()) == 2
+    closed = act(
+        service, request, "closed", service.get(f"/api/v1/requests/{request}", "compliance").json()["request"]["events"]
+    )
+    assert closed.json()["state"] == "closed"
+
+
+def test_a_request_with_a_large_record_is_refused_as_too_large(service: Running) -> None:
+    request = accepted(service, "explanation")
+    large = {"explanations": "x" * (service.settings.service.max_body + 1)}
+    assert service.post(f"/api/v1/requests/{request}/answer", "compliance", large).status_code == 409
+    larger = {"explanations": "x" * (1 << 22)}
+    assert service.post(f"/api/v1/requests/{request}/answer", "compliance", larger).status_code == 413
+
+
+def test_why_there_is_no_explanation_is_not_taken_over_the_api(service: Running) -> None:
+    request = accepted(service, "explanation")
+    seen = service.post(f"/api/v1/requests/{request}/work", "compliance", {}).json()["request"]["events"]
+    said = {"reason": "on the device only", "evidence": "its receipt"}
+    assert act(service, request, "unexplained", seen, **said).json()["state"] == "completed"
+    assert "tells how lists are made" in service.post(f"/api/v1/requests/{request}/answer", "compliance").text
+
+
+def test_identity_is_settled_by_a_check_that_nobody_registered(service: Running, settings: ServerSettings) -> None:
+    request = opened(service)
+    refused = act(service, request, "identified", 1, offered={"token": TOKEN})
+    assert (refused.status_code, "no check of identity" in refused.json()["detail"]) == (409, True)
+    check = "tests.server.compliance.requests.test_identity:by_token"
+    compliance = msgspec.structs.replace(settings.compliance, identify=check)
+    with running(replace(settings, compliance=compliance)) as checking:
+        assert act(checking, request, "identified", 1, offered={"token": "another"}).status_code == 409
+        assert act(checking, request, "accepted", 1, offered={"token": TOKEN}).status_code == 409
+        assert act(checking, request, "identified", 1, offered={"token": TOKEN}).json()["state"] == "identified"
+        assert TOKEN not in checking.log.getvalue()
+
+
+def test_a_page_of_the_queue_is_the_same_again(service: Running) -> None:
+    made = {opened(service) for _ in range(5)}
+    seen, after = [], ""
+    while len(seen) <= len(made):
+        page = service.get(f"/api/v1/requests?limit=2{after}", "auditor").json()
+        seen += [each["id"] for each in page["requests"]]
+        if page["after"] is None:
+            break
+        after = f"&after={page['after'].replace('+', '%2B')}"
+    assert sorted(seen) == sorted(made)
+    assert service.get("/api/v1/requests?after=x", "auditor").status_code == 400
 
 
 def test_a_deadline_goes_by_unseen(service: Running) -> None:

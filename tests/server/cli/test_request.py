@@ -1,16 +1,20 @@
 """An officer at a terminal: from a person's letter to an answer, a deadline that moves, and a restore."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from homespun.model.sample import sample_folder
 from homespun_server.cli import main
 from homespun_server.compliance.keys import create_compliance_keys
 from homespun_server.settings import FILE, read_settings, settings_text
 from homespun_server.store import open_store
 from tests.server.api.support import CHEAP, PASSPHRASE
+from tests.server.compliance.audit.conftest import explained
+from tests.server.compliance.requests.test_identity import TOKEN
 
 TABLES = '\n[[compliance.tables]]\npath = "people.csv"\n'
 TABLE = "user,item\nuser-000017,a\nuser-000018,b\n"
@@ -93,3 +97,77 @@ def test_a_restriction_is_lifted_and_rows_stay_away(wd: Path, capsys: pytest.Cap
     lifted = told(capsys, wd, "act", request, "lift", "--reason", "settled", "--notice", "letter 14")
     assert "Rows put back: table people.csv: 1." in lifted
     assert sorted((wd / "people.csv").read_text().splitlines()) == sorted(TABLE.splitlines())
+
+
+def accepted(capsys: pytest.CaptureFixture[str], wd: Path, kind: str) -> str:
+    said = told(capsys, wd, "open", kind, "--under", "gdpr", "--person", "user-000017")
+    request = str(re.findall(r"Request ([0-9a-f]{32})", said)[0])
+    told(capsys, wd, "act", request, "identify", "--method", "seen", "--evidence", "case 1")
+    told(capsys, wd, "act", request, "accept")
+    return request
+
+
+def test_an_explanation_is_none(wd: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    request, records, out = accepted(capsys, wd, "explanation"), tmp_path / "decisions.jsonl", tmp_path / "why.zip"
+    assert "The request is partial. No evidence yet: explanations." in told(capsys, wd, "work", request)
+    assert "No list was explained yet" in told(capsys, wd, "export", request, "--out", str(out), status=1)
+    records.write_bytes(explained())
+    given = ("--out", str(out), "--explanations", str(records))
+    assert "not registered here and was not given" in told(capsys, wd, "export", request, *given, status=1)
+    assert not out.exists()
+    told(capsys, wd, "export", request, *given, "--bundle", str(sample_folder()), "--language", "de")
+    with zipfile.ZipFile(out) as file:
+        assert 'lang="de"' in file.read("explanations/lists.html").decode()
+    assert "is closed" in told(capsys, wd, "close", request)
+
+
+def test_why_there_is_no_explanation_is_not_taken(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = accepted(capsys, wd, "explanation")
+    told(capsys, wd, "work", request)
+    assert "needs 'evidence'" in told(capsys, wd, "act", request, "no-records", "--reason", "none kept", status=1)
+    said = told(capsys, wd, "act", request, "no-records", "--reason", "none kept", "--evidence", "mail of today")
+    assert "is completed" in said
+    assert "copy was not made yet" in told(capsys, wd, "close", request, status=1)
+
+
+def test_identity_is_settled_without_the_registered_check(
+    wd: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = told(capsys, wd, "open", "erasure", "--under", "gdpr", "--person", "user-000017")
+    request = re.findall(r"Request ([0-9a-f]{32})", said)[0]
+    offered = tmp_path / "offered.json"
+    offered.write_text(f'{{"token": "{TOKEN}"}}')
+    given = ("act", request, "identify", "--offered")
+    assert "no check of identity is registered" in told(capsys, wd, *given, str(offered), status=1)
+    settings = (wd / FILE).read_text(encoding="utf-8")
+    check = "[compliance]\nidentify = 'tests.server.compliance.requests.test_identity:by_token'\n"
+    (wd / FILE).write_text(settings.replace("\n[[compliance.tables]]", f"\n{check}[[compliance.tables]]"), "utf-8")
+    assert "--offered is for identify" in told(
+        capsys, wd, "act", request, "accept", "--offered", str(offered), status=1
+    )
+    (tmp_path / "broken.json").write_text("token")
+    assert "is not JSON of names and texts" in told(capsys, wd, *given, str(tmp_path / "broken.json"), status=1)
+    assert "cannot be read" in told(capsys, wd, *given, str(tmp_path / "none.json"), status=1)
+    assert "is identified" in told(capsys, wd, *given, str(offered))
+    assert TOKEN not in told(capsys, wd, "show", request)
+
+
+def test_an_id_is_broken_or_a_request_is_on_no_page(
+    wd: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for person in ("user-000017", "user-000018", "user-000019"):
+        told(capsys, wd, "open", "rectification", "--under", "gdpr", "--person", person)
+    first = told(capsys, wd, "list", "--limit", "2")
+    place = re.findall(r"--after (\S+)", first)[0]
+    rest = told(capsys, wd, "list", "--limit", "2", "--after", place)
+    ids = [*re.findall(r"\b[0-9a-f]{32}\b", first.partition("There are more")[0])]
+    ids += re.findall(r"\b[0-9a-f]{32}\b", rest)
+    assert (len(ids), len(set(ids)), "--after" in rest) == (3, 3, False)
+    whole = json.loads(told(capsys, wd, "list", "--json"))
+    assert ([each["id"] for each in whole["requests"]], whole["after"]) == (ids, None)
+    for wrong, problem in ((("--after", "x"), "no place in the queue"), (("--limit", "0"), "no number of requests")):
+        with pytest.raises(SystemExit):
+            main(["request", "list", "--in", str(wd), *wrong])
+        assert problem in capsys.readouterr().err
+    assert ids[0] in told(capsys, wd, "show", ids[0])

@@ -83,6 +83,10 @@ def test_devices_are_let_in_or_looked_at_without_a_trace(wd: Path, capsys: pytes
     assert ADA not in str(entries)
 
 
+def test_devices_of_a_request_that_is_not_there_are_all_done(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no request" in told(capsys, wd, "devices", "0" * 32, status=1)
+
+
 def test_there_are_no_keys_and_something_is_signed(wd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (wd / "keys" / "compliance.json").unlink()
     assert "compliance init" in told(capsys, wd, "ask", status=1)

@@ -120,13 +120,13 @@ def _correction(text: str) -> Correction:
 
 def _limit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1_000:  # noqa: PLR2004 - as the queue's own
-        raise MisuseError(f"{text!r} is no number of requests from 1 to 1000.")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests from 1 to 1000")
     return int(text)
 
 
 def _place(text: str) -> str:
     if not re.fullmatch(PLACE, text):
-        raise MisuseError(f"{text!r} is no place in the queue; take it from the page before.")
+        raise argparse.ArgumentTypeError(f"{text!r} is no place in the queue; take it from the page before")
     return text
 
 

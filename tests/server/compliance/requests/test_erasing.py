@@ -4,10 +4,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from homespun_server.compliance.consent import ConsentLedger
+from homespun_server.compliance.log import TransparencyLog
 from homespun_server.compliance.requests.connectors.tables import SetAside
 from homespun_server.compliance.requests.ports import Correction
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import OutputError, RequestError
+from tests.server.compliance.consent.support import record, report
 from tests.server.compliance.requests.support import ADA, CSV, KEYS, OTHER, PARQUET, PERSON, Office
 
 
@@ -220,3 +222,24 @@ def test_what_somebody_objected_to_is_used_again(desk: Office) -> None:
     with pytest.raises(RequestError, match="only a restriction"):
         desk.desk.saga.lift(objection.id, ADA, TOLD)
     assert not any(row.startswith(PERSON) for row in desk.rows)
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "/a/b.csv"), OSError("/a/b.csv"), OSError()])
+def test_what_failed_is_told_by_a_path_alone(desk: Office, error: OSError) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    desk.desk.saga._connectors[f"table {CSV}"].left = fail  # type: ignore[assignment,method-assign]
+    effect = desk.desk.saga.work(desk.opened().id, ADA).effects[f"table {CSV}"]
+    assert effect.outcome == "failed"
+    assert effect.detail.startswith(f"table {CSV} could not be worked on")
+    assert "Mend this one, and have the request worked on again (request work)." in effect.detail
+    assert error.filename is None or effect.detail.count("/a/b.csv") == 1
+
+
+def test_counts_are_said_to_stay_which_are_taken_out(desk: Office) -> None:
+    ledger = ConsentLedger(desk.store, KEYS, TransparencyLog(desk.store, KEYS, desk.clock), desk.clock)
+    ledger.record(report(record(1), subject=PERSON))
+    effect = desk.desk.saga.work(desk.opened().id, ADA).effects["consent events"]
+    assert (effect.outcome, "are no longer in the counts" in effect.detail) == ("done", True)
+    assert ledger.counts() == ()

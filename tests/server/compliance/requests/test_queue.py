@@ -79,3 +79,21 @@ def test_a_page_reads_what_it_does_not_show(desk: Office) -> None:
         assert len(plan) == 1, plan
         assert f"SEARCH homespun_requests USING INDEX {index} (" in plan[0]
         assert ">(" in plan[0], plan
+
+
+def test_the_last_page_asks_for_another_or_a_page_is_missing(tmp_path: Path) -> None:
+    with office(tmp_path / "wd") as opened:
+        fill(opened.store, COUNT)
+        for state in (None, *STATES):
+            seen: list[str] = []
+            page = opened.desk.requests.page(state=state, limit=7)
+            pages = 1
+            seen += [each.id for each in page.requests]
+            while page.after is not None and pages < COUNT:
+                page = opened.desk.requests.page(state=state, limit=7, after=page.after)
+                pages += 1
+                seen += [each.id for each in page.requests]
+            whole = opened.desk.requests.page(state=state)
+            assert pages == -(-len(whole.requests) // 7)
+            assert (seen, whole.after) == ([each.id for each in whole.requests], None)
+        assert opened.desk.requests.page(state="refused").after is None

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from homespun.protocol.asking.receipt import DeviceReceipt
 from homespun.protocol.canonical import canonical
-from homespun_server.compliance.requests.identity import AccountToken, OfficerRecorded
+from homespun_server.compliance.requests.identity import AccountToken
 from homespun_server.compliance.requests.profile import read_profiles
 from homespun_server.errors import ConflictError, RequestError, SettingsError, StoreError, UnknownRequestError
 from homespun_server.settings import ComplianceSettings
@@ -182,8 +182,8 @@ def test_a_third_regulation_needs_more_than_a_file(desk: Office) -> None:
 
 def test_a_person_is_believed_without_a_word(desk: Office) -> None:
     request = desk.opened(until="received")
-    with pytest.raises(RequestError, match="say how"):
-        desk.desk.requests.identify(request.id, OfficerRecorded(), {"method": "phone"}, ADA)
+    with pytest.raises(RequestError, match="needs 'evidence'"):
+        desk.desk.requests.act(request.id, "identified", ADA, {"method": "phone"})
     check = AccountToken({"good": PERSON, "other": "somebody"}.get)
     for token in ("other", "none"):
         with pytest.raises(RequestError, match="not that of the person"):

@@ -101,19 +101,6 @@ def registered_check(name: str) -> IdentityCheck | None:
     return Registered(name, function)
 
 
-class OfficerRecorded:
-    """An officer looked, and says how: ``method`` and ``evidence``."""
-
-    def check(self, identifier: str | None, offered: Mapping[str, str]) -> Identified:  # noqa: ARG002 - the officer's
-        """Return what the officer says."""
-        method, evidence = offered.get("method", "").strip(), offered.get("evidence", "").strip()
-        if not method or not evidence:
-            raise RequestError(
-                "say how identity was checked (method) and where evidence of it is (evidence). Nothing was recorded."
-            )
-        return Identified(method, evidence)
-
-
 class AccountToken:
     """The application vouches: a token that it gave to the account's holder."""
 
