@@ -1,133 +1,187 @@
-"""A compliance officer at the console: requests from receipt to answer, with a device that stays offline."""
+"""A compliance officer: from three letters to an audit bundle, with one of the person's devices offline."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from homespun.protocol.asking.receipt import operators_copy
+import homespun as hs
+from homespun.protocol.asking.receipt import parse_receipt
 from homespun_server.cli import main
+from homespun_server.publishing.directory import open_repository
 from homespun_server.settings import PASSPHRASE_VARIABLE
 from tests.browser.conftest import Windows
+from tests.browser.desk import close_pending, fact, form_of, open_request, receipt_on, refused, saved
+from tests.browser.devices import PURPOSES, Device
 from tests.browser.office import Office, compliance_of
-from tests.browser.person import Person
+from tests.browser.person import LIKED
 from tests.server.api.support import PASSPHRASE
 from tests.server.compliance.audit.conftest import explained
-from tests.server.compliance.requests.asking.phones import Phone
 from tests.server.compliance.requests.support import CSV, OTHER, PERSON
-from tests.server.console.support import PASSWORD
+
+
+@dataclass(frozen=True)
+class Home:
+    """Two devices of a person, and what is kept beside them.
+
+    Attributes:
+        hand: The one that is used.
+        drawer: The one that is offline from now on.
+        folder: Where files are that the person exports.
+        receipts: The receipts for what was allowed on both.
+    """
+
+    hand: Device
+    drawer: Device
+    folder: Path
+    receipts: bytes
 
 
 @pytest.fixture
-def phones(office: Office) -> tuple[Phone, Phone]:
-    """Two devices of the person, which agreed to be asked; one of them will never come online again."""
-    found = Phone("the one in the hand", PERSON), Phone("the one in a drawer", PERSON)
+def home(office: Office, tmp_path: Path) -> Home:
+    """Devices that were used, reported what was allowed, and may be asked; one of them never comes online again."""
+    hand, drawer = (Device(office, tmp_path / name, PERSON) for name in ("hand", "drawer"))
+    return Home(hand, drawer, tmp_path, hand.used() + drawer.used())
+
+
+@contextmanager
+def six_hours_later(windows: Windows, office: Office, page: Page) -> Iterator[None]:
+    """Let the service's next list for devices come, something happen, and the officer sign in anew."""
+    office.clock.pass_(hours=6)
     with compliance_of(office.settings, office.clock) as (_, compliance):
-        devices = compliance.asking.devices
-        for phone in found:
-            devices.register(phone.registration(compliance.keys, devices.voucher(PERSON)))
+        compliance.asking.publish(open_repository(office.settings, now=office.clock), office.settings.channels)
+    yield
+    office.sign_in(page, "compliance")
+
+
+def waiting(me: hs.Personalizer, *kinds: str) -> dict[str, str]:
+    """Look at the list on a device; return the requests that wait for the person there."""
+    assert me.requests.sync().problem is None
+    found: dict[str, str] = {each.asked.kind: each.asked.request for each in me.requests.pending()}
+    assert set(found) == set(kinds)
     return found
 
 
-def open_request(page: Page, office: Office, kind: str, person: str = PERSON) -> None:
-    """Record a request, and bring it to where it can be worked on."""
-    page.goto(f"{office.address}/console/requests")
-    page.get_by_label("What is asked for").select_option(kind)
-    page.get_by_label("Under").select_option("gdpr")
-    page.get_by_label("What you call the person").fill(person)
-    page.get_by_label("How it came").fill("By mail, case 4711")
-    page.get_by_role("button", name="Open", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(kind.capitalize())
-    act(page, "identify", method="Signed in to the account", evidence="Case 4711")
-    act(page, "accept")
+def export(home: Home, me: hs.Personalizer, asked: dict[str, str]) -> Path:
+    """Answer access and explanation with files that stay with the person; return what they hand over of them."""
+    everything, decisions = home.folder / "everything.zip", home.folder / "decisions.jsonl"
+    me.export(everything)
+    me.decisions.export(decisions)
+    me.requests.answer(asked["access"], digest=digest(everything))
+    me.requests.answer(asked["explanation"], digest=digest(decisions))
+    return decisions
 
 
-def act(page: Page, action: str, **fields: str) -> None:
-    """Fill a form of what may be done next, and send it."""
-    form = page.locator(f"#action-{action}")
-    if form.get_attribute("open") is None:
-        form.locator("summary").click()
-    for name, value in fields.items():
-        form.locator(f"[name={name}]").fill(value)
-    form.get_by_role("button").click()
+def answer_access(windows: Windows, page: Page, request: str, home: Home) -> None:
+    page.goto(request)
+    assert parse_receipt(receipt_on(page)).digest == digest(home.folder / "everything.zip")
+    refused(windows, page, "close", "The person's copy was not made yet")
+    copy = b"".join(saved(page, home.folder / "access.zip").values()).decode()
+    assert PERSON in copy
+    assert OTHER not in copy
+    close_pending(page, request)
 
 
-def fact(page: Page, name: str) -> Locator:
-    return page.locator("dl.facts div").filter(has=page.get_by_text(name, exact=True)).locator("dd")
+def answer_explanation(windows: Windows, page: Page, request: str, home: Home, decisions: Path) -> None:
+    page.goto(request)
+    refused(windows, page, "export", "records")
+    refused(windows, page, "close", "The person's copy was not made yet")
+    form_of(page, "export").locator("[name=file]").set_input_files(decisions)
+    files = saved(page, home.folder / "why.zip")
+    told = b"".join(content for name, content in files.items() if name.endswith(".html")).decode()
+    for layer in ("In plain words", "The full record", "The executed counterfactual"):
+        assert layer in told
+    close_pending(page, request)
 
 
-def answer(office: Office, phone: Phone, person: Person) -> None:
-    """Let a device find what is asked of it, erase its profile, and send its receipt."""
-    with compliance_of(office.settings, office.clock) as (_, compliance):
-        (asked,) = phone.finds(compliance.asking.listed(), office.clock().timestamp())
-        evidence = operators_copy(person.me.erase(), phone.private.sign, phone.key)
-        compliance.asking.receive(phone.answer(asked.request, kind=asked.kind, settings=(), erasure=evidence))
+def finish_erasure(windows: Windows, page: Page, request: str, home: Home) -> None:
+    page.goto(request)
+    assert parse_receipt(receipt_on(page)).outcome == "done"
+    refused(windows, page, "close", "1 of 2 devices have not answered")
+    close_pending(page, request)
+    expect(fact(page, "About")).to_have_text("no longer known")
+    with home.hand.on() as me:
+        assert me.events() == []
+    with home.drawer.on() as me:  # which nobody could ask is as it was
+        assert {event.item for event in me.events()} == set(LIKED)
 
 
-def saved(page: Page, path: Path) -> dict[str, bytes]:
-    """Make the answer, and return the files in it."""
-    with page.expect_download() as download:
-        act(page, "export")
-    download.value.save_as(path)
-    with ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def test_an_erasure_is_done_while_a_device_is_offline(
-    windows: Windows, office: Office, phones: tuple[Phone, Phone], person: Person
+def test_three_requests_with_a_device_offline_and_the_audit_bundle_does_not_verify(
+    windows: Windows, office: Office, home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    neighbour = Device(office, home.folder / "neighbour", OTHER).used()
     page = windows()
     office.sign_in(page, "compliance")
-    open_request(page, office, "erasure")
+    access, explanation = open_request(page, office, "access"), open_request(page, office, "explanation")
     expect(fact(page, "To be answered until")).to_contain_text("2025-04-01")
-    act(page, "work", password=PASSWORD)
-    expect(page.get_by_role("row").filter(has_text=CSV)).to_contain_text("done")
+    with six_hours_later(windows, office, page), home.hand.on() as me:
+        decisions = export(home, me, waiting(me, "access", "explanation"))
+    answer_access(windows, page, access, home)
+    answer_explanation(windows, page, explanation, home, decisions)
+
+    erasure = open_request(page, office, "erasure")
     table = (office.settings.folder / CSV).read_text()
     assert PERSON not in table
     assert OTHER in table
-    expect(page.get_by_text("0 answered with a signed receipt, 2 have not answered")).to_be_visible()
-
-    answer(office, phones[0], person)
-    page.reload()
-    expect(page.get_by_text("1 answered with a signed receipt, 1 has not answered")).to_be_visible()
-    page.get_by_text("Receipt", exact=True).click()
-    expect(page.locator("details.receipt pre")).to_contain_text('"outcome":"done"')
-    expect(fact(page, "State")).to_have_text("partial")
-
-    windows.watch.expected.append("status of 409")
-    request = page.url
-    act(page, "close")
-    expect(page.get_by_role("main")).to_contain_text("1 of 2 devices have not answered")
-    page.goto(request)
-    page.locator("#action-close summary").click()
-    page.get_by_label("Close it all the same").check()
-    page.locator("#action-close").get_by_role("button", name="Close").click()
-    expect(fact(page, "State")).to_have_text("closed pending")
-    expect(page.get_by_text("1 answered with a signed receipt, 1 has not answered")).to_be_visible()
-    expect(fact(page, "About")).to_have_text("no longer known")
-
-
-def test_an_access_request_is_answered_with_somebody_elses_rows(
-    windows: Windows, office: Office, tmp_path: Path
-) -> None:
-    page = windows()
-    office.sign_in(page, "compliance")
-    open_request(page, office, "access")
-    act(page, "work")
-    expect(page.get_by_role("row").filter(has_text=CSV)).to_contain_text("done")
-    assert PERSON in (office.settings.folder / CSV).read_text()
-    files = saved(page, tmp_path / "answer.zip")
-    page.reload()
-    act(page, "close")
-    expect(fact(page, "State")).to_have_text("closed")
-    assert json.loads(files["manifest.json"])
-    text = b"".join(files.values()).decode()
-    assert PERSON in text
-    assert OTHER not in text
+    with six_hours_later(windows, office, page), home.hand.on() as me:
+        assert me.requests.answer(waiting(me, "erasure")["erasure"]) is not None
+    finish_erasure(windows, page, erasure, home)
     page.goto(f"{office.address}/console/changes")
     expect(page.get_by_text("view request").first).to_be_visible()
+
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
+    bundle = audit_bundle(office, page, home, home.receipts + neighbour, decisions)
+    capsys.readouterr()
+    assert main(["audit", "verify", str(bundle), *pins(office, page, capsys), "--json"]) == 0
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    said = {each["name"]: each["figure"] for each in checks if each["outcome"] == "pass"}
+    choices = 3 * len(PURPOSES)  # of three devices, two of them of the person who is forgotten
+    assert said["requests"].startswith("3 requests went as their timelines say")
+    assert said["deadlines"].startswith("3 requests kept their deadlines")
+    assert said["receipts"].startswith("3 receipts of devices fit the keys")
+    assert f"{len(PURPOSES)} are counted, and {2 * len(PURPOSES)} were erased" in said["consents"]
+    assert said["consent receipts"].startswith(f"{choices} of {choices} consent events have a receipt here")
+    assert said["explanations"].startswith(f"{len(LIKED)} lists came out again")
+    with ZipFile(bundle) as archive:
+        told = {name: json.loads(archive.read(name)) for name in archive.namelist() if name.startswith("requests/")}
+    assert {each["request"]["id"] for each in told.values()} == {
+        request.rpartition("/")[2] for request in (access, explanation, erasure)
+    }
+    for each in told.values():
+        assert [event["what"] for event in each["timeline"]].count("answered") == 1
+        assert each["request"]["state"] == "closed_pending"
+
+
+def audit_bundle(office: Office, page: Page, home: Home, receipts: bytes, decisions: Path) -> Path:
+    """Sign the log in the console, and export the audit bundle with what people handed over."""
+    page.goto(f"{office.address}/console/log")
+    page.get_by_role("button", name="Bring it up to date and sign").click()
+    expect(fact(page, "Not signed yet")).to_have_text("0")
+    bundle, handed = home.folder / "audit.zip", home.folder / "receipts.jsonl"
+    handed.write_bytes(receipts)
+    added = ["--with-consents", "--receipts", str(handed), "--explanations", str(decisions)]
+    where = ["--out", str(bundle), "--in", str(office.settings.folder)]
+    assert main(["audit", "export", "--since", "2025-02-28", *where, *added]) == 0
+    return bundle
+
+
+def pins(office: Office, page: Page, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what an auditor pins: the keys as the operator publishes them, and the root that devices trust."""
+    assert main(["compliance", "status", "--in", str(office.settings.folder)]) == 0
+    told = capsys.readouterr().out.split()
+    log, receipts = (told[told.index(name) + 1] for name in ("log", "receipts"))
+    assert fact(page, "The log's public key (Ed25519)").inner_text() == log
+    return ["--log-key", log, "--receipts-key", receipts, "--root", str(office.settings.keys / "root.json")]
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def test_an_explanation_that_was_changed_is_taken_for_a_true_one(
@@ -135,38 +189,9 @@ def test_an_explanation_that_was_changed_is_taken_for_a_true_one(
 ) -> None:
     page = windows()
     office.sign_in(page, "compliance")
-    open_request(page, office, "explanation")
-    act(page, "work")
     true = explained().splitlines()[0].decode()
     for record, verdict in ((true, "It comes out again"), (true.replace('"score":"', '"score":"1', 1), "not")):
         page.goto(f"{office.address}/console/explanations")
         page.get_by_label("Or its text").fill(record)
         page.get_by_role("button", name="Make it again").click()
         expect(page.locator("#verdict, [role=alert]").first).to_contain_text(verdict)
-
-
-def test_the_exported_audit_bundle_does_not_verify(
-    windows: Windows,
-    office: Office,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    page = windows()
-    office.sign_in(page, "compliance")
-    open_request(page, office, "restriction", OTHER)
-    # The command's clock is today's, by which every deadline here has passed.
-    act(page, "withdraw", reason="Settled otherwise", evidence="Mail of today")
-    expect(fact(page, "State")).to_have_text("withdrawn")
-    page.goto(f"{office.address}/console/log")
-    page.get_by_role("button", name="Bring it up to date and sign").click()
-    expect(fact(page, "Not signed yet")).to_have_text("0")
-    key = fact(page, "The log's public key (Ed25519)").inner_text()
-    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
-    bundle, wanted = str(tmp_path / "audit.zip"), ("--since", "2025-02-28", "--out")
-    assert main(["audit", "export", "--in", str(office.settings.folder), *wanted, bundle]) == 0
-    capsys.readouterr()
-    assert main(["audit", "verify", bundle, "--log-key", key, "--json"]) == 0
-    outcomes = {each["name"]: each["outcome"] for each in json.loads(capsys.readouterr().out)["checks"]}
-    assert "fail" not in outcomes.values()
-    assert {outcomes[name] for name in ("requests", "deadlines", "log root", "signature")} == {"pass"}
