@@ -147,3 +147,50 @@ def test_an_export_replaces_a_file(
         assert "not there yet" in capsys.readouterr().err
     finally:
         toml.write_text(before, encoding="utf-8")
+
+
+def test_words_are_registered_as_others_or_without_a_trace(
+    folder: Path, about: tuple[str, ...], document: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("consent", "import", str(document), *about, folder=folder) == 0
+    assert run("consent", "counts", folder=folder) == 0
+    assert "registered (b0195cdd)" in capsys.readouterr().out
+    words = tmp_path / "notice.txt"
+    add = ("consent", "notice", "add", str(words), "--language", "en", "--version", "2025-03")
+    # A line's end more is other words.
+    words.write_bytes(b"Ok?\n")
+    assert run(*add, folder=folder) == 0
+    assert "0 choices" in capsys.readouterr().out
+    words.write_bytes(b"Ok?")
+    for _ in range(2):
+        assert run(*add, folder=folder) == 0
+        assert re.search(r"^[1-9]\d* choices", capsys.readouterr().out, re.MULTILINE)
+    assert run(*add[:-1], "2025-04", folder=folder) == 1
+    assert "proof rests on" in capsys.readouterr().err
+    assert run("consent", "notice", "list", folder=folder) == 0
+    assert "2025-03" in capsys.readouterr().out
+    with open_store(read_settings(folder).store) as store:
+        last = AuditLog(store).entries()[-1]
+    assert (last.action, last.detail) == ("register-notice", {"version": "2025-03", "language": "en"})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"], ids=["no file", "no text"])
+def test_something_else_than_words_is_registered(
+    folder: Path, tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = tmp_path / "notice.txt"
+    if content is not None:
+        words.write_bytes(content)
+    add = ("consent", "notice", "add", str(words), "--language", "en", "--version", "1")
+    assert run(*add, folder=folder) == 1
+    assert "Nothing was kept" in capsys.readouterr().err
+
+
+def test_it_is_not_told_who_says_it(
+    folder: Path, about: tuple[str, ...], document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("consent", "import", str(document), *about, folder=folder)
+    for action in ("status", "events"):
+        capsys.readouterr()
+        assert run("consent", action, *about, folder=folder) == 0
+        assert "import" in capsys.readouterr().out
