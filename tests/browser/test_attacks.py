@@ -1,9 +1,13 @@
 """What pages of others could do to somebody's own page and to the console, in the browser that has them open."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
 import homespun as hs
+from homespun_server.console.attempts import FREE
+from homespun_server.console.cookies import session_name
 from tests.browser.attacking import NOISE, lure, origins, read, send
 from tests.browser.chromium import REBOUND
 from tests.browser.conftest import Windows
@@ -107,6 +111,34 @@ def test_a_name_that_leads_here_takes_over_a_session(windows: Windows, office: O
     office.sign_in(page, "operator")
     page.goto(f"{office.address}/console/changes".replace("127.0.0.1", REBOUND))
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_another_port_plants_a_session_beside_an_officers(windows: Windows, office: Office, lair: Site) -> None:
+    page = windows()
+    office.sign_in(page, "operator")
+    name = session_name(urlsplit(office.address).netloc)
+    page.goto(lair.page("/console/prize", "<p>Won", Set_Cookie=f"{name}={'A' * 43}; Path=/console/changes"))
+    page.goto(f"{office.address}/console/changes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    expect(page.get_by_role("status").first).to_contain_text("brought two sessions")
+    page.goto(f"{office.address}/console/models")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
+
+
+def test_strangers_who_guess_shut_an_officer_out_of_their_own_browser(windows: Windows, office: Office) -> None:
+    windows.watch.expected.append("status of 403")
+    officer, stranger = windows(), windows()
+    office.sign_in(officer, "operator")
+    officer.get_by_role("button", name="Sign out").last.click()
+    expect(officer.get_by_role("heading", level=1)).to_have_text("Sign in")
+    stranger.goto(f"{office.address}/console/")
+    for password in (*("wrong wrong wrong",) * (FREE + 1), PASSWORD):
+        stranger.get_by_label("Name").fill("operator")
+        stranger.get_by_label("Password").fill(password)
+        stranger.get_by_role("button", name="Sign in").click()
+        expect(stranger.get_by_role("alert")).to_be_visible()
+    office.sign_in(officer, "operator")
+    expect(officer.get_by_text(f"failed {FREE + 1} times before this session")).to_be_visible()
 
 
 def test_a_reason_runs_in_the_console(windows: Windows, office: Office) -> None:
