@@ -208,6 +208,11 @@ class Listing:
         """Return what the next list is made from, as far as it is about the person."""
         return self._inputs()
 
+    @property
+    def is_private(self) -> bool:
+        """Whether a private session is on, whoever began it."""
+        return self._home.is_private
+
     def exploration(self, surface: str) -> float:
         """Return where the dial of exploration stands, from 0 to 1: as the person set it, or as the policy has it."""
         own = self._home.steering().exploration

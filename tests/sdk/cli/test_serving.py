@@ -36,5 +36,23 @@ def test_the_command_opens_no_page_or_changes_nothing(
     assert not [each for each in threading.enumerate() if "homespun console" in each.name]
 
 
+def test_a_page_that_was_closed_in_the_browser_goes_on_in_the_terminal(
+    run: Run, whole: Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait = Console.wait
+
+    def close(self: Console) -> None:
+        url = re.search(r"http://\S+", capsys.readouterr().out)
+        assert url is not None
+        with Visitor(url[0]) as visitor:
+            form = visitor.read().form("close")
+            assert visitor.post(form.action, form.fields).status == 200
+        wait(self)
+
+    monkeypatch.setattr(Console, "wait", close)
+    status, out, err = run("console", *whole)
+    assert (status, out, err) == (0, "The page is closed.\n", "")
+
+
 def test_a_page_of_no_profile_is_served(run: Run) -> None:
     run.fails("no profile", "console", "--profile", "nowhere", "--passphrase-file", "nowhere")

@@ -64,8 +64,10 @@ def test_a_list_that_may_not_be_personal_is_said_to_be(
 
 
 def test_a_private_session_of_the_application_is_not_told(me: hs.Personalizer, visitor: Visitor) -> None:
+    assert "one of its own" not in visitor.read("choices").text
     with me.controls.private_session():
         assert "A private session is on. This list uses nothing that is known about you." in standing(visitor)
+        assert "The application has begun one of its own" in visitor.read("choices").text
     assert "from 4 things that you did" in standing(visitor)
 
 
@@ -110,6 +112,7 @@ def test_a_fetched_list_of_requests_is_called_a_bundle(me: hs.Personalizer, visi
     me._home.requests.end(me._home.requests.begin("list.bin", URL, {}), "sent")
     told = visitor.read("left").text
     assert "newer bundle" not in told
+    assert "Asking for what is published" in told
     assert "asks for what is published, and brings nothing from your profile" in told
     assert "an address, a time and what was asked for" in told
 
@@ -218,6 +221,8 @@ def test_names_that_only_programs_use_are_on_the_page(tmp_path: Path, bundle: hs
         me.record("item-3", "rate", weight=9.0)
         known = visitor.read("known").text
         assert "Age band" in known
+        choices_page = visitor.read("choices").text
+        assert not [str(purpose) for purpose in hs.Purpose if "_" in purpose and purpose in choices_page]
         assert "age_band" not in known
         why = visitor.read(visitor.why(items(visitor)[0])).text
         assert "by what people like together" in why

@@ -12,12 +12,16 @@ from homespun.cli.output import say
 
 
 def console(options: argparse.Namespace) -> None:
-    """Serve the page until it is interrupted, or nobody came for long."""
+    """Serve the page until it is closed in the browser, interrupted, or unused for long."""
     with person_of(options) as me:
         url = me.console.url(idle_seconds=60.0 * options.minutes)
         try:
-            say(f"Open this address in a browser on this machine; it is good for one time:\n\n{url}\n")
-            say(f"It is served until Ctrl-C, or until nobody came for {options.minutes} minutes.")
+            say(
+                f"Open this address in a browser on this machine within ten minutes; it is good for one time:\n\n{url}\n"
+            )
+            say(
+                f"It is served until you close it there, until Ctrl-C, or until it is unused for {options.minutes} minutes."
+            )
             with suppress(KeyboardInterrupt):
                 me.console.wait()
         finally:

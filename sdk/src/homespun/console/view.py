@@ -2,12 +2,26 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from homespun.consent import Purpose
 from homespun.console.entering import Session
 from homespun.console.markup import NOTHING, Child, Html, element
 from homespun.console.parts import Notices, Parts
 from homespun.console.private import PrivateSession
 from homespun.person.export.markup import moment
+
+_PURPOSES: Final[Mapping[str, str]] = {
+    Purpose.DEVICE_STORAGE: "Keeping a profile on this device",
+    Purpose.PERSONALIZATION: "Personal recommendations",
+    Purpose.CONTRIBUTION: "Contributing to sums over many people",
+    Purpose.MEASUREMENT: "Measuring what works",
+    Purpose.EXPLANATION_LOG: "Keeping the reasons",
+    Purpose.CONSENT_PROOF: "Proof of your choices",
+    Purpose.REQUESTS: "Requests about your data",
+    "updates": "Asking for what is published",
+}
+"""What purposes are called; what asks for bundles, tasks and lists needs none of a person's."""
 
 LONGEST_TITLE = 160
 """Characters of a title where many are told."""
@@ -125,6 +139,11 @@ def bar(value: float, largest: float, *, signed: bool) -> Html:
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def purpose_name(purpose: str) -> str:
+    """Return what a purpose is called on the page."""
+    return _PURPOSES.get(purpose, purpose)
 
 
 def sentence(words: str) -> str:

@@ -3,7 +3,7 @@
 from homespun.consent import Purpose, PurposeStatus
 from homespun.console.markup import NOTHING, Html, element
 from homespun.console.pages import asked
-from homespun.console.view import View, button, counted, flag, latest, more, section, table, time
+from homespun.console.view import View, button, counted, flag, latest, more, purpose_name, section, table, time
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.controls import FrequencyCap
 
@@ -14,16 +14,6 @@ MOST_CHANGES = 50
 
 MOST_RECORDS = 60
 """Consent records that are listed; all are in the export."""
-
-NAMES = {
-    Purpose.DEVICE_STORAGE: "Keeping a profile on this device",
-    Purpose.PERSONALIZATION: "Personal recommendations",
-    Purpose.CONTRIBUTION: "Contributing to sums over many people",
-    Purpose.MEASUREMENT: "Measuring what works",
-    Purpose.EXPLANATION_LOG: "Keeping the reasons",
-    Purpose.CONSENT_PROOF: "Proof of your choices",
-    Purpose.REQUESTS: "Requests about your data",
-}
 
 _PRIVATE = (
     "What you do is not recorded, lists use nothing that is known about you, no reasons of lists are kept, and nothing "
@@ -66,12 +56,12 @@ def _consents(view: View) -> Html:
 
 
 def _record(record: ConsentRecord) -> tuple[str | Html, ...]:
-    what = record.purpose or f"signal {record.signal}"
+    what = purpose_name(record.purpose) if record.purpose else f"signal {record.signal}"
     return str(record.sequence), time(record.time), what, record.action, f"{record.surface}, {record.method}"
 
 
 def _consent(view: View, purpose: Purpose, status: PurposeStatus) -> Html:
-    name = NAMES.get(purpose, purpose.value)
+    name = purpose_name(purpose)
     record, notice = status.decided_by, view.notices.get(purpose)
     shown = record.notice if record is not None else None
     since = element("p", status.because or "allowed", ", since ", time(record.time), class_="hint") if record else None
@@ -137,6 +127,11 @@ def _switch(name: str, *, on: bool) -> Html:
 
 def _switches(view: View) -> Html:
     steering = view.parts.controls.current()
+    elsewhere = (
+        element("p", "The application has begun one of its own, which is on now.", class_="hint")
+        if view.parts.listing.is_private and not view.private.is_on
+        else NOTHING
+    )
     states = {
         "pause": steering.paused,
         "private": view.private.is_on,
@@ -149,6 +144,7 @@ def _switches(view: View) -> Html:
             "div",
             element("div", element("h3", name), flag(on=states[control]), class_="head"),
             element("p", effect),
+            elsewhere if control == "private" else NOTHING,
             view.form(
                 "switch",
                 _switch(name, on=states[control]),

@@ -1,7 +1,7 @@
 """The page ``What left``: every byte that left or waits to, what it cost, and what the device takes part in."""
 
 from homespun.console.markup import NOTHING, Html, element
-from homespun.console.view import View, button, latest, more, section, table, time
+from homespun.console.view import View, button, latest, more, purpose_name, section, table, time
 from homespun.contribute.views import TaskView
 from homespun.errors import LedgerError
 from homespun.measure.meeting import Running
@@ -49,7 +49,7 @@ def _sums(view: View) -> Html:
         return section("ledger", "In sum", told)
     rows = [
         (
-            each.purpose,
+            purpose_name(each.purpose),
             f"{each.sent:,}",
             f"{each.possibly_sent:,}",
             f"{each.waiting:,}",
@@ -81,7 +81,7 @@ def _entries(view: View) -> Html:
 
 def _entry(view: View, entry: EgressEntry) -> Html:
     facts = {
-        "Purpose": entry.purpose,
+        "Purpose": purpose_name(entry.purpose),
         "Allowed by choice": str(entry.consent) if entry.consent else _PUBLISHED,
         "Bytes": f"{entry.size:,}",
         "ε taken, ε left": f"{entry.epsilon_spent}, {entry.epsilon_left}",
