@@ -16,12 +16,9 @@ def console(options: argparse.Namespace) -> None:
     with person_of(options) as me:
         url = me.console.url(idle_seconds=60.0 * options.minutes)
         try:
-            say(
-                f"Open this address in a browser on this machine within ten minutes; it is good for one time:\n\n{url}\n"
-            )
-            say(
-                f"It is served until you close it there, until Ctrl-C, or until it is unused for {options.minutes} minutes."
-            )
+            say("Open this address in a browser on this machine, within ten minutes; it is good for one time:")
+            say(f"\n{url}\n")
+            say(f"It is served until you close it there, or Ctrl-C, or nobody used it for {options.minutes} minutes.")
             with suppress(KeyboardInterrupt):
                 me.console.wait()
         finally:
