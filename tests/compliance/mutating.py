@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools.compliance_page import Row
+
+_ALONE = ("-q", "-n", "0", "-p", "no:cacheprovider", "--no-header")
 
 FAILED = 1
 """The exit status of pytest where tests ran and failed; what cannot even be collected has another."""
@@ -34,3 +37,17 @@ def run_with(repository: Path, folder: Path, test: str) -> subprocess.CompletedP
         check=False,
         timeout=300,
     )
+
+
+def collected(repository: Path, files: Iterable[str]) -> frozenset[str]:
+    """Return the tests of files, as pytest names them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", *_ALONE, *sorted(files)],
+        cwd=repository,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return frozenset(line for line in done.stdout.splitlines() if "::" in line)

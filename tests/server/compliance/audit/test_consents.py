@@ -30,7 +30,7 @@ from tests.sdk.deciding import decide
 from tests.server.api.support import CHEAP, NOON, PASSPHRASE, Hands, make_directory
 from tests.server.compliance.consent.support import record, report
 
-EVENTS, RECEIPTS = "consents/events.jsonl", "consents/receipts-1.jsonl"
+EVENTS, COUNTS, RECEIPTS = "consents/events.jsonl", "consents/counts.json", "consents/receipts-1.jsonl"
 NAMES = ("ada@example.org", "bob@example.org", "eve@example.org")
 
 
@@ -128,6 +128,15 @@ def kept_back(members: dict[str, bytes]) -> None:
     members[EVENTS] = b"".join(members[EVENTS].splitlines(keepends=True)[1:])
 
 
+def kept_back_and_not_counted(members: dict[str, bytes]) -> None:
+    """What is shown and what is counted agree with each other."""
+    events = members[EVENTS].splitlines(keepends=True)
+    members[EVENTS] = b"".join(line for line in events if b"withdraw" not in line)
+    told = json.loads(members[COUNTS])
+    told["counts"] = [each for each in told["counts"] if each["action"] != "withdraw"]
+    members[COUNTS] = canonical(told)
+
+
 def shown_twice(members: dict[str, bytes]) -> None:
     members[EVENTS] += members[EVENTS].splitlines(keepends=True)[0]
 
@@ -139,7 +148,7 @@ def moved_event(members: dict[str, bytes]) -> None:
     members[EVENTS] = canonical(content) + b"\n" + b"".join(rest)
 
 
-@pytest.mark.parametrize("change", [changed_event, kept_back, shown_twice, moved_event])
+@pytest.mark.parametrize("change", [changed_event, kept_back, kept_back_and_not_counted, shown_twice, moved_event])
 def test_an_event_is_another_than_was_logged(consented: Consented, change: Callable[[dict[str, bytes]], None]) -> None:
     members = dict(consented.whole)
     change(members)
