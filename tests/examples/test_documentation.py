@@ -12,8 +12,6 @@ import os
 import random
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -26,6 +24,7 @@ from homespun_server.cli import parser as server_parser
 from homespun_server.privacy.provenance import fixed
 from homespun_server.statistics.raw import Raw
 from homespun_server.training.advice import advice
+from tests.examples.programs import COMMANDS, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "sdk/README.md", "server/README.md", "docs/tutorial.md", "docs/how-to")
@@ -69,28 +68,21 @@ EXPORTED: dict[str, str] = {"HOMESPUN_KEY_PASSPHRASE": "a passphrase from a pass
 """What pages tell their readers to put into the environment."""
 
 
-def run(command: list[str | Path], folder: Path) -> str:
-    environment = {**os.environ, **EXPORTED, "PYTHONUTF8": "1", "COLUMNS": "160"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False, input=""
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
+def run(command: list[str], folder: Path) -> str:
+    done = run_program(command, folder, {**os.environ, **EXPORTED, "PYTHONUTF8": "1", "COLUMNS": "160"})
+    assert done.status == 0, f"{command}\n{done.output}"
+    return done.output
 
 
 def run_python(text: str, folder: Path) -> str:
     (folder / "block.py").write_text(text, encoding="utf-8")
-    return run([sys.executable, "-W", "error", "block.py"], folder)
+    return run(["python", "block.py"], folder)
 
 
 def run_command(command: str, folder: Path) -> str:
-    name, *arguments = shlex.split(command)
-    if name == "python":
-        return run([sys.executable, "-W", "error", *arguments], folder)
-    assert name in {"homespun", "homespun-server"}, f"nobody knows how to try: {command}"
-    scripts = Path(sys.executable).parent
-    program = scripts / (f"{name}.exe" if os.name == "nt" else name)
-    return run([program, *arguments], folder)
+    words = shlex.split(command)
+    assert words[0] in {"python", *COMMANDS}, f"nobody knows how to try: {command}"
+    return run(words, folder)
 
 
 def look_at(command: str) -> bool:
