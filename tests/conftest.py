@@ -19,7 +19,12 @@ SHARE = 10
 SEED = 2025
 
 settings.register_profile(
-    "share", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "share",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
     "soak",
