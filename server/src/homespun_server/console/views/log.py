@@ -155,7 +155,7 @@ def _checks(log: TransparencyLog, entry: LogEntry, under: Signed | None, proof: 
     return found
 
 
-def _check(what: str, found: str, check: Callable[[], None]) -> Checked:
+def _check(what: str, found: str, check: Callable[[], object]) -> Checked:
     try:
         check()
     except ProofError as error:
