@@ -388,3 +388,26 @@ def test_a_denial_stays_because_nothing_vouches_for_it(
 def test_a_voucher_is_for_nobody_or_none(given: dict[str, Any]) -> None:
     with pytest.raises(MisuseError, match="voucher"):
         hs.ConsentProof(url=URL, receipts_key=public(KEY), **given)
+
+
+def test_a_voucher_is_asked_for_in_vain_or_not_when_the_operator_forgot(machine: Machine, operator: Operator) -> None:
+    asked: list[str] = []
+
+    def voucher() -> str:
+        asked.append(GOOD)
+        return GOOD
+
+    operator.fits = GOOD
+    with opened(machine, operator, STORAGE, PROOF, settings=with_voucher(voucher)) as me:
+        me.consent_proof.sync()
+        me.consent.refuse(MEASUREMENT, notice=NOTICE)
+        me.consent_proof.sync()
+        assert len(asked) == 1
+        # The operator erased this person, who is somebody new to it.
+        operator.vouchers.clear()
+        me.consent.grant(PERSONALIZATION, notice=NOTICE)
+        me.consent_proof.sync()
+        assert not any(proof.vouched for proof in me.consent_proof.proofs())
+        me.consent_proof.sync()
+        assert all(proof.vouched for proof in me.consent_proof.proofs())
+    assert operator.vouchers == [None, GOOD]
