@@ -1,13 +1,17 @@
 """A session that outlasts what it should, or ends when it should not: cookies of others, clocks, and closing."""
 
+import socket
+import threading
 from base64 import b64encode
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 import pytest
 
 import homespun as hs
+from homespun.console import serving
 from homespun.console.entering import SESSION_SECONDS, TOKEN_SECONDS, Entrance, Session
-from homespun.console.handler import MOST_COOKIES
+from homespun.console.handler import MOST_COOKIES, Handler
 from homespun.errors import ClosedError
 from tests.sdk.console.test_coming_in import Moments, drawing, is_shut
 from tests.sdk.console.test_serving import serving_threads
@@ -70,19 +74,19 @@ def test_requests_of_strangers_keep_the_page_open() -> None:
 
 
 def test_connections_of_strangers_keep_the_page_open(me: hs.Personalizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    over = Entrance.is_over
-
-    def watched(self: Entrance, idle_seconds: float) -> bool:
-        # As long as the stranger has not asked twice, nothing ends.
-        return len(asked) > 1 and over(self, idle_seconds)
-
-    monkeypatch.setattr(Entrance, "is_over", watched)
-    url = me.console.url(idle_seconds=0.001)
-    with Visitor() as stranger:
-        asked.extend(stranger.ask("GET", f"{url.partition('/enter/')[0]}/x").status for _ in range(2))
-        me.console.wait()
-    assert serving_threads() == []
+    # As if somebody else connected again whenever one is cut off.
+    monkeypatch.setattr(Handler, "timeout", None)
+    monkeypatch.setattr(serving, "REQUEST_SECONDS", 3600.0)
+    connected, over = threading.Event(), Entrance.is_over
+    monkeypatch.setattr(Entrance, "is_over", lambda self, idle: connected.is_set() and over(self, idle))
+    where = urlsplit(me.console.url(idle_seconds=0.001))
+    with socket.create_connection(("127.0.0.1", where.port), timeout=20) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\n")
+        connected.set()
+        waiting = threading.Thread(target=me.console.wait, daemon=True)
+        waiting.start()
+        waiting.join(20)
+        assert not waiting.is_alive()
 
 
 def test_a_session_that_is_used_goes_on_for_ever() -> None:
