@@ -64,7 +64,9 @@ def statuses(events: Iterable[ConsentEvent], at: datetime) -> dict[str, Status]:
 def _status(purpose: str, merged: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime) -> Status:
     about = [(moment, event) for moment, event in merged if _concerns(event, purpose)]
     denials, grants = _unproven(purpose, about, behind, at)
-    found, decisive = _decided(purpose, [each for each in about if _is_proven(each[1], behind) or each in denials], at)
+    found, decisive = _decided(
+        purpose, [each for each in about if _is_proven(each[1], behind) or each[1].number in denials], at
+    )
     if decisive is None and grants:
         # Nobody denied it, and nothing that is proven says anything of it.
         found, decisive = _decided(purpose, grants[-1:], at)
@@ -75,17 +77,20 @@ def _status(purpose: str, merged: Sequence[_Placed], behind: Mapping[int, Standi
 
 def _unproven(
     purpose: str, about: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime
-) -> tuple[list[_Placed], list[_Placed]]:
-    """Return by which events sources that are not proven deny a purpose, and by which they allow it, each by itself."""
+) -> tuple[set[int], list[_Placed]]:
+    """Return which events of sources that are not proven deny a purpose, by number, and which allow it, each by itself."""
     streams: dict[str, list[_Placed]] = {}
     for each in about:
         if not _is_proven(each[1], behind):
             streams.setdefault(each[1].source, []).append(each)
-    denials: list[_Placed] = []
+    denials: set[int] = set()
     grants: list[_Placed] = []
     for stream in streams.values():
         found, decisive = _decided(purpose, stream, at)
-        (grants if found.granted else denials).extend(each for each in stream if each[1] is decisive)
+        if decisive is not None and found.granted:
+            grants += [each for each in stream if each[1] is decisive]
+        elif decisive is not None:
+            denials.add(decisive.number)
     return denials, sorted(grants, key=lambda each: each[0])
 
 
