@@ -78,7 +78,7 @@ def _status(purpose: str, merged: Sequence[_Placed], behind: Mapping[int, Standi
 def _unproven(
     purpose: str, about: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime
 ) -> tuple[set[int], list[_Placed]]:
-    """Return which events of sources that are not proven deny a purpose, by number, and which allow it, each by itself."""
+    """Return by number which events of sources that are not proven deny a purpose, and which events allow it."""
     streams: dict[str, list[_Placed]] = {}
     for each in about:
         if not _is_proven(each[1], behind):
