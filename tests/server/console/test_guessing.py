@@ -183,6 +183,8 @@ def marks(door: Door) -> dict[str, tuple[str, str]]:
         "another host's": ("127.0.0.1:8081", made),
         "another number": (HOST, f"{version}.{'A' * 22}.{moment}.{proof}"),
         "another day": (HOST, f"{version}.{number}.{int(moment) + 86_400}.{proof}"),
+        "a day that no calendar has": (HOST, f"{version}.{number}.{'9' * 12}.{proof}"),
+        "a day that is far away": (HOST, f"{version}.{number}.{'9' * 10}.{proof}"),
         "another proof": (HOST, f"{version}.{number}.{moment}.{'0' * 64}"),
     }
 

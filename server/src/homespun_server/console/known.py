@@ -24,7 +24,7 @@ LIFETIME = timedelta(days=180)
 
 NUMBER_BYTES = 16
 
-_MARK = re.compile(r"1\.([A-Za-z0-9_-]{22})\.([0-9]{1,12})\.([0-9a-f]{64})", re.ASCII)
+_MARK = re.compile(r"1\.([A-Za-z0-9_-]{22})\.([0-9]{1,10})\.([0-9a-f]{64})", re.ASCII)
 
 
 class Browsers:
