@@ -1,5 +1,6 @@
 """A command makes keys twice, shows a person without a case, or loses a document's choices on the way."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 
 from homespun.consent import ConsentLedger as Choices
 from homespun.consent import Controller, Notice, Purpose, to_27560
+from homespun.protocol.consent import ConsentRecord, ShownNotice
+from homespun.protocol.consent_report import report_of
 from homespun_server.cli import main
 from homespun_server.compliance.keys import public_compliance_keys
+from homespun_server.compliance.opening import open_compliance
 from homespun_server.settings import PASSPHRASE_VARIABLE, ServerSettings, read_settings
 from homespun_server.store import AuditLog, open_store
 from tests.server.api.support import PASSPHRASE, make_directory
@@ -196,3 +200,31 @@ def test_it_is_not_told_who_says_it(
         capsys.readouterr()
         assert run("consent", action, *about, folder=folder) == 0
         assert "import" in capsys.readouterr().out
+
+
+def test_a_strangers_text_is_obeyed_by_the_terminal_or_breaks_the_table(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = read_settings(folder)
+    notice = ShownNotice("", "[red]en", "\x1b[31m9", hashlib.sha256(b"?").hexdigest())
+    made = ConsentRecord(
+        sequence=1,
+        purpose="personalization",
+        action="refuse",
+        notice=notice,
+        surface="[/b]\x1b]0;owned\x07",
+        method="[link=x",
+        time=1e9,
+    )
+    with open_store(settings.store) as store:
+        compliance = open_compliance(settings, store)
+        assert compliance is not None
+        compliance.consents.record(report_of(made, subject="bob", known_as="account", source="e" * 32, sdk="1"))
+    assert run("request", "open", "access", "--under", "gdpr", "--person", "bob", folder=folder) == 0
+    case = re.search(r"[0-9a-f]{32}", capsys.readouterr().out)
+    assert case is not None
+    assert run("consent", "events", "--subject", "bob", "--case", case[0], folder=folder) == 0
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "\x07" not in told
+    assert "[link=x" in "".join(told.split())

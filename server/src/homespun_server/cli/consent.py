@@ -11,6 +11,7 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from homespun.errors import MisuseError
 from homespun.protocol.consent import ShownNotice
@@ -72,7 +73,7 @@ def _status(options: argparse.Namespace, console: Console) -> None:
     table = _table("purpose", "allowed", "why", "received", "who says it")
     for purpose, status in found.items():
         who = "–" if status.standing is None else status.standing
-        table.add_row(purpose, "yes" if status.granted else "no", status.because, status.since or "–", who)
+        _add(table, purpose, "yes" if status.granted else "no", status.because, status.since or "–", who)
     console.print(table)
     for standing in sorted({status.standing for status in found.values() if status.standing is not None}):
         _say(console, f"{standing}: {IN_WORDS[standing]}.")
@@ -93,7 +94,7 @@ def _events(options: argparse.Namespace, console: Console) -> None:
         place = f"{choice.method}, {choice.surface}"
         log = "–" if event.log is None else str(event.log)
         source, who = f"{event.source[:8]} {event.sequence}", behind[event.number]
-        table.add_row(event.received, source, about, choice.action, who, version, place, log)
+        _add(table, event.received, source, about, choice.action, who, version, place, log)
     console.print(table)
     for gap in gaps:
         _say(console, f"Of {gap.source[:8]} nothing was received from {gap.first} to {gap.last}.")
@@ -130,7 +131,7 @@ def _counts(options: argparse.Namespace, console: Console) -> None:
     table = _table("day", "about", "wording", "what happened", "how often")
     for each in found:
         wording = _wording(each)
-        table.add_row(each.day, each.purpose, wording, each.action, f"{each.number:,}")
+        _add(table, each.day, each.purpose, wording, each.action, f"{each.number:,}")
     console.print(table)
 
 
@@ -153,7 +154,7 @@ def _notice_list(options: argparse.Namespace, console: Console) -> None:
     table = _table("version", "language", "choices", "registered", "SHA-256")
     for each in found:
         named = (each.version, each.language) if each.registered else ("text not registered", "–")
-        table.add_row(*named, f"{each.choices:,}", each.registered or "–", each.sha256)
+        _add(table, *named, f"{each.choices:,}", each.registered or "–", each.sha256)
     console.print(table)
 
 
@@ -172,6 +173,13 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row of texts that anybody may have sent: no markup, and nothing that a terminal obeys."""
+    table.add_row(
+        *(Text("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in cell)) for cell in cells)
+    )
 
 
 def _say(console: Console, told: str) -> None:
