@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from homespun_server.cli import fit, main, refresh, run
+from homespun.model.sample import sample_folder
+from homespun_server.cli import audit, evaluate, fit, main, refresh, run, simulate, split
 from homespun_server.compliance.keys import create_compliance_keys, open_compliance_keys
 from homespun_server.compliance.requests.connectors.tables import PEOPLE
+from homespun_server.compliance.requests.holding import Holding
 from homespun_server.compliance.requests.tombstones import Tombstones
 from homespun_server.errors import TrainingError
 from homespun_server.settings import FILE, read_settings, settings_text
@@ -55,19 +57,28 @@ def training(wd: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.setattr(refresh, "refresh", found)
     monkeypatch.setattr(run, "prepare", found)
     monkeypatch.setattr(run, "read_pipeline", lambda _: SimpleNamespace(publish=None))
+    for module in (evaluate, split, audit, simulate):
+        monkeypatch.setattr(module, "Interactions", SimpleNamespace(read=found))
     return found
 
 
 def commands(wd: Path) -> dict[str, list[str]]:
-    table, out = str(wd / "people.csv"), str(wd / "out")
+    table, out, bundle = str(wd / "people.csv"), str(wd / "out"), str(sample_folder())
     return {
         "run": ["run", "pipeline.toml", "--in", str(wd)],
         "fit": ["fit", table, "--out", out, "--non-private"],
         "refresh": ["refresh", out, "--interactions", table, "--items", table, "--out", out, "--epsilon", "1"],
+        "evaluate": ["evaluate", table, "--bundle", bundle, "--out", out, "--protocol", "leave-last-out"],
+        "split": ["split", table, "--out", out, "--protocol", "leave-last-out"],
+        "audit membership": ["audit", "membership", table, "--bundle", bundle],
+        "simulate": ["simulate", "--interactions", table],
     }
 
 
-@pytest.mark.parametrize("command", ["run", "fit", "refresh"])
+READING = ("run", "fit", "refresh", "evaluate", "split", "audit membership", "simulate")
+
+
+@pytest.mark.parametrize("command", READING)
 def test_a_training_after_a_restore_reads_who_was_erased(wd: Path, training: Training, command: str) -> None:
     assert main(commands(wd)[command]) == 1
     (read,) = training.read
@@ -78,7 +89,19 @@ def test_a_training_after_a_restore_reads_who_was_erased(wd: Path, training: Tra
     assert (last.who, last.action) == (f"command {command}", "replay-tombstones")
 
 
-@pytest.mark.parametrize("command", ["run", "fit", "refresh"])
+@pytest.mark.parametrize("command", READING)
+def test_rows_of_somebody_who_objected_come_back_with_an_export(wd: Path, training: Training, command: str) -> None:
+    settings = read_settings(wd)
+    with open_store(settings.store) as store:
+        Holding(Tombstones(store, open_compliance_keys(settings), wd)).hold("0" * 32, "objection", "user-000018")
+    assert main(commands(wd)[command]) == 1
+    (read,) = training.read
+    assert read == "user,item\n"
+    (aside,) = (wd / "compliance" / "set-aside").glob("*.jsonl")
+    assert "user-000018" in aside.read_text()
+
+
+@pytest.mark.parametrize("command", READING)
 def test_a_training_goes_on_where_nobody_can_say_who_was_erased(
     wd: Path, training: Training, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

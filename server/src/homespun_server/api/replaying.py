@@ -1,4 +1,4 @@
-"""At the service's start, what was erased is erased again: a backup may have been restored since.
+"""At the service's start, what was erased or set aside is so again: a backup may have been restored since.
 
 Where that fails, everything about people is refused, and it is tried again as the service looks at its timestamp.
 """
@@ -53,7 +53,8 @@ def _told(services: Services, log: Log, found: Mapping[str, int]) -> None:
     again = {name: count for name, count in found.items() if count}
     if again:
         services.audit.add(STARTING, "replay-tombstones", "all", again)
-        log.warning("erased again after a restore", **{name.replace(" ", "_"): count for name, count in again.items()})
+        told = {name.replace(",", "").replace(" ", "_"): count for name, count in again.items()}
+        log.warning("erased or set aside again", **told)
 
 
 def _failed(services: Services, log: Log, error: Exception) -> None:

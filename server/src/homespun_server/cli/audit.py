@@ -17,6 +17,8 @@ from rich.table import Table
 
 from homespun.errors import MisuseError
 from homespun_server.cli.audit_bundle import add_bundles
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress
 from homespun_server.evaluation.membership import attack_bundle
@@ -59,6 +61,7 @@ def _privacy(options: argparse.Namespace, console: Console) -> None:
 
 def _membership(options: argparse.Namespace, console: Console) -> None:
     columns, skip = interaction_columns(options), options.skip_bad_rows
+    erase_again_near(options, "audit membership", options.interactions)
     items = None if options.items is None else Items.read(options.items, item_columns(options), skip_bad_rows=skip)
     with ExitStack() as stack:
         stack.enter_context(console.status("Reading and attacking"))
@@ -204,4 +207,5 @@ def _add_membership(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--test-share", type=float, default=_TEST_SHARE, metavar="S", help="users that the fit kept aside (0.1)"
     )
     command.add_argument("--json", action="store_true", help="JSON rather than a table")
+    add_directory_option(command)
     add_table_options(command)

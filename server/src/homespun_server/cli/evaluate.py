@@ -15,6 +15,8 @@ from homespun.errors import MisuseError
 from homespun_server.accounts import open_ledger
 from homespun_server.cli.evaluation_view import evaluation_view
 from homespun_server.cli.protocols import add_protocol_options, given_options, protocol_of
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.display import progress
 from homespun_server.errors import OutputError, TrainingError
@@ -46,6 +48,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> None:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="homespun-")))
         # Before anything about people is read: what the budget does not allow must not cost a look at them.
         budget = stack.enter_context(_reserved(options))
+        erase_again_near(options, "evaluate", options.interactions)
         folder = options.interactions if _is_split(options.interactions) else _divided(options, items, scratch)
         split = read_split(folder)
         settings = Settings(
@@ -203,4 +206,5 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.add_argument("--store", metavar="PATH|URL", help="the operator's budget ledger")
     command.add_argument("--data-set", metavar="NAME", help="the name of these people's data in that ledger")
     add_protocol_options(command)
+    add_directory_option(command)
     add_table_options(command)

@@ -1,7 +1,7 @@
-"""What commands that make models of tables about people do first: erase again what a restore brought back.
+"""What commands that read tables about people do first: erase and set aside again what was, and has come back.
 
-Without the passphrase nobody can say who was erased, so nothing is made of tables in a working directory where anybody
-was.
+A restore brings people back, and so does the next export of a table. Without the passphrase nobody can say who was
+erased or set aside, so nothing is read of tables in a working directory where anybody was.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def erase_again(settings: ServerSettings, store: Store, actor: Actor, passphrase
     compliance = open_compliance(settings, store)
     if compliance is None:
         raise SigningKeyError(
-            f"people were erased in {settings.folder}, and without the passphrase of its keys nobody can say whether a "
-            f"restore brought them back. Nothing was read; set {PASSPHRASE_VARIABLE}."
+            f"people were erased or set aside in {settings.folder}, and without the passphrase of its keys nobody can "
+            f"say whether they are back. Nothing was read; set {PASSPHRASE_VARIABLE}."
         )
     try:
         _record(store, actor, compliance.requests.saga.replay())

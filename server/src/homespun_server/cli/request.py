@@ -67,6 +67,13 @@ def _replay(options: argparse.Namespace, console: Console) -> None:
             mark = desk.tombstones.lift(PEOPLE, options.returned, actor)
             say(console, "Nobody of that name was erased." if mark is None else _LIFTED.format(mark=mark))
             return
+        if options.allowed_again is not None:
+            back = desk.saga.allow_again(options.allowed_again, actor)
+            told = "; ".join(f"{name}: {count}" for name, count in back.items()) or "none"
+            say(
+                console, f"Their rows are used again from now on. Rows that had come back, and are back in use: {told}."
+            )
+            return
         try:
             found = desk.saga.replay()
         except ReplayError as error:
@@ -75,7 +82,7 @@ def _replay(options: argparse.Namespace, console: Console) -> None:
         again = _erased_again(settings, actor, found)
         moved = desk.saga.check_waiting(actor)
     told = "; ".join(f"{name}: {count}" for name, count in again.items()) or "nothing had come back"
-    say(console, f"Erased again: {told}.")
+    say(console, f"Erased or set aside again: {told}.")
     if moved:
         say(console, f"Models that requests waited for were made again: {', '.join(moved)}.")
 
@@ -166,8 +173,12 @@ def _configure_doing(parts: "argparse._SubParsersAction[argparse.ArgumentParser]
     exporting.add_argument("request", metavar="ID")
     exporting.add_argument("--out", type=Path, required=True, metavar="ZIP", help="a new file")
     _configure_explaining(exporting)
-    replaying = part(parts, "replay", _replay, "after a restore: erase again what was erased")
-    replaying.add_argument("--returned", metavar="NAME", help="instead, let somebody who came back be")
+    replaying = part(parts, "replay", _replay, "after a restore: erase and set aside again what was")
+    instead = replaying.add_mutually_exclusive_group()
+    instead.add_argument("--returned", metavar="NAME", help="instead, let somebody who was erased and came back be")
+    instead.add_argument(
+        "--allowed-again", metavar="NAME", help="instead, use rows of somebody again who objected and took that back"
+    )
 
 
 def _configure_explaining(exporting: argparse.ArgumentParser) -> None:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from homespun.errors import MisuseError
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.collection.settings import DEVELOPMENT
 from homespun_server.data import movietweetings
@@ -104,6 +106,7 @@ def _table(options: argparse.Namespace) -> Interactions:
     if options.interactions is None:
         shipped = movietweetings()
         return Interactions.read(shipped.interactions, items=Items.read(shipped.items))
+    erase_again_near(options, "simulate", options.interactions)
     items = None if options.items is None else Items.read(options.items, item_columns(options))
     return Interactions.read(options.interactions, interaction_columns(options), items=items)
 
@@ -136,4 +139,5 @@ def configure(command: argparse.ArgumentParser) -> None:
     stage.add_argument("--dropouts", type=float, metavar="S", default=0.0, help="share of devices that drop out (0)")
     stage.add_argument("--again", type=float, metavar="S", default=0.0, help="share that uploads twice (0)")
     command.add_argument("--out", type=Path, metavar="DIR", help="keep both bundles there")
+    add_directory_option(command)
     add_table_options(command)

@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from homespun_server.cli.protocols import add_protocol_options, protocol_of
+from homespun_server.cli.replaying import erase_again_near
+from homespun_server.cli.signing import add_directory_option
 from homespun_server.cli.tables import add_table_options, interaction_columns, item_columns
 from homespun_server.evaluation.dividing import HELD_OUT_FILE, TRAINING_FILE, divide
 from homespun_server.evaluation.protocols import Liked
@@ -16,6 +18,7 @@ from homespun_server.statistics.items import Items
 def _split(options: argparse.Namespace, console: Console) -> None:
     protocol, skip = protocol_of(options, Liked()), options.skip_bad_rows
     columns = interaction_columns(options)
+    erase_again_near(options, "split", options.interactions)
     items = None if options.items is None else Items.read(options.items, item_columns(options), skip_bad_rows=skip)
     with (
         console.status("Reading and dividing"),
@@ -44,4 +47,5 @@ def configure(command: argparse.ArgumentParser) -> None:
     command.add_argument("--items", type=Path, metavar="ITEMS", help="the catalogue")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the two tables and split.json")
     add_protocol_options(command)
+    add_directory_option(command)
     add_table_options(command)

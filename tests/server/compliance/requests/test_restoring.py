@@ -9,11 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.tombstones import FILE, FOLDER
-from homespun_server.errors import ReplayError
+from homespun_server.errors import ReplayError, RequestError
 from homespun_server.store import AuditLog
 from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Hands, Office, office
 
+TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
 BACKED_UP = ("store.sqlite", CSV, PARQUET)
 
 
@@ -33,6 +35,11 @@ def restore(folder: Path, kept: Path) -> None:
 
 def has(found: Office, person: str) -> bool:
     return found.subjects.pseudonym(person) is not None or any(row.startswith(person) for row in found.rows)
+
+
+def used(found: Office) -> list[str]:
+    """Return the person's rows that trainings would read."""
+    return [row for row in found.rows if row.startswith(PERSON)]
 
 
 def test_a_restore_of_yesterdays_store_and_tables_brings_a_person_back(tmp_path: Path) -> None:
@@ -153,6 +160,108 @@ def test_who_came_back_and_objects_has_old_rows_set_aside_again(tmp_path: Path) 
         (aside,) = (wd / FOLDER / "set-aside").glob("*.jsonl")
         assert [line for line in aside.read_text().splitlines() if "item-1" in line and clock().isoformat() in line]
         assert len(aside.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost"),
+    [("objection", "tables"), ("objection", "store"), ("opt-out", "marks"), ("restriction", "store")],
+)
+def test_what_somebody_objected_to_is_used_again_after_a_restore(tmp_path: Path, kind: Kind, lost: str) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    regulation = "ccpa" if kind == "opt-out" else "gdpr"
+    with office(wd):
+        pass
+    backup(wd, kept)
+    with office(wd) as found:
+        found.closed(kind, regulation=regulation)
+        assert not used(found)
+    if lost == "marks":
+        (wd / FOLDER / FILE).unlink()
+        shutil.copy(kept / CSV, wd)
+    elif lost == "store":
+        restore(wd, kept)  # the request is not known any more
+    else:
+        for name in (CSV, PARQUET):
+            shutil.copy(kept / name, wd)
+    with office(wd) as found:
+        again = found.desk.saga.replay()
+        assert not any(row.startswith(PERSON) for row in found.rows)
+        assert any(row.startswith(OTHER) for row in found.rows)
+        assert again[f"table {CSV}, set aside"] == 10
+        assert not any(found.desk.saga.replay().values())
+
+
+def test_the_next_export_of_a_table_brings_back_who_objected(tmp_path: Path) -> None:
+    wd = tmp_path / "wd"
+    with office(wd) as found:
+        found.closed("objection")
+        for day in (1, 2):
+            new = f"{PERSON},item-new,2025-04-0{day}T00:00:00+00:00\n{OTHER},item-new,2025-04-0{day}T00:00:00+00:00\n"
+            (wd / CSV).write_text("user,item,at\n" + new)
+            assert found.desk.saga.replay()[f"table {CSV}, set aside"] == 1
+            assert [row.split(",")[0] for row in found.rows] == [OTHER]
+        # What is kept for them is all of it, once each, under a name that says nothing.
+        (mark,) = [path for path in (wd / FOLDER / "set-aside").glob("*.jsonl") if len(path.stem) == 64]
+        assert len(mark.read_text().splitlines()) == 2
+        assert PERSON not in (wd / FOLDER / FILE).read_text() + mark.name
+        assert found.desk.saga.work(found.opened().id, ADA).effects["set aside"].records == 16
+        assert mark.read_text() == ""
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_restriction_that_was_lifted_holds_for_ever(tmp_path: Path, *, restored: bool) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    with office(wd) as found:
+        before = sorted(found.rows)
+        backup(wd, kept)
+        request = found.closed("restriction")
+        if restored:
+            shutil.copy(kept / CSV, wd)
+            found.desk.saga.replay()
+            assert not used(found)
+        found.desk.saga.lift(request.id, ADA, TOLD)
+        assert sorted(found.rows) == before
+        assert not found.desk.saga.is_set_aside(request.id)
+        assert not any(found.desk.saga.replay().values())
+        assert sorted(found.rows) == before
+        # Who asks again is set aside again.
+        found.closed("restriction")
+        shutil.copy(kept / CSV, wd)
+        assert found.desk.saga.replay()[f"table {CSV}, set aside"] == 10
+
+
+def test_an_objection_that_a_restore_lost_lets_a_restriction_be_lifted(tmp_path: Path) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    with office(wd) as found:
+        restriction = found.closed("restriction")
+    backup(wd, kept)
+    with office(wd) as found:
+        objection = found.closed("objection")
+    restore(wd, kept)
+    with office(wd) as found:
+        with pytest.raises(RequestError, match=objection.id):
+            found.desk.saga.lift(restriction.id, ADA, TOLD)
+        assert not used(found)
+        assert not found.desk.requests.course(restriction.id).lifted
+
+
+def test_who_allowed_the_use_again_is_set_aside_again(tmp_path: Path) -> None:
+    wd, kept = tmp_path / "wd", tmp_path / "backup"
+    with office(wd) as found:
+        before = sorted(found.rows)
+        backup(wd, kept)
+        found.closed("objection")
+        shutil.copy(kept / CSV, wd)
+        found.desk.saga.replay()
+        assert not used(found)
+        assert found.desk.saga.allow_again(PERSON, ADA) == {f"table {CSV}": 10}
+        assert not any(found.desk.saga.replay().values())
+        assert sorted(found.rows) == before
+        with pytest.raises(RequestError, match="in force"):
+            found.desk.saga.allow_again(PERSON, ADA)
+        entries = [each for each in AuditLog(found.store).entries() if each.action == "lift-tombstone"]
+        assert [list(each.detail) for each in entries] == [["held"]]
+        assert PERSON not in str(entries)
 
 
 def test_somebody_is_let_in_again_without_a_trace(tmp_path: Path) -> None:

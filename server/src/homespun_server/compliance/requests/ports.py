@@ -98,6 +98,9 @@ class Marked(Protocol):
     def returned(self, store: str, record: str) -> datetime | None:
         """Return when a record was erased whose person came back since; what is as old as that stays erased."""
 
+    def held(self, record: str) -> str | None:
+        """Return the mark under which a person's data are kept out of use; None: they are not."""
+
 
 class Connector:
     """A store that may hold data about people. What it does not do says so, with the reason.
@@ -140,6 +143,14 @@ class Connector:
 
     def put_back(self, request: str) -> int:  # noqa: ARG002 - for those that do
         """Put back what was set aside for a request, and return how many records that were."""
+        return 0
+
+    def people_of(self, request: str) -> frozenset[str]:  # noqa: ARG002 - for those that do
+        """Return whose records are set aside for a request, as the operator calls them."""
+        return frozenset()
+
+    def hold_again(self, marked: Marked) -> int:  # noqa: ARG002 - for those that do
+        """Set aside again what is of people whose data are kept out of use, and return how many records that were."""
         return 0
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - for those that do

@@ -1,6 +1,6 @@
 """The saga: a request is carried to every store of its data map, and each store's effect is recorded as it is had.
 
-- Before anything is erased, its tombstones are on the disk.
+- Before anything is erased or set aside, its marks are on the disk.
 - Every step may be done again: a store that was erased is found empty, and what an interrupted attempt had found there
   is in the request's events. Ended anywhere, the saga is started again and goes on.
 - A store that fails is recorded as failed and tried again the next time; the others are kept. The request stays open.
@@ -21,6 +21,7 @@ from homespun_server.compliance.requests.effects import (
     not_yet_explained,
     nothing,
 )
+from homespun_server.compliance.requests.holding import Holding
 from homespun_server.compliance.requests.ports import Connector, Correction, Person
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.remaking import Remaking, effect_of, is_table
@@ -55,7 +56,7 @@ class ErasureSaga:
             devices: Returns the devices that registered under a pseudonym; None: devices are not asked here.
         """
         self._requests, self._tombstones, self._devices = requests, tombstones, devices
-        self._remaking = Remaking(requests, retrainings)
+        self._remaking, self._holding = Remaking(requests, retrainings), Holding(tombstones)
         self._connectors = {each.name: each for each in connectors}
 
     def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
@@ -86,6 +87,8 @@ class ErasureSaga:
         if course.rules.kind == "erasure":
             stores = [self._connectors[name] for name in course.connectors if name in self._connectors]
             self._tombstones.add(mark for store in stores for mark in store.marks(person))
+        if course.rules.kind in _SET_ASIDE and person.identifier is not None:
+            self._holding.hold(request, course.rules.kind, person.identifier)
         for name in course.missing:
             if name not in (DEVICES, MODELS, EXPLANATIONS):
                 course = self._one(name, person, actor, corrections)
@@ -120,9 +123,12 @@ class ErasureSaga:
             OutputError: A table cannot be written, or is no longer named; what is left is put back by the next call.
             RequestError: It is no restriction, holds still, was lifted before, or nobody told the person.
         """
+        people, names = self._people(request), self._names(request)
         if not (self._requests.course(request).lifted and self.is_set_aside(request)):
+            self._check_alone(request, people)
             self._requests.act(request, "lifted", actor, said, seen=seen)
-        back = {name: each.put_back(request) for name, each in self._connectors.items()}
+        self._holding.end(names, actor)
+        back = self._put_back(names)
         for name, records in back.items():
             if records:
                 self._requests.record(request, "returned", {"connector": name, "records": records}, actor)
@@ -130,10 +136,52 @@ class ErasureSaga:
 
     def is_set_aside(self, request: str) -> bool:
         """Return whether records are still set aside for a request."""
-        return any(each.set_aside_for(request) for each in self._connectors.values())
+        return any(each.set_aside_for(name) for each in self._connectors.values() for name in self._names(request))
+
+    def allow_again(self, identifier: str, actor: Actor) -> dict[str, int]:
+        """End what keeps a person's data out of use, as they allowed the use again, and put rows that came back back.
+
+        What was set aside for their requests stays there.
+
+        Args:
+            identifier: What the operator calls them.
+            actor: Who says so.
+
+        Returns:
+            How many records were put back, by store.
+
+        Raises:
+            OutputError: The file of marks, or a table, cannot be written.
+            RequestError: Nothing keeps their data out of use.
+        """
+        marks = self._holding.allowed_again(identifier, actor)
+        if not marks:
+            raise RequestError("no restriction, objection or opt-out of somebody called that is in force here.")
+        return {name: records for name, records in self._put_back(marks).items() if records}
+
+    def _people(self, request: str) -> frozenset[str]:
+        """Return whom a request is about, as far as that is known: names outlive no request, but what is set aside."""
+        said = self._requests.person(request).identifier
+        found = frozenset[str]().union(*(each.people_of(request) for each in self._connectors.values()))
+        return found if said is None else found | {said}
+
+    def _names(self, request: str) -> tuple[str, ...]:
+        return self._holding.names(request, self._people(request))
+
+    def _put_back(self, names: Sequence[str]) -> dict[str, int]:
+        return {store: sum(map(each.put_back, names)) for store, each in self._connectors.items()}
+
+    def _check_alone(self, request: str, people: frozenset[str]) -> None:
+        """Refuse to put rows back that another request keeps out of use, which a restore may have lost."""
+        others = self._holding.others(people)
+        if others and self._requests.course(request).rules.kind == "restriction":
+            raise RequestError(
+                f"the person also asked in {', '.join(others)} that their data not be used, and that holds. The "
+                "restriction stays; nothing was recorded."
+            )
 
     def replay(self) -> dict[str, int]:
-        """Bring the tombstones together, erase again what they name, and return how many records by store.
+        """Bring the marks together, erase and set aside again what they name, and return how many records by store.
 
         Raises:
             OutputError: The file of tombstones cannot be read or written.
@@ -146,6 +194,9 @@ class ErasureSaga:
         for name, each in self._connectors.items():
             try:
                 again[name] = each.replay(marked)
+                held = each.hold_again(marked)
+                if held:
+                    again[f"{name}, set aside"] = held
             except Exception as error:  # noqa: BLE001 - whatever ails one store, people stay erased in the others
                 reasons[name] = str(error) or type(error).__name__
         if reasons:

@@ -1,5 +1,7 @@
 """Tombstones: marks of what was erased, so that it is erased again when a backup brings it back.
 
+People whose data are kept out of use have marks of the same form, which ``holding`` puts and ends.
+
 A mark is the HMAC of a store's name and a record's id under a key of its own, which is retained (``keys.tombstone``).
 It names nobody: whoever has the file cannot go from a mark to a person, and whoever has the key can only ask whether a
 record that they hold was erased.
@@ -27,6 +29,7 @@ from sqlalchemy import Connection, insert, select, update
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests.ports import Marked
+from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import OutputError
 from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
@@ -35,6 +38,12 @@ from homespun_server.store.schema_requests import tombstones
 FOLDER = "compliance"
 FILE = "tombstones.log"
 
+HELD = "set aside for"
+"""With a request's id, what a mark says of whom it keeps data out of use; see ``holding``."""
+
+HELD_KINDS: tuple[Kind, ...] = ("objection", "opt-out", "restriction")
+"""Kinds of requests that keep a person's data out of use, those that hold longest first."""
+
 
 class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A line of the file.
@@ -42,8 +51,8 @@ class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         schema: Version of the line.
         mark: The mark, in hexadecimal.
-        store: Of which store.
-        moment: When it was erased, ISO 8601, UTC.
+        store: Of which store; of somebody whose data are kept out of use, for which request.
+        moment: When it was erased or set aside, ISO 8601, UTC.
         lifted: Since when it counts no more; None: it counts.
         number: How often something was said of this mark; the last word counts.
     """
@@ -72,11 +81,16 @@ class Tombstones:
         self._audit = AuditLog(store, now)
         self._file = folder / FOLDER / FILE
 
-    def add(self, records: Iterable[tuple[str, str]]) -> int:
+    def mark(self, store: str, record: str) -> str:
+        """Return a record's mark, whether or not it is there."""
+        return self._keys.tombstone(store, record)
+
+    def add(self, records: Iterable[tuple[str, str]], *, told: str | None = None) -> int:
         """Mark records as erased, durably, before returning; those that are marked stay as they are.
 
         Args:
             records: Pairs of a store's name and a record's id.
+            told: What the marks say instead of their store's name.
 
         Returns:
             How many were not marked before.
@@ -85,7 +99,7 @@ class Tombstones:
             OutputError: The file cannot be written; nothing may be erased then.
         """
         moment, known = text_of(self._now()), self.known()
-        found = {self._keys.tombstone(*record): record[0] for record in records}
+        found = {self.mark(*record): told or record[0] for record in records}
         new = [
             Tombstone(mark=mark, store=store, moment=moment, number=known[mark].number + 1 if mark in known else 1)
             for mark, store in found.items()
@@ -110,14 +124,18 @@ class Tombstones:
         Raises:
             OutputError: The file of marks cannot be written; the store has it, and the next replay adds it to the file.
         """
-        found = self.known().get(self._keys.tombstone(store, record))
+        return self.lift_mark(self.mark(store, record), actor)
+
+    def lift_mark(self, mark: str, actor: Actor) -> str | None:
+        """End a mark; see ``lift``."""
+        found = self.known().get(mark)
         if found is None or found.lifted is not None:
             return None
         lifted = [msgspec.structs.replace(found, lifted=text_of(self._now()), number=found.number + 1)]
         # The store first: nobody is let in without a trace.
         with self._store.writing() as connection:
             _put(connection, lifted)
-            self._audit.add_within(connection, actor, "lift-tombstone", found.mark, {"erased": found.moment})
+            self._audit.add_within(connection, actor, "lift-tombstone", found.mark, _since(found))
         self._append(lifted)
         return found.mark
 
@@ -175,8 +193,8 @@ class Tombstones:
                 os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(
-                f"{self._file} cannot be written: {error}. Without its marks an erasure would not outlive a restore, "
-                "so nothing was erased; make room and work on the request again."
+                f"{self._file} cannot be written: {error}. Without its marks this would not outlive a restore, "
+                "so nothing was erased or set aside; make room and work on the request again."
             ) from error
 
 
@@ -193,11 +211,17 @@ def are_there(store: Store, folder: Path) -> bool:
     return stored is not None or (file.exists() and file.stat().st_size > 0)
 
 
+def held_as(kind: Kind) -> str:
+    """Return the store's name in marks of people whose data a kind of request keeps out of use."""
+    return f"people {kind}"
+
+
 class _Seen:
     """Marks as they were at one moment."""
 
     def __init__(self, known: Mapping[str, Tombstone], keys: ComplianceKeys) -> None:
         self._known, self._keys = known, keys
+        self._held = {mark for mark, each in known.items() if each.store.startswith(HELD) and each.lifted is None}
 
     def __call__(self, store: str, record: str) -> datetime | None:
         return self._moment(store, record, lifted=False)
@@ -205,11 +229,21 @@ class _Seen:
     def returned(self, store: str, record: str) -> datetime | None:
         return self._moment(store, record, lifted=True)
 
+    def held(self, record: str) -> str | None:
+        if not self._held:
+            return None
+        marks = (self._keys.tombstone(held_as(kind), record) for kind in HELD_KINDS)
+        return next((mark for mark in marks if mark in self._held), None)
+
     def _moment(self, store: str, record: str, *, lifted: bool) -> datetime | None:
         found = self._known.get(self._keys.tombstone(store, record))
         if found is None or (found.lifted is not None) != lifted:
             return None
         return datetime.fromisoformat(found.moment).astimezone(UTC)
+
+
+def _since(found: Tombstone) -> dict[str, object]:
+    return {"held" if found.store.startswith(HELD) else "erased": found.moment}
 
 
 def _put(connection: Connection, new: list[Tombstone]) -> None:

@@ -154,6 +154,18 @@ class Table(Connector):
             return 0
         return self._change(theirs, kept)
 
+    def hold_again(self, marked: Marked) -> int:
+        """Set aside again rows of people whose data are kept out of use: a restore or an export brought them back."""
+        held = cache(marked.held)
+        if not self._file.path.exists():
+            return 0
+        back: dict[str, list[Row]] = {}
+        for row in self._file.rows(lambda user: held(user) is not None):
+            back.setdefault(held(row[self._file.user]) or "", []).append(row)
+        for mark, rows in back.items():
+            self._aside.put(mark, self._table, rows)
+        return self._change(lambda user: held(user) is not None, lambda _: None) if back else 0
+
     def _change(self, who: Callable[[str], bool], change: Callable[[Row], Row | None]) -> int:
         # A run reads the tables in place, and must not find one overwritten under it.
         with Cache(self._work).locked():
@@ -177,7 +189,7 @@ class AsideRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class SetAside(Connector):
-    """Rows that were set aside, a file a request; only this user may read them."""
+    """Rows that were set aside, a file a request and one a mark (``holding``); only this user may read them."""
 
     name = "set aside"
     what = "rows of people who restricted or objected to their use; nothing reads them"
@@ -234,6 +246,10 @@ class SetAside(Connector):
     def set_aside_for(self, request: str) -> int:
         """Return how many rows are set aside for a request."""
         return sum(1 for _ in _aside(self._folder / f"{request}.jsonl"))
+
+    def people_of(self, request: str) -> frozenset[str]:
+        """Return whose rows are set aside for a request."""
+        return frozenset(each.user for each in _aside(self._folder / f"{request}.jsonl"))
 
     def put_back(self, request: str) -> int:
         """Refuse what no table took back; tables come first.

@@ -1,0 +1,87 @@
+"""Marks of people whose data are kept out of use, so that rows which come back are set aside again.
+
+A restriction, an objection or an opt-out moves a person's rows out of their tables. A restore brings them back, and so
+does the next export of the table from where the operator has it. So a mark is kept as of an erasure (``tombstones``):
+the HMAC of what the operator calls the person, which names nobody. Before tables are read, rows of whoever has a mark
+in force are set aside again, in a file under the mark's name.
+
+Rules:
+
+- A mark is on the disk before rows are set aside, and names the request that it is for, which is random.
+- Lifting a restriction ends its mark. What an objection or an opt-out marks holds until it is said that the person
+  allowed the use again; the record of changes has who said so.
+"""
+
+from collections.abc import Collection
+
+from homespun_server.compliance.requests.profile import Kind
+from homespun_server.compliance.requests.tombstones import HELD, HELD_KINDS, Tombstones, held_as
+from homespun_server.store import Actor
+
+_LASTING = tuple(kind for kind in HELD_KINDS if kind != "restriction")
+
+
+class Holding:
+    """The marks of people whose data are kept out of use."""
+
+    def __init__(self, tombstones: Tombstones) -> None:
+        """Use the marks of a working directory."""
+        self._tombstones = tombstones
+
+    def hold(self, request: str, kind: Kind, identifier: str) -> None:
+        """Mark a person, durably, before returning; who is marked stays so.
+
+        Args:
+            request: The request's id.
+            kind: Its kind, which keeps data out of use.
+            identifier: What the operator calls the person.
+
+        Raises:
+            OutputError: The file cannot be written; nothing may be set aside then.
+        """
+        self._tombstones.add([(held_as(kind), identifier)], told=f"{HELD} {request}")
+
+    def names(self, request: str, people: Collection[str]) -> tuple[str, ...]:
+        """Return under which names rows are set aside for a restriction: its own, and those of its marks.
+
+        Args:
+            request: The request's id.
+            people: Whose rows it set aside.
+        """
+        known = self._tombstones.known()
+        by_request = [each.mark for each in known.values() if each.store == f"{HELD} {request}"]
+        by_person = [self._tombstones.mark(held_as("restriction"), each) for each in people]
+        return (request, *dict.fromkeys(mark for mark in (*by_request, *by_person) if mark in known))
+
+    def end(self, names: Collection[str], actor: Actor) -> None:
+        """End marks, as what they are for was lifted.
+
+        Args:
+            names: See ``names``; those that are no mark in force are passed over.
+            actor: Who lifts it.
+
+        Raises:
+            OutputError: The file of marks cannot be written; the store has it.
+        """
+        for each in names:
+            self._tombstones.lift_mark(each, actor)
+
+    def allowed_again(self, identifier: str, actor: Actor) -> tuple[str, ...]:
+        """End all marks of a person who allowed the use of their data again; return those that were in force.
+
+        Args:
+            identifier: What the operator calls them.
+            actor: Who says so; the record of changes has that, with the marks.
+
+        Raises:
+            OutputError: The file of marks cannot be written; the store has it.
+        """
+        marks = [self._tombstones.mark(held_as(kind), identifier) for kind in HELD_KINDS]
+        return tuple(mark for mark in marks if self._tombstones.lift_mark(mark, actor) is not None)
+
+    def others(self, people: Collection[str]) -> tuple[str, ...]:
+        """Return the requests, other than restrictions, by whose marks data of people are kept out of use."""
+        known = self._tombstones.known()
+        marks = [self._tombstones.mark(held_as(kind), each) for kind in _LASTING for each in people]
+        found = [known[mark] for mark in marks if mark in known]
+        return tuple(sorted(each.store.removeprefix(f"{HELD} ") for each in found if each.lifted is None))
