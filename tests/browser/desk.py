@@ -50,12 +50,12 @@ def fact(page: Page, name: str) -> Locator:
 
 
 def refused(windows: Windows, page: Page, action: str, because: str) -> None:
-    """Try what is not to be done yet, and read why."""
-    request = page.url
+    """Try what is not to be done yet, read why, and go back to the request."""
     windows.watch.expected.append("status of 409")
     act(page, action)
-    expect(page.get_by_role("main")).to_contain_text(because)
-    page.goto(request)
+    expect(page.get_by_role("alert")).to_contain_text(because)
+    page.get_by_role("link", name="Back to the request").click()
+    expect(page.get_by_role("heading", name="What may be done next")).to_be_visible()
 
 
 def close_pending(page: Page, request: str) -> None:
