@@ -23,10 +23,12 @@ from homespun_server.compliance.audit.contents import MANIFEST, SIGNATURE, Audit
 from homespun_server.compliance.audit.exporting import Wanted, signed_manifest
 from homespun_server.compliance.checks import Check
 from homespun_server.compliance.log import open_log
+from homespun_server.compliance.requests.profile import read_profiles
+from homespun_server.compliance.requests.requests import Requests
 from homespun_server.publishing.directory import open_registry
 from homespun_server.store import open_store
-from tests.server.api.support import NOON, Hands, bundle_of
-from tests.server.compliance.audit.conftest import Audited
+from tests.server.api.support import NOON, TESTER, Hands, bundle_of
+from tests.server.compliance.audit.conftest import Audited, Nobody
 from tests.server.compliance.requests.support import ADA, KEYS, Office, office
 
 Members = dict[str, bytes]
@@ -115,6 +117,23 @@ def test_a_bundle_begins_after_what_it_leaves_out(changeable: Audited) -> None:
     assert not failed(changeable, members)
     assert "openings" in failed(changeable, without(unshown("data_set")(members), "budget/"))
     assert "requests" in failed(changeable, without(members, "requests/"))
+
+
+def test_a_request_that_was_taken_back_passes_for_one_that_was_answered(changeable: Audited) -> None:
+    clock = Hands(NOON + timedelta(days=5))
+    with open_store(changeable.settings.store) as store:
+        log = open_log(changeable.settings, store, changeable.keys, clock)
+        subjects, profiles = Nobody(), read_profiles(changeable.settings)
+        desk = Requests(store, changeable.keys, log, subjects=subjects, profiles=profiles, now=clock)
+        taken_back = desk.open("access", "gdpr", actor=TESTER, identifier="person 9")
+        said = {"reason": "found it in the settings", "evidence": "mail of today"}
+        desk.act(taken_back.id, "withdrawn", TESTER, said)
+        raw = export(changeable.settings, store, changeable.keys, Wanted(since=NOON), now=clock)
+    told = {each.name: each for each in verify(raw, changeable.pins)}
+    assert told["deadlines"].figure.startswith("4 requests kept their deadlines")
+    assert told["deadlines"].figure.endswith(", 1 were withdrawn")
+    before = {each.name: each for each in verify(changeable.raw, changeable.pins)}
+    assert before["deadlines"].figure.endswith(", 0 were withdrawn")
 
 
 def test_a_receipt_of_a_device_that_never_registered_fits_the_key_in_it(audited: Audited) -> None:
