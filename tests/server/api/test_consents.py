@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+import homespun as hs
+from homespun.contribute.uploads import parse_upload
 from homespun.protocol.asking.registration import voucher_of
 from homespun.protocol.consent import ConsentRecord, ShownNotice
 from homespun.protocol.consent_report import (
@@ -293,3 +295,33 @@ def test_a_strangers_text_is_listed_as_the_operators_words(intake: Running) -> N
         assert notice.sha256 in found.text
         assert "crook" not in found.text
         assert "forged" not in found.text
+
+
+class ByService:
+    """Brings a device's uploads to a service in this process."""
+
+    def __init__(self, service: Running) -> None:
+        self.service = service
+
+    def send(self, destination: str, payload: bytes) -> bytes:
+        del destination
+        path, body = parse_upload(payload)
+        answered = self.service.client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answered.status_code == 200
+        return bytes(answered.content)
+
+
+def test_what_a_device_sends_is_not_what_the_service_vouches_for(intake: Running) -> None:
+    keys = open_compliance_keys(intake.settings)
+    proof = hs.ConsentProof(
+        url="https://films.example",
+        receipts_key=keys.receipts_key,
+        subject=ADA,
+        voucher=lambda: voucher_of(keys.vouching, ADA, int(intake.clock().timestamp()) + 60),
+    )
+    with hs.Personalizer.open(None, key=hs.Key.ephemeral(), transport=ByService(intake), consent_proof=proof) as me:
+        me.consent.grant(hs.Purpose.DEVICE_STORAGE, hs.Purpose.CONSENT_PROOF, notice=hs.Notice("Ok?"))
+        outcome = me.consent_proof.sync()
+        assert (outcome.receipted, outcome.refused, outcome.problem) == ((1, 2), (), None)
+        assert all(each.vouched for each in me.consent_proof.proofs())
+    assert person(intake, case_of(intake)).json()["status"]["consent_proof"]["standing"] == "vouched"
