@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from itertools import permutations, product
 
 import pytest
 from hypothesis import given
@@ -114,14 +115,13 @@ def test_a_session_is_kept_from_being_idle_by_what_nobody_asked_for(bare: Server
         assert seen.status == 303
 
 
-@pytest.mark.parametrize("site", ["same-site", "cross-site"])
-@pytest.mark.parametrize("kind", ["image", "iframe", "script", "empty"])
-def test_a_page_of_another_port_looks_at_something_in_an_officers_name(service: Running, site: str, kind: str) -> None:
+def test_a_page_of_another_port_looks_at_something_in_an_officers_name(service: Running) -> None:
     with browsing(service, "compliance") as browser:
         before = len(browser.get("/console/changes").all("tr"))
-        for path in ("/console/", "/console/log/0", "/console/changes"):
-            assert browser.get(path, **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}).status == 303
-        assert browser.get("/console/", **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}).status == 200
+        for site, kind in product(("same-site", "cross-site"), ("image", "iframe", "script", "empty")):
+            for path in ("/console/", "/console/log/0"):
+                assert browser.get(path, **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": kind}).status == 303, (site, kind)
+            assert browser.get("/console/", **{"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}).status == 200
         assert len(browser.get("/console/changes").all("tr")) == before
 
 
@@ -134,18 +134,14 @@ def test_another_port_uses_the_session_that_it_was_handed(empty_service: Running
         assert browser.get("/console/").status == 200
 
 
-@pytest.mark.parametrize("planted", ["A" * 43, "", "theirs"])
-def test_a_cookie_that_was_planted_beside_takes_the_place_of_a_session(empty_service: Running, planted: str) -> None:
+def test_a_cookie_that_was_planted_beside_takes_the_place_of_a_session(empty_service: Running) -> None:
     with browsing(empty_service, "operator") as browser, browsing(empty_service, "auditor") as other:
-        wrong = other.cookie if planted == "theirs" else planted
-        for both in (
-            f"{SESSION}={wrong}; {SESSION}={browser.cookie}",
-            f"{SESSION}={browser.cookie}; {SESSION}={wrong}",
-        ):
-            seen = browser.get("/console/account", Cookie=both)
+        right, theirs = f"{SESSION}={browser.cookie}", f"{SESSION}={other.cookie}"
+        for one, two in permutations((right, theirs, f"{SESSION}={'A' * 43}", f"{SESSION}="), 2):
+            seen = browser.get("/console/account", Cookie=f"{one}; {two}")
             assert (seen.status, seen.headers["location"].rpartition("&")[2]) == (303, "said=two-sessions")
         assert TEXTS["two-sessions"][:20] in browser.get("/console/sign-in?said=two-sessions").text
-        same = f"{SESSION}={browser.cookie}; x{SESSION}={wrong}; {SESSION}={browser.cookie}"
+        same = f"{right}; x{theirs}; {right}"
         assert "signed in as operator" in browser.get("/console/account", Cookie=same).text
 
 
