@@ -8,6 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from homespun.protocol.checkpoint import Checkpoint, origin_of, signed
+from homespun_server.compliance.keys import open_compliance_keys
+from homespun_server.compliance.log.memory import Memory
+from homespun_server.compliance.log.opening import memory_of
 from homespun_server.console.headers import HEADERS, POLICY
 from homespun_server.console.mounting import MENU
 from homespun_server.console.said import TEXTS
@@ -286,6 +290,18 @@ def _of_kind(service: Running, kind: str) -> int | None:
         query = select(log_entries.c.number).where(log_entries.c.kind == kind, log_openings.c.subject.is_(None))
         joined = query.join(log_openings, log_openings.c.number == log_entries.c.number)
         return connection.scalar(joined.order_by(log_entries.c.number).limit(1))
+
+
+def test_a_log_that_a_restore_took_back_looks_well(service: Running) -> None:
+    keys = open_compliance_keys(service.settings)
+    later = Checkpoint(origin_of(bytes.fromhex(keys.log_key)), 10_000, bytes(32))
+    memory = Memory(memory_of(service.settings), bytes.fromhex(keys.log_key))
+    memory.keep(signed(later, keys.log.sign, bytes.fromhex(keys.log_key)))
+    with browsing(service, "compliance") as browser:
+        told = browser.get("/console/").text
+        assert "no consent or request is taken in" in told
+        assert "log begin-anew" in told
+        assert browser.send("/console/log/checkpoint").status == 503
 
 
 def test_a_request_that_is_late_or_due_is_overlooked(service: Running) -> None:

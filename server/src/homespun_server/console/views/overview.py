@@ -196,6 +196,10 @@ def _requests(due: Sequence[Reminder], now: datetime) -> Iterator[Matter]:
 
 
 def _log(log: TransparencyLog) -> Matter:
+    refusal = log.refusal()
+    if refusal is not None:
+        text = f"Nothing is added to it, so no consent or request is taken in: {refusal}"
+        return Matter("act", "Transparency log", text, "/console/log")
     size, signed = log.size(), log.last_checkpoint()
     last = signed.size if signed else 0
     if size > last:
