@@ -24,7 +24,7 @@ from homespun_server.store.schema_log import log_entries, log_openings
 from homespun_server.store.schema_requests import requests
 from homespun_server.store.tokens import ROLES
 from tests.server.api.support import Running, store_of
-from tests.server.console.support import SAME, Seen, browsing
+from tests.server.console.support import SAME, Seen, browsing, console
 
 ACTION = "/console/rollout/films/production/2/pause"
 
@@ -292,12 +292,12 @@ def _of_kind(service: Running, kind: str) -> int | None:
         return connection.scalar(joined.order_by(log_entries.c.number).limit(1))
 
 
-def test_a_log_that_a_restore_took_back_looks_well(service: Running) -> None:
-    keys = open_compliance_keys(service.settings)
+def test_a_log_that_a_restore_took_back_looks_well(full: ServerSettings) -> None:
+    keys = open_compliance_keys(full)
     later = Checkpoint(origin_of(bytes.fromhex(keys.log_key)), 10_000, bytes(32))
-    memory = Memory(memory_of(service.settings), bytes.fromhex(keys.log_key))
+    memory = Memory(memory_of(full), bytes.fromhex(keys.log_key))
     memory.keep(signed(later, keys.log.sign, bytes.fromhex(keys.log_key)))
-    with browsing(service, "compliance") as browser:
+    with console(full) as service, browsing(service, "compliance") as browser:
         told = browser.get("/console/").text
         assert "no consent or request is taken in" in told
         assert "log begin-anew" in told
