@@ -159,6 +159,7 @@ def test_an_id_is_broken_or_a_request_is_on_no_page(
     for person in ("user-000017", "user-000018", "user-000019"):
         told(capsys, wd, "open", "rectification", "--under", "gdpr", "--person", person)
     first = told(capsys, wd, "list", "--limit", "2")
+    assert re.search(r"[0-9a-f]{32} rectification gdpr +received +\d{4}-\d{2}-\d{2} +\d\d *\n", first)
     place = re.findall(r"--after (\S+)", first)[0]
     rest = told(capsys, wd, "list", "--limit", "2", "--after", place)
     ids = [*re.findall(r"\b[0-9a-f]{32}\b", first.partition("There are more")[0])]

@@ -1,7 +1,7 @@
 """Requests for a terminal."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,14 +14,18 @@ from homespun_server.compliance.requests.rows import Request
 
 _MANNERS = {"done": "green", "nothing": "green", "kept": "yellow", "pending": "yellow", "failed": "red"}
 _SOON = 7
+_WIDTHS = {"request": 32, "kind": 13, "under": 5, "state": 9, "deadline": 10, "days": 4}
+"""The columns of the queue, and their least widths: 78 characters with what is between them."""
 
 
 def queue_view(found: Sequence[Request], now: datetime) -> RenderableType:
-    """Lay out requests by deadline."""
-    table = _table("request", "kind", "under", "state", "next deadline", "days left")
+    """Lay out requests by deadline; in 80 columns no id is broken."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for heading, width in _WIDTHS.items():
+        table.add_column(heading, overflow="fold", min_width=width, no_wrap=heading not in ("state", "deadline"))
     for each in found:
-        days = each.days_left(now)
-        table.add_row(each.id, each.kind, each.regulation, each.state, each.next or "–", _days(days))
+        state = each.state.replace("_", " ")
+        table.add_row(each.id, each.kind, each.regulation, state, _moment(each.next), _days(each.days_left(now)))
     return table
 
 
@@ -73,6 +77,10 @@ def _timeline(details: RequestDetails) -> Table:
     return table
 
 
+def _moment(moment: str | None) -> str:
+    return "–" if moment is None else f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _days(days: int | None) -> Text:
     if days is None:
         return Text("–")
@@ -82,5 +90,5 @@ def _days(days: int | None) -> Text:
 def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "request")
+        table.add_column(heading, overflow="fold")
     return table
