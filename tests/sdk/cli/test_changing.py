@@ -39,6 +39,28 @@ def test_an_export_does_not_hold_everything_or_hides_that_it_is_in_the_clear(
         assert [event.item for event in me.events()] == ["item-3", "item-8", "unheard-of"]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv", "html"])
+def test_the_reasons_of_lists_cannot_be_handed_over(
+    run: Run, machine: Machine, secret: Path, tmp_path: Path, bundle_folder: Path, form: str
+) -> None:
+    options = ("--profile", machine.folder, "--passphrase-file", secret, "--bundle", bundle_folder)
+    file = tmp_path / f"why.{form}"
+    with opened(machine, *BOTH, hs.Purpose.EXPLANATION_LOG) as me:
+        me.record("item-3", kind="like")
+    run.fails("no record of a list", "profile", "decisions", file, *options)
+    with opened(machine, *BOTH, hs.Purpose.EXPLANATION_LOG) as me:
+        for _ in range(2):
+            me.recommend(4)
+    out = run.done("profile", "decisions", file, "--format", form, *options)
+    assert "why 2 lists were" in out
+    assert "whoever gets hold of the file can read it" in out
+    run.fails("--overwrite", "profile", "decisions", file, "--format", form, *options)
+    run.fails("cannot be written", "profile", "decisions", tmp_path / "nowhere" / "why", *options)
+    assert file.stat().st_size > 1000
+    if form == "jsonl":
+        assert "2 lists with 8 items" in run.done("verify", file, "--bundle", bundle_folder)
+
+
 def test_an_export_for_somebody_can_be_read_by_others(run: Run, whole: Options, tmp_path: Path) -> None:
     recipient, private = Recipient.generate()
     out = run.done("profile", "export", tmp_path / "mine.homespun", "--recipient", recipient, *whole)

@@ -1,4 +1,4 @@
-"""What else a person does with their profile: ``profile export``, ``undo``, ``rekey``, ``rotate``, ``recovery``."""
+"""What else a person does with their profile: ``profile export``, ``decisions``, ``undo``, and what opens it."""
 
 import argparse
 import os
@@ -26,6 +26,22 @@ def export(options: argparse.Namespace) -> None:
     say_under(f"'{file}' holds, in rows:", _rows(manifest))
     if options.recipient is None and not options.seal:
         say("It is not encrypted: whoever gets hold of the file can read it.")
+
+
+def decisions(options: argparse.Namespace) -> None:
+    """Write the records of why things were listed to a file."""
+    file: Path = options.file
+    if os.path.lexists(file) and not options.overwrite:
+        raise MisuseError(f"'{file}' exists and was left as it is; choose another name, or add --overwrite.")
+    with person_of(options) as me:
+        if not me.decisions.all():
+            raise MisuseError("there is no record of a list: they are kept from when the person allows it.")
+        try:
+            lists = me.decisions.export(file, options.format, overwrite=options.overwrite)
+        except OSError as error:
+            raise MisuseError(f"the records cannot be written, and there is no file: {error}.") from error
+    say(f"'{file}' holds why {lists:,} {'list was' if lists == 1 else 'lists were'} as recorded, and what was done.")
+    say("It is not encrypted: whoever gets hold of the file can read it.")
 
 
 def undo(options: argparse.Namespace) -> None:

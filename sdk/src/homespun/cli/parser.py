@@ -75,12 +75,17 @@ def _add_showing(actions: "argparse._SubParsersAction[Parser]") -> None:
     sealed.add_argument("--recipient", metavar="TEXT", help="seal it for the owner of a key: homespun-recipient:...")
     sealed.add_argument("--seal", action="store_true", help="seal it with a passphrase, which is asked for")
     export.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    decisions = actions.add_parser("decisions", help="write why things were listed to a file, to read or to hand over")
+    decisions.set_defaults(run=changing.decisions)
+    decisions.add_argument("file", type=Path, metavar="FILE", help="the file")
+    decisions.add_argument("--format", choices=("jsonl", "csv", "html"), default="jsonl", help="as what (jsonl)")
+    decisions.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     undo = actions.add_parser("undo", help="take back what was set last")
     undo.set_defaults(run=changing.undo)
     undo.add_argument("number", type=_positive, nargs="?", metavar="N", help="or the entry of this number, see show")
-    for command in (show, export, undo):
+    for command in (show, export, decisions, undo):
         _add_bundle(command)
-    for command in (show, check, export, undo):
+    for command in (show, check, export, decisions, undo):
         _add_profile(command)
 
 
