@@ -6,7 +6,7 @@ Every function returns the event's detail, or raises with what is in the way.
 from datetime import datetime
 
 from homespun_server.compliance.requests.course import COPIES, ENDED, WORKED, Course, State, What, extended_due
-from homespun_server.compliance.requests.effects import EXPLANATIONS, not_yet_explained
+from homespun_server.compliance.requests.effects import EXPLANATIONS, PSEUDONYMS, not_yet_explained
 from homespun_server.errors import RequestError
 from homespun_server.store.moments import text_of
 
@@ -83,6 +83,23 @@ def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail
     if what == "closed":
         return _closing(course, detail)
     return detail
+
+
+def may_be_named(course: Course, what: What, after: Course, *, known: bool) -> bool:
+    """Return whether a request's pseudonym is looked up: as work begins, and as it ends without one.
+
+    Once the key was destroyed, whoever has a pseudonym under the same name came back; the request is not about them.
+
+    Args:
+        course: How things stood.
+        what: What happened.
+        after: How they stand then.
+        known: Whether the request has a pseudonym.
+    """
+    keyless = course.outcome(PSEUDONYMS)
+    if what == "working":
+        return keyless is None or not keyless.final
+    return after.state in ENDED and not known and course.rules.kind != "erasure"
 
 
 def _check_said(what: What, name: str, said: object) -> None:

@@ -14,7 +14,6 @@ from homespun.protocol.asking.receipt import DeviceReceipt
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.requests import moves, rows
 from homespun_server.compliance.requests.course import ENDED, Course, What, opening
-from homespun_server.compliance.requests.effects import PSEUDONYMS
 from homespun_server.compliance.requests.identity import IdentityCheck
 from homespun_server.compliance.requests.journal import Journal
 from homespun_server.compliance.requests.ports import Connector, Log, Subjects
@@ -154,7 +153,7 @@ class Requests(RequestReader):
             if what == "lifted":
                 self._check_alone(connection, found)
             after = self._journal.append(connection, found, course, what, checked, actor)
-            if _may_be_named(found, course, what, after):
+            if moves.may_be_named(course, what, after, known=found.subject is not None):
                 self._name(connection, request)
             self._audit.add_within(connection, actor, f"request-{what}", request)
             self._let_go(connection, found, after)
@@ -243,14 +242,3 @@ class Requests(RequestReader):
         subject = sealed and self._subjects.pseudonym(self._seal.opened(request, bytes(sealed)))
         if subject:
             connection.execute(update(requests).where(requests.c.id == request).values(subject=subject))
-
-
-def _may_be_named(found: Request, course: Course, what: What, after: Course) -> bool:
-    """Return whether a request's pseudonym is looked up: as work begins, and as it ends without one.
-
-    Once the key was destroyed, whoever has a pseudonym under the same name came back; the request is not about them.
-    """
-    keyless = course.outcome(PSEUDONYMS)
-    if what == "working":
-        return keyless is None or not keyless.final
-    return after.state in ENDED and found.subject is None and found.kind != "erasure"
