@@ -58,6 +58,48 @@ def test_what_is_allowed_on_the_page_does_not_reach_the_profile(windows: Windows
     assert titles(page) == in_the_application(person)
 
 
+def test_a_way_from_the_first_consent_to_the_last_byte_breaks_off(
+    windows: Windows, person: Person, tmp_path: Path
+) -> None:
+    """Grants, uses, asks why, removes a reason, withdraws, exports and erases, in one window and one profile."""
+    page = windows()
+    person.enter(page)
+    general = titles(page)
+    for name in (STORAGE, PERSONAL):
+        switch(page, name, on=True)
+    person.rate()
+    go(page, "For you")
+    first, *_ = personal = titles(page)
+    assert personal == in_the_application(person) != general
+
+    page.get_by_role("link", name=f"Why this? {first}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Why {first}?")
+    page.get_by_role("button", name=re.compile("Remove this reason.*Dark Knight")).click()
+    expect(page.get_by_role("status").filter(has_text="Removed")).to_be_visible()
+    assert first not in titles(page)
+
+    switch(page, PERSONAL, on=False)
+    assert in_the_application(person) == general
+    go(page, "Take or erase")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download everything").click()
+    export = tmp_path / download.value.suggested_filename
+    download.value.save_as(export)
+    with hs.Personalizer.import_(export, tmp_path / "other", key=raw_key(), settings=QUICK, notice=NOTICE) as other:
+        assert [event.item for event in other.events()] == [*LIKED]
+
+    page.get_by_label("Yes, erase everything").check()
+    page.get_by_role("button", name="Erase everything").click()
+    expect(page.get_by_text("Everything is erased.")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt").click()
+    verify(decode(download.value.path().read_bytes()))
+    assert person.me.events() == []
+    assert {path.name for path in tmp_path.iterdir()} >= AFTERMATH
+    assert not (tmp_path / "profile").exists()
+    assert in_the_application(person) == general
+
+
 def test_the_reasons_of_a_place_do_not_add_up_or_stay_when_removed(windows: Windows, person: Person) -> None:
     page = windows()
     person.allow().rate().enter(page)

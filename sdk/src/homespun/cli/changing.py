@@ -40,7 +40,7 @@ def decisions(options: argparse.Namespace) -> None:
             lists = me.decisions.export(file, options.format, overwrite=options.overwrite)
         except OSError as error:
             raise MisuseError(f"the records cannot be written, and there is no file: {error}.") from error
-    say(f"'{file}' holds why {lists:,} {'list was' if lists == 1 else 'lists were'} as recorded, and what was done.")
+    say(f"'{file}' holds why {lists:,} {'list was' if lists == 1 else 'lists were'} as they were, and what was done.")
     say("It is not encrypted: whoever gets hold of the file can read it.")
 
 
