@@ -52,7 +52,7 @@ def test_a_value_is_put_right_for_somebody_else_or_not_at_all(tables: Running) -
         said = {"column-1": "item", "wrong-1": "z", "right-1": "y", "column-3": "item", "wrong-3": " a", "right-3": "b"}
         assert browser.send(f"{path}/work", **said).status == 303
         assert rows(tables) == TABLE.replace("user-000017, a", "user-000017,b")
-        assert "1 rows were put right" in browser.get(path).text
+        assert "1 row was put right" in browser.get(path).text
 
 
 def test_other_requests_ask_what_is_wrong(tables: Running) -> None:

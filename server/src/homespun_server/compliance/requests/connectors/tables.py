@@ -71,7 +71,7 @@ class Table(Connector):
         if not gone:
             return nothing(f"No row of {self._table.path} has this person in the column {self._table.user}.{similar}")
         told = (
-            f"{gone} rows were removed from {self._table.path}; the file before was overwritten and removed. {_LATER}"
+            f"{_rows_were(gone)} removed from {self._table.path}; the file before was overwritten and removed. {_LATER}"
             f"{similar}"
         )
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
@@ -101,7 +101,7 @@ class Table(Connector):
         changed = self._change(_is(person.identifier), right)
         if not changed:
             return nothing("No row of this person has a value that was named as wrong.")
-        told = f"{changed} rows were put right: {', '.join(sorted({each.column for each in corrections}))}."
+        told = f"{_rows_were(changed)} put right: {', '.join(sorted({each.column for each in corrections}))}."
         return Effect(outcome="done", level=self.level, records=changed, detail=told)
 
     def set_aside(self, person: Person, kind: Kind) -> Effect:  # noqa: ARG002 - the same for each
@@ -113,7 +113,7 @@ class Table(Connector):
             return nothing(f"No row of {self._table.path} has this person, so there is none to be used.")
         self._aside.put(person.request, self._table, rows)
         gone = self._change(_is(person.identifier), lambda _: None)
-        told = f"{gone} rows of {self._table.path} were set aside. Trainings read the table, and no longer find them."
+        told = f"{_rows_were(gone)} set aside from {self._table.path}. No training finds them any more."
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
 
     def put_back(self, request: str) -> int:
@@ -231,7 +231,7 @@ class SetAside(Connector):
         if not gone:
             return nothing("No row of this person was ever set aside, or is any more.")
         return Effect(
-            outcome="done", level=self.level, records=gone, detail=f"{gone} rows were overwritten and removed."
+            outcome="done", level=self.level, records=gone, detail=f"{_rows_were(gone)} overwritten and removed."
         )
 
     def of(self, request: str, table: TableSettings) -> tuple[AsideRow, ...]:
@@ -368,3 +368,7 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC) - _FARTHEST_EAST
+
+
+def _rows_were(number: int) -> str:
+    return "1 row was" if number == 1 else f"{number} rows were"
