@@ -182,7 +182,8 @@ def test_identity_is_settled_by_a_check_that_nobody_registered(service: Running,
 
 def test_a_page_of_the_queue_is_the_same_again(service: Running) -> None:
     made = {opened(service) for _ in range(5)}
-    seen, after = [], ""
+    seen: list[str] = []
+    after = ""
     while len(seen) <= len(made):
         page = service.get(f"/api/v1/requests?limit=2{after}", "auditor").json()
         seen += [each["id"] for each in page["requests"]]

@@ -147,10 +147,10 @@ def test_a_request_waits_for_a_model_that_its_pipeline_made_again(
 
 
 def test_a_model_is_lost_because_a_request_could_not_be_looked_at(tmp_path: Path) -> None:
-    settings, console = make_directory(tmp_path / "place"), Console(file=io.StringIO(), width=400)
+    settings, shown = make_directory(tmp_path / "place"), io.StringIO()
     create_compliance_keys(settings, PASSPHRASE.encode(), costs=CHEAP)
     with open_store(settings.store) as store:
         with store.writing() as connection:
             connection.execute(text("DROP TABLE homespun_retrainings"))
-        settle(settings, store, TESTER, lambda _: b"", console)
-    assert "The model is made, and requests that wait for models could not be looked at" in console.file.getvalue()
+        settle(settings, store, TESTER, lambda _: b"", Console(file=shown, width=400))
+    assert "The model is made, and requests that wait for models could not be looked at" in shown.getvalue()

@@ -141,7 +141,7 @@ class Explanations(Machine):
 
     @rule(records=st.integers(0, 2))
     def answers(self, records: int) -> None:
-        said = {"explained": {"records": records, "bundles": ["b" * 64]}} if records else {}
+        said: dict[str, object] = {"explained": {"records": records, "bundles": ["b" * 64]}} if records else {}
         try:
             detail = checked(self.course, "exported", said, self.now)
         except RequestError:

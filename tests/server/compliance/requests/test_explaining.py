@@ -33,7 +33,7 @@ def asked(desk: Office) -> str:
     """A request for an explanation, which was worked on."""
     request = desk.opened("explanation")
     desk.desk.saga.work(request.id, ADA)
-    return request.id
+    return str(request.id)
 
 
 def registered(desk: Office) -> None:

@@ -85,9 +85,9 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         recipients: Who gets it.
         retention: How long it is kept.
         protection: Encryption, pseudonymisation and the like.
-        erasure: Which connector erases of it what is a person's, or says why it stays, by its name; ``table`` is that of
-            each table of the settings. ``by part``: what is in it is declared by itself. ``none``: there is nothing of
-            a person to erase, or it stays as evidence.
+        erasure: Which connector erases of it what is a person's, or says why it stays, by its name; ``table`` is that
+            of each table of the settings. ``by part``: what is in it is declared by itself. ``none``: there is nothing
+            of a person to erase, or it stays as evidence.
         fields: Its columns or fields.
     """
 
