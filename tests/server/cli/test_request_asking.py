@@ -49,7 +49,7 @@ def test_devices_cannot_be_asked_or_seen(wd: Path, capsys: pytest.CaptureFixture
         requests.act(request, "identified", TESTER, {"method": "passport", "evidence": "seen"})
         requests.act(request, "accepted", TESTER)
         requests.act(request, "working", TESTER)
-    assert "1 devices are registered" in told(capsys, wd, "devices")
+    assert "Registered devices: 1." in told(capsys, wd, "devices")
     assert "64 entries" in told(capsys, wd, "ask")
     assert "not time" in told(capsys, wd, "ask")
     assert "64 entries" in told(capsys, wd, "ask", "--now")

@@ -35,7 +35,7 @@ def _ask(options: argparse.Namespace, console: Console) -> None:
 def _devices(options: argparse.Namespace, console: Console) -> None:
     with opened(options) as compliance:
         if options.request is None:
-            say(console, f"{compliance.asking.devices.count():,} devices are registered.")
+            say(console, f"Registered devices: {compliance.asking.devices.count():,}.")
             return
         compliance.requests.requests.get(options.request)  # of one that is not there, no device is done either
         found = compliance.asking.states(options.request)

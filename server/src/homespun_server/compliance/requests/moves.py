@@ -180,12 +180,12 @@ def _closing(course: Course, detail: Detail) -> Detail:
     if course.only_pending and course.rules.pending:
         if detail.get("pending") is not True:
             raise RequestError(
-                f"{_missing(course)}: not done. Wait, or close it as closed with pending devices or models (pending), "
+                f"{_missing(course)}. That is not done: wait, or close it as closed with pending devices or models (pending), "
                 "and tell the person so. Nothing was recorded."
             )
         return {**detail, "pending": len(course.waiting) + len(course.untrained), "stores": list(course.missing)}
     raise RequestError(
-        f"{_missing(course)}: no evidence that anything was done there, so the request stays open. Work on it again "
+        f"{_missing(course)}. There is no evidence that anything was done there, so the request stays open. Work on it again "
         "(request work). Nothing was recorded."
     )
 
@@ -194,7 +194,7 @@ def _missing(course: Course) -> str:
     told = []
     for name in course.missing:
         effect = course.outcome(name)
-        told.append(f"{name} ({'nothing was recorded' if effect is None else effect.detail})")
+        told.append(f"{name}: {'nothing was recorded' if effect is None else effect.detail.rstrip('.')}")
     return "; ".join(told)
 
 
