@@ -180,13 +180,13 @@ def _closing(course: Course, detail: Detail) -> Detail:
     if course.only_pending and course.rules.pending:
         if detail.get("pending") is not True:
             raise RequestError(
-                f"{_missing(course)}. That is not done: wait, or close it as closed with pending devices or models (pending), "
-                "and tell the person so. Nothing was recorded."
+                f"{_missing(course)}. That is not done: wait, or close it as closed with pending devices or models "
+                "(pending), and tell the person so. Nothing was recorded."
             )
         return {**detail, "pending": len(course.waiting) + len(course.untrained), "stores": list(course.missing)}
     raise RequestError(
-        f"{_missing(course)}. There is no evidence that anything was done there, so the request stays open. Work on it again "
-        "(request work). Nothing was recorded."
+        f"{_missing(course)}. There is no evidence that anything was done there, so the request stays open. Work on "
+        "it again (request work). Nothing was recorded."
     )
 
 
