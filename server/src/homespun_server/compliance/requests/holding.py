@@ -8,6 +8,7 @@ in force are set aside again, in a file under the mark's name.
 Rules:
 
 - A mark is on the disk before rows are set aside, and names the request that it is for, which is random.
+- A request marks once: after its mark was ended, working on it again, for whatever is left to do, puts none.
 - Lifting a restriction ends its mark. What an objection or an opt-out marks holds until it is said that the person
   allowed the use again; the record of changes has who said so.
 """
@@ -29,7 +30,7 @@ class Holding:
         self._tombstones = tombstones
 
     def hold(self, request: str, kind: Kind, identifier: str) -> None:
-        """Mark a person, durably, before returning; who is marked stays so.
+        """Mark a person, durably, before returning; who is marked stays so, and a mark that was ended stays ended.
 
         Args:
             request: The request's id.
@@ -39,7 +40,9 @@ class Holding:
         Raises:
             OutputError: The file cannot be written; nothing may be set aside then.
         """
-        self._tombstones.add([(held_as(kind), identifier)], told=f"{HELD} {request}")
+        told = f"{HELD} {request}"
+        if not self._tombstones.ended(told):
+            self._tombstones.add([(held_as(kind), identifier)], told=told)
 
     def names(self, request: str, people: Collection[str]) -> tuple[str, ...]:
         """Return under which names rows are set aside for a restriction: its own, and those of its marks.

@@ -87,7 +87,7 @@ class ErasureSaga:
         if course.rules.kind == "erasure":
             stores = [self._connectors[name] for name in course.connectors if name in self._connectors]
             self._tombstones.add(mark for store in stores for mark in store.marks(person))
-        if course.rules.kind in _SET_ASIDE and person.identifier is not None:
+        if course.rules.kind in _SET_ASIDE and person.identifier is not None and not course.lifted:
             self._holding.hold(request, course.rules.kind, person.identifier)
         for name in course.missing:
             if name not in (DEVICES, MODELS, EXPLANATIONS):

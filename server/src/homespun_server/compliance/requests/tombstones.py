@@ -150,12 +150,14 @@ class Tombstones:
     def known(self) -> dict[str, Tombstone]:
         """Return what file and store say together; of one mark, what was said last."""
         known: dict[str, Tombstone] = {}
-        with self._store.reading() as connection:
-            rows = [Tombstone(**row._asdict()) for row in connection.execute(select(tombstones))]
-        for each in (*rows, *self._lines()):
+        for each in self._said():
             before = known.get(each.mark)
             known[each.mark] = each if before is None or each.number > before.number else before
         return known
+
+    def ended(self, told: str) -> bool:
+        """Return whether a mark that says this was ever ended, also one that was put anew since."""
+        return any(each.store == told and each.lifted is not None for each in self._said())
 
     def merge(self) -> int:
         """Bring file and store together again after either was restored; return how many marks one of them lacked."""
@@ -169,6 +171,11 @@ class Tombstones:
         with self._store.writing() as connection:
             _put(connection, differing)
         return len({each.mark for each in (*lacking, *differing)})
+
+    def _said(self) -> list[Tombstone]:
+        with self._store.reading() as connection:
+            rows = [Tombstone(**row._asdict()) for row in connection.execute(select(tombstones))]
+        return [*rows, *self._lines()]
 
     def _lines(self) -> list[Tombstone]:
         try:

@@ -1,0 +1,58 @@
+"""What was lifted or allowed again is out of use again, or rows of it never come back."""
+
+import pytest
+
+from homespun_server.compliance.requests.profile import Kind
+from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
+
+TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
+
+
+def used(found: Office, person: str = PERSON) -> int:
+    """Return how many of the person's rows trainings would read."""
+    return sum(row.startswith(person) for row in found.rows)
+
+
+def exported(found: Office, whole: str) -> None:
+    """Write the table as it comes from where the operator has it, and replay."""
+    (found.settings.folder / CSV).write_text(whole)
+    found.desk.saga.replay()
+
+
+def test_working_on_a_lifted_restriction_takes_its_rows_again(desk: Office) -> None:
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    desk.desk.saga.work(request.id, ADA)
+    assert not any(desk.desk.saga.replay().values())
+    assert used(desk) == 10
+    # Who asks anew is set aside anew.
+    desk.desk.saga.work(desk.opened("restriction").id, ADA)
+    assert used(desk) == 0
+
+
+@pytest.mark.parametrize("kind", ["restriction", "objection"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_working_on_what_was_allowed_again_takes_its_rows_again(desk: Office, kind: Kind, *, lost: bool) -> None:
+    whole = (desk.settings.folder / CSV).read_text()
+    request = desk.opened(kind)
+    desk.desk.saga.work(request.id, ADA)
+    exported(desk, whole)
+    assert used(desk) == 0
+    desk.desk.saga.allow_again(PERSON, ADA)
+    if lost:
+        (desk.settings.folder / "compliance" / "tombstones.log").unlink()
+    desk.desk.saga.work(request.id, ADA)
+    exported(desk, whole)
+    assert used(desk) == 10
+
+
+def test_working_on_an_older_objection_takes_rows_that_a_newer_one_had_and_were_allowed_again(desk: Office) -> None:
+    whole = (desk.settings.folder / CSV).read_text()
+    older, newer = desk.opened("objection"), desk.opened("objection")
+    for request in (older, newer):
+        desk.desk.saga.work(request.id, ADA)
+        desk.desk.saga.allow_again(PERSON, ADA)
+    desk.desk.saga.work(older.id, ADA)
+    exported(desk, whole)
+    assert used(desk) == 10
