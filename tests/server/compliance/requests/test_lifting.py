@@ -2,7 +2,9 @@
 
 import pytest
 
+from homespun_server.compliance.requests.connectors.rows_of_tables import TableFile
 from homespun_server.compliance.requests.profile import Kind
+from homespun_server.errors import OutputError, RequestError
 from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
 
 TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
@@ -56,3 +58,24 @@ def test_working_on_an_older_objection_takes_rows_that_a_newer_one_had_and_were_
     desk.desk.saga.work(older.id, ADA)
     exported(desk, whole)
     assert used(desk) == 10
+
+
+def test_rows_stay_aside_for_ever_as_allowing_them_again_failed_once(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (desk.settings.folder / CSV).read_text()
+    desk.closed("objection")
+    exported(desk, whole)
+
+    def busy(*_: object) -> None:
+        raise OutputError("somebody wrote to it meanwhile")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableFile, "add", busy)
+        with pytest.raises(OutputError, match="meanwhile"):
+            desk.desk.saga.allow_again(PERSON, ADA)
+    assert used(desk) == 0
+    assert desk.desk.saga.allow_again(PERSON, ADA) == {f"table {CSV}": 10}
+    assert used(desk) == 10
+    with pytest.raises(RequestError, match="in force"):
+        desk.desk.saga.allow_again(PERSON, ADA)

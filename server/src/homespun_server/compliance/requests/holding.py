@@ -56,31 +56,31 @@ class Holding:
         by_person = [self._tombstones.mark(held_as("restriction"), each) for each in people]
         return (request, *dict.fromkeys(mark for mark in (*by_request, *by_person) if mark in known))
 
-    def end(self, names: Collection[str], actor: Actor) -> None:
-        """End marks, as what they are for was lifted.
-
-        Args:
-            names: See ``names``; those that are no mark in force are passed over.
-            actor: Who lifts it.
-
-        Raises:
-            OutputError: The file of marks cannot be written; the store has it.
-        """
-        for each in names:
-            self._tombstones.lift_mark(each, actor)
-
-    def allowed_again(self, identifier: str, actor: Actor) -> tuple[str, ...]:
-        """End all marks of a person who allowed the use of their data again; return those that were in force.
+    def of(self, identifier: str) -> tuple[str, ...]:
+        """Return all marks of a person, also those that were ended.
 
         Args:
             identifier: What the operator calls them.
+        """
+        known = self._tombstones.known()
+        marks = (self._tombstones.mark(held_as(kind), identifier) for kind in HELD_KINDS)
+        return tuple(mark for mark in marks if mark in known)
+
+    def end(self, names: Collection[str], actor: Actor) -> bool:
+        """End marks, as what they are for was lifted, or as their person allowed the use of their data again.
+
+        Args:
+            names: See ``names`` and ``of``; those that are no mark in force are passed over.
             actor: Who says so; the record of changes has that, with the marks.
+
+        Returns:
+            Whether one of them was in force.
 
         Raises:
             OutputError: The file of marks cannot be written; the store has it.
         """
-        marks = [self._tombstones.mark(held_as(kind), identifier) for kind in HELD_KINDS]
-        return tuple(mark for mark in marks if self._tombstones.lift_mark(mark, actor) is not None)
+        ended = [each for each in names if self._tombstones.lift_mark(each, actor) is not None]
+        return bool(ended)
 
     def others(self, people: Collection[str]) -> tuple[str, ...]:
         """Return the requests, other than restrictions, by whose marks data of people are kept out of use."""

@@ -22,6 +22,7 @@ from homespun_server.compliance.requests.effects import (
     nothing,
 )
 from homespun_server.compliance.requests.holding import Holding
+from homespun_server.compliance.requests.lifting import Lifting
 from homespun_server.compliance.requests.ports import Connector, Correction, Person
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.remaking import Remaking, effect_of, is_table
@@ -58,6 +59,7 @@ class ErasureSaga:
         self._requests, self._tombstones, self._devices = requests, tombstones, devices
         self._remaking, self._holding = Remaking(requests, retrainings), Holding(tombstones)
         self._connectors = {each.name: each for each in connectors}
+        self._lifting = Lifting(requests, self._connectors, self._holding)
 
     def work(self, request: str, actor: Actor, corrections: Sequence[Correction] = ()) -> Course:
         """Carry a request to every store that has no final effect yet, and return how things then stand.
@@ -123,25 +125,17 @@ class ErasureSaga:
             OutputError: A table cannot be written, or is no longer named; what is left is put back by the next call.
             RequestError: It is no restriction, holds still, was lifted before, or nobody told the person.
         """
-        people, names = self._people(request), self._names(request)
-        if not (self._requests.course(request).lifted and self.is_set_aside(request)):
-            self._check_alone(request, people)
-            self._requests.act(request, "lifted", actor, said, seen=seen)
-        self._holding.end(names, actor)
-        back = self._put_back(names)
-        for name, records in back.items():
-            if records:
-                self._requests.record(request, "returned", {"connector": name, "records": records}, actor)
-        return {name: records for name, records in back.items() if records}
+        return self._lifting.lift(request, actor, said, seen=seen)
 
     def is_set_aside(self, request: str) -> bool:
         """Return whether records are still set aside for a request."""
-        return any(each.set_aside_for(name) for each in self._connectors.values() for name in self._names(request))
+        return self._lifting.is_set_aside(request)
 
     def allow_again(self, identifier: str, actor: Actor) -> dict[str, int]:
         """End what keeps a person's data out of use, as they allowed the use again, and put rows that came back back.
 
-        What was set aside for their requests stays there.
+        What was set aside for their requests stays there. Called again after an interruption, it puts back what is
+        left.
 
         Args:
             identifier: What the operator calls them.
@@ -152,33 +146,9 @@ class ErasureSaga:
 
         Raises:
             OutputError: The file of marks, or a table, cannot be written.
-            RequestError: Nothing keeps their data out of use.
+            RequestError: Nothing keeps their data out of use, and no row that came back is left to be put back.
         """
-        marks = self._holding.allowed_again(identifier, actor)
-        if not marks:
-            raise RequestError("no restriction, objection or opt-out of somebody called that is in force here.")
-        return {name: records for name, records in self._put_back(marks).items() if records}
-
-    def _people(self, request: str) -> frozenset[str]:
-        """Return whom a request is about, as far as that is known: names outlive no request, but what is set aside."""
-        said = self._requests.person(request).identifier
-        found = frozenset[str]().union(*(each.people_of(request) for each in self._connectors.values()))
-        return found if said is None else found | {said}
-
-    def _names(self, request: str) -> tuple[str, ...]:
-        return self._holding.names(request, self._people(request))
-
-    def _put_back(self, names: Sequence[str]) -> dict[str, int]:
-        return {store: sum(map(each.put_back, names)) for store, each in self._connectors.items()}
-
-    def _check_alone(self, request: str, people: frozenset[str]) -> None:
-        """Refuse to put rows back that another request keeps out of use, which a restore may have lost."""
-        others = self._holding.others(people)
-        if others and self._requests.course(request).rules.kind == "restriction":
-            raise RequestError(
-                f"the person also asked in {', '.join(others)} that their data not be used, and that holds. The "
-                "restriction stays; nothing was recorded."
-            )
+        return self._lifting.allow_again(identifier, actor)
 
     def replay(self) -> dict[str, int]:
         """Bring the marks together, erase and set aside again what they name, and return how many records by store.
