@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import count, islice
 
 import msgspec
 from sqlalchemy import Column, Connection, func, select
@@ -78,16 +79,28 @@ class ConsentEvents(Connector):
         """Record what the person no longer allows as withdrawals, each with a signed receipt and a log entry."""
         if person.identifier is None:
             return nothing("Nobody said what the operator calls this person, and withdrawals are recorded under that.")
-        purposes = _ENDED_BY[kind]
-        if any(each.source == person.request for each in self._events(person.identifier)):
+        purposes, events = _ENDED_BY[kind], self._events(person.identifier)
+        stream = [each for each in events if each.source == person.request]
+        # Whoever knows a request's id can report into its stream: only what an officer's request brought counts.
+        before = {each.choice.purpose for each in stream if each.origin == "request"}
+        new = [purpose for purpose in purposes if purpose not in before]
+        if not new:
             return _withdrawn(purposes, "They were recorded by an attempt before.")
+        taken = {each.sequence for each in stream}
+        places = tuple(islice((place for place in count(1) if place not in taken), len(new)))
         with self._store.writing() as connection:
-            for place, purpose in enumerate(purposes, start=1):
-                made = _withdrawal(person, kind, purpose, place, self._now())
-                self._consents.record_within(connection, made, origin="request")
+            for place, purpose in zip(places, new, strict=True):
+                self._record(connection, _withdrawal(person, kind, purpose, place, self._now()))
         # Never a report's hash: whoever has it could try names, long after the person was erased.
-        told = f"They are numbers 1 to {len(purposes)} of the source {person.request}, this request."
+        told = f"They are numbers {', '.join(map(str, places))} of the source {person.request}, this request."
         return _withdrawn(purposes, told)
+
+    def _record(self, connection: Connection, report: ConsentReport) -> None:
+        if self._consents.record_within(connection, report, origin="request") is None:
+            raise RequestError(
+                f"the withdrawal of {report.choice.purpose} was refused, as its place {report.sequence} in the source "
+                f"{report.source} was taken meanwhile. No withdrawal was recorded; work on the request again."
+            )
 
     def _events(self, identifier: str) -> Sequence[ConsentEvent]:
         subject = self._consents.subjects.pseudonym(identifier)
