@@ -41,10 +41,10 @@ def get_proof(services: Given, old: Old = 0) -> Response[bytes]:
 
 
 @get("/predecessors", media_type=MediaType.JSON, sync_to_thread=True)
-def get_predecessors(services: Given) -> Response[bytes]:
+def get_predecessors(services: Given, old: Old = 0) -> Response[bytes]:
     """Return what the log says of logs that it follows, with proofs under its last checkpoint; mostly none."""
     try:
-        found = predecessors(services.store)
+        found = predecessors(services.store, old)
     except MisuseError as error:
         raise ClientError(str(error), status_code=404) from error
     return Response(found.encode(), media_type=MediaType.JSON)

@@ -84,7 +84,7 @@ def _begin_anew(options: argparse.Namespace, console: Console) -> None:
 def _prove(options: argparse.Namespace, console: Console) -> None:
     with _log_of(options) as log, store_of(options) as store:
         if options.predecessors:
-            content = predecessors(store).encode() + b"\n"
+            content = predecessors(store, options.since).encode() + b"\n"
         elif options.entry is None:
             content = continuation(store, options.since).encode()
         else:

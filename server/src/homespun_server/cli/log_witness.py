@@ -6,7 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from homespun.errors import MisuseError
+from homespun.protocol.checkpoint import Checkpoint, epoch_of
 from homespun_server.cli.hexadecimal import key_of
+from homespun_server.compliance.log.beginnings import epoch_in
 from homespun_server.compliance.log.fetching import fetch_continuation, fetch_predecessors
 from homespun_server.compliance.log.published import (
     Continuation,
@@ -26,8 +28,11 @@ def _new(options: argparse.Namespace, console: Console) -> None:
 
 def _cosign(options: argparse.Namespace, console: Console) -> None:
     witness = open_witness(options.folder)
+    gone = ""
     if options.begun_anew:
-        content = witness.cosign_anew(_told(options), options.log_key).encode()
+        told, last = _told(options, witness), witness.last(options.log_key)
+        content = witness.cosign_anew(told, options.log_key).encode()
+        gone = "" if last is None else _gone(told, last, options.log_key)
     else:
         content = witness.cosign(_continued(options, witness), options.log_key).encode()
     if options.out is None:
@@ -37,6 +42,8 @@ def _cosign(options: argparse.Namespace, console: Console) -> None:
         options.out.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{options.out} cannot be written: {error}. Cosign again.") from error
+    if gone:
+        console.print(gone, markup=False, highlight=False, soft_wrap=True)
 
 
 def _continued(options: argparse.Namespace, witness: Witness) -> Continuation:
@@ -46,10 +53,18 @@ def _continued(options: argparse.Namespace, witness: Witness) -> Continuation:
     return fetch_continuation(options.url, 0 if last is None else last.size)
 
 
-def _told(options: argparse.Namespace) -> Predecessors:
+def _told(options: argparse.Namespace, witness: Witness) -> Predecessors:
     if options.url is None:
         return read_predecessors(_read(options.proof))
-    return fetch_predecessors(options.url)
+    last = witness.last(options.log_key)
+    return fetch_predecessors(options.url, 0 if last is None else last.size)
+
+
+def _gone(told: Predecessors, last: Checkpoint, log_key: bytes) -> str:
+    lost = told.lost(last, log_key)
+    if not lost:
+        return f"All {last.size:,} entries that this witness saw are there."
+    return f"Of the {last.size:,} entries that this witness saw, {lost:,} are not shown to be there any more."
 
 
 def _read(path: Path) -> bytes:
@@ -60,12 +75,15 @@ def _read(path: Path) -> bytes:
 
 
 def _predecessors(options: argparse.Namespace, console: Console) -> None:
-    checkpoint, begun = _told(options).verified(options.log_key)
+    witness = open_witness(options.folder)
+    told, last = _told(options, witness), witness.last(options.log_key)
+    checkpoint, begun = told.verified(options.log_key)
     lines = [f"The log {checkpoint.origin} has {checkpoint.size:,} entries."]
     lines += [f"It has {each.told()}" for each in begun] or ["It has no predecessor."]
-    last = open_witness(options.folder).last(options.log_key)
     if last is not None:
         lines.append(f"This witness last saw {last.size:,} entries of {last.origin}, with the root {last.root.hex()}.")
+        if epoch_of(last, options.log_key) < epoch_in(begun):
+            lines.append(_gone(told, last, options.log_key))
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 

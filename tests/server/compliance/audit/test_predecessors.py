@@ -147,12 +147,14 @@ def test_the_commands_hide_or_refuse_it(restored: Restored, tmp_path: Path, caps
     assert restored.command("log", "prove", "--since", "1", "--out", str(tmp_path / "proof")) == 0
     assert main(cosign) == 1
     assert "log witness predecessors" in capsys.readouterr().err
-    assert restored.command("log", "prove", "--predecessors", "--out", str(tmp_path / "proof")) == 0
+    assert restored.command("log", "prove", "--predecessors", "--since", "1", "--out", str(tmp_path / "proof")) == 0
     assert main(["log", "witness", "predecessors", "--proof", str(tmp_path / "proof"), *key]) == 0
     told = capsys.readouterr().out
     assert "The reason that was given: the disk broke" in told
     assert "This witness last saw 1 entries" in told
+    assert "All 1 entries that this witness saw are there." in told
     assert main([*cosign, "--begun-anew"]) == 0
+    assert "All 1 entries that this witness saw are there." in capsys.readouterr().out
     assert restored.command("log", "checkpoint", "--add", str(tmp_path / "given")) == 0
 
 

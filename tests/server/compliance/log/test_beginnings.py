@@ -1,5 +1,6 @@
 """A store that was put back could go on as if nothing was lost, or its log begin anew and not say what is missing."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from sqlalchemy import text
 from homespun.errors import MisuseError, ProofError
 from homespun.protocol.checkpoint import Checkpoint, epoch_of, signed
 from homespun_server.compliance.log import TransparencyLog
-from homespun_server.compliance.log.beginnings import Beginning, verified
+from homespun_server.compliance.log.beginnings import Beginning, content_of, verified
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.published import Predecessors, continuation, predecessors, read_predecessors
+from homespun_server.compliance.log.rows import beginning_reference
 from homespun_server.compliance.log.verifying import verify_store
 from homespun_server.compliance.log.witness import Witness, create_witness
 from homespun_server.errors import TransparencyError
@@ -50,6 +52,12 @@ class Room:
 
     def restore(self) -> None:
         shutil.copy(self.backup, self.place)
+
+    def accept(self) -> Checkpoint:
+        """Let the witness cosign what began anew."""
+        with self.opened() as (store, _):
+            last = self.witness.last(LOG_KEY)
+            return self.witness.cosign_anew(predecessors(store, 0 if last is None else last.size), LOG_KEY)
 
     def cosign(self) -> Checkpoint:
         """Let the witness see the log."""
@@ -219,7 +227,7 @@ def test_a_witness_cosigns_a_new_beginning_unasked(room: Room) -> None:
     with room.opened() as (store, log):
         with pytest.raises(MisuseError, match="the log began anew"):
             room.witness.cosign(continuation(store, 0), LOG_KEY)
-        found = room.witness.cosign_anew(predecessors(store), LOG_KEY)
+        found = room.accept()
         assert log.add_cosignature(found.encode()).size == 7
         fill(log, 2)
         log.checkpoint()
@@ -236,8 +244,7 @@ def test_the_log_that_ended_goes_on_beside_the_new_one(room: Room) -> None:
     shutil.copy(room.place, room.other)
     room.restore()
     room.begin_anew()
-    with room.opened() as (store, _):
-        room.witness.cosign_anew(predecessors(store), LOG_KEY)
+    room.accept()
     room.memory.unlink()
     with room.opened(room.other) as (store, log):
         fill(log, 3)
@@ -314,6 +321,93 @@ def test_what_a_new_beginning_says_is_removed(room: Room) -> None:
             predecessors(store)
         assert log.refusal() is None or "removed" in str(log.refusal())
     assert "predecessors" in wrong(room)
+
+
+class Forger:
+    """An operator who makes another log under the same key, and says that the witness's one was lost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.place, self.memory = folder / "forged.db", folder / "forged.txt"
+
+    def begin_anew(self, honest: Checkpoint, kept: Checkpoint | None, more: int = 0, *, of: int = 9) -> Store:
+        """Make a log of other entries, which says that one of some more entries than the honest one ended."""
+        store = open_store(self.place)
+        log = log_of(store, self.memory)
+        for number in range(of):
+            log.append("request", {"forged": number}, reference=f"forged {number}")
+        own = log.checkpoint()
+        ended = replace(honest, size=honest.size + more, root=honest.root if not more else b"x" * 32)
+        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, self.sign(ended), own if kept is None else kept)
+        log.append("log", content, reference=beginning_reference(1))
+        log.checkpoint()
+        return store
+
+    def sign(self, checkpoint: Checkpoint) -> Checkpoint:
+        return signed(checkpoint, KEYS.log.sign, LOG_KEY)
+
+
+@pytest.mark.parametrize(("own", "more"), [(8, 1), (9, 2), (10, 30)])
+def test_a_rewritten_log_is_cosigned_as_begun_anew(room: Room, tmp_path: Path, own: int, more: int) -> None:
+    """What is said to have ended is larger than what the witness saw, and what is said to be kept is other entries."""
+    room.cosign()
+    with contextlib.closing(Forger(tmp_path).begin_anew(room.last, None, more, of=own)) as store:
+        told = predecessors(store, room.last.size)
+        with pytest.raises(ProofError, match="not shown to continue the 8 entries"):
+            room.witness.cosign_anew(told, LOG_KEY)
+    # With what the witness last saw, it shows everybody what the log did.
+    (evidence,) = room.witness.folder.glob("*fork-2-*.json")
+    with pytest.raises(ProofError, match="forked"):
+        read_predecessors(evidence.read_bytes()).lost(room.last, LOG_KEY)
+    assert room.witness.last(LOG_KEY) == room.last
+
+
+def test_another_root_is_said_to_have_ended(room: Room, tmp_path: Path) -> None:
+    room.cosign()
+    other = Checkpoint(room.last.origin, room.last.size, b"o" * 32)
+    with contextlib.closing(open_store(tmp_path / "forged.db")) as store:
+        log = log_of(store)
+        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, signed(other, KEYS.log.sign, LOG_KEY), None)
+        log.append("log", content, reference=beginning_reference(1))
+        log.checkpoint()
+        with pytest.raises(ProofError, match="does not name the 8 entries"):
+            room.witness.cosign_anew(predecessors(store, 8), LOG_KEY)
+
+
+def test_what_is_said_to_be_continued_is_not(room: Room, tmp_path: Path) -> None:
+    """Who saw nothing else has to believe what it says to be kept."""
+    forger = Forger(tmp_path)
+    kept = forger.sign(Checkpoint(room.last.origin, 5, b"k" * 32))
+    with contextlib.closing(forger.begin_anew(room.last, kept, 3)) as store:
+        with pytest.raises(ProofError, match="continues the checkpoint of 5 entries: not so"):
+            predecessors(store).verified(LOG_KEY)
+        assert "predecessors" in {each.name for each in verify_store(store, LOG_KEY) if each.failed}
+
+
+def test_a_witness_is_not_told_what_is_gone_of_what_it_saw(room: Room) -> None:
+    room.cosign()
+    room.restore()
+    room.begin_anew()
+    with room.opened() as (store, _):
+        assert predecessors(store, 8).lost(room.last, LOG_KEY) == 3
+    # Once the new log is as large, the proof from what was seen is demanded, and fails.
+    with room.opened() as (store, log):
+        fill(log, 4)
+        log.checkpoint()
+        with pytest.raises(MisuseError, match="the proof begins at 0 entries, and 8 were seen"):
+            room.witness.cosign_anew(predecessors(store), LOG_KEY)
+        assert predecessors(store, 8).lost(room.last, LOG_KEY) == 3
+    assert room.accept().size == 11
+
+
+def test_a_witness_that_saw_only_what_is_there_is_told_of_a_loss(room: Room, tmp_path: Path) -> None:
+    early = create_witness(tmp_path / "early", "early")
+    with open_store(room.backup) as store:
+        seen = early.cosign(continuation(store, 0), LOG_KEY)
+    room.restore()
+    room.begin_anew()
+    with room.opened() as (store, _):
+        assert predecessors(store, seen.size).lost(seen, LOG_KEY) == 0
+        assert early.cosign_anew(predecessors(store, seen.size), LOG_KEY).size == 7
 
 
 def test_a_witness_is_asked_for_another_log(room: Room, tmp_path: Path) -> None:

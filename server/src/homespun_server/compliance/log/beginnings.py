@@ -128,6 +128,33 @@ def is_named(begun: Sequence[Beginning], earlier: Checkpoint, public_key: bytes)
     )
 
 
+def lost_of(begun: Sequence[Beginning], seen: Checkpoint, public_key: bytes) -> int:
+    """Return how many entries of a checkpoint are told as lost, where the log is not shown to continue it.
+
+    Args:
+        begun: What the log says of its predecessors.
+        seen: A checkpoint of an earlier log.
+        public_key: The log's key, 32 bytes.
+
+    Raises:
+        ProofError: They are not told as lost: the log was forked.
+    """
+    if not is_named(begun, seen, public_key):
+        raise ProofError(f"the log began anew, and does not name {_told_of(seen)} as what ended: it was forked.")
+    epoch = epoch_of(seen, public_key)
+    here = max(each.first_lost for each in begun if epoch_of(each.ended, public_key) == epoch)
+    if seen.size <= here:
+        raise ProofError(
+            f"the log began anew and says that it continues {here} entries of what ended, but it is not shown to "
+            f"continue {_told_of(seen)}: it was forked."
+        )
+    return seen.size - here
+
+
+def _told_of(seen: Checkpoint) -> str:
+    return f"the {seen.size} entries of {seen.origin} that were seen with the root {seen.root.hex()}"
+
+
 def content_of(
     epoch: int, begun: str, reason: str, predecessor: Checkpoint, kept: Checkpoint | None
 ) -> dict[str, object]:

@@ -45,18 +45,19 @@ def fetch_continuation(url: str, old: int) -> Continuation:
     return read_continuation(body)
 
 
-def fetch_predecessors(url: str) -> Predecessors:
+def fetch_predecessors(url: str, old: int) -> Predecessors:
     """Return what a log says of its predecessors, with its last checkpoint.
 
     Args:
         url: Where the log's service is, without a path.
+        old: The size that was seen before.
 
     Raises:
         MisuseError: The URL is none that is asked.
         ProofError: The answer is something else.
         TransportError: The log does not answer, or not with that.
     """
-    status, body = _asked(url, "predecessors", MAX_PREDECESSORS_BYTES)
+    status, body = _asked(url, f"predecessors?old={old}", MAX_PREDECESSORS_BYTES)
     if status != http.HTTPStatus.OK:
         raise TransportError(f"the log at {url} says nothing of predecessors (status {status}). Ask its operator.")
     return read_predecessors(body)

@@ -48,20 +48,29 @@ class Memory:
         Raises:
             OutputError: The disk refuses.
         """
-        partial = self._path.with_name(f"{self._path.name}.{os.getpid()}.partial")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(checkpoint.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self._path)
-            _sync_folder(self._path.parent)
+            keep_durably(self._path, checkpoint.encode())
         except OSError as error:
             raise OutputError(
                 f"the last checkpoint cannot be kept at {self._path}: {error}. Nothing was signed; without it an older "
                 "store that is put back would not be noticed."
             ) from error
+
+
+def keep_durably(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, and return when it is on the disk.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

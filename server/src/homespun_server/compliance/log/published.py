@@ -17,9 +17,9 @@ from sqlalchemy import select
 from homespun.errors import MisuseError, ProofError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.checkpoint import MAX_BYTES, Checkpoint, decode, verify_log
-from homespun.protocol.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_inclusion
+from homespun.protocol.merkle import HASH_BYTES, MAX_SIZE, leaf_hash, verify_consistency, verify_inclusion
 from homespun_server.compliance.log import rows, tree
-from homespun_server.compliance.log.beginnings import Beginning, decoded, epoch_in, verified
+from homespun_server.compliance.log.beginnings import Beginning, decoded, epoch_in, lost_of, verified
 from homespun_server.compliance.log.checkpoints import joined
 from homespun_server.compliance.log.entries import public_entry
 from homespun_server.store import Store
@@ -127,12 +127,14 @@ class ShownBeginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         salt: 64 hexadecimal digits.
         content: What it commits to; see ``Beginning``.
         proof: The hashes of the proof, hexadecimal.
+        continues: The hashes of the proof that what is said to be continued is; none where nothing is.
     """
 
     index: int
     salt: Hex
     content: str
     proof: tuple[Hex, ...]
+    continues: tuple[Hex, ...]
 
 
 class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -142,11 +144,15 @@ class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         schema: Version of this.
         checkpoint: The last signed checkpoint, a signed note.
         begun: The entries on new beginnings, in order; none: it is its key's first log.
+        old: How many entries somebody saw; 0: nobody asked.
+        proof: The hashes of the proof that the checkpoint continues what so many entries were; none where it has fewer.
     """
 
     schema: Literal[1] = 1
     checkpoint: str
     begun: tuple[ShownBeginning, ...]
+    old: Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+    proof: tuple[Hex, ...]
 
     def encode(self) -> bytes:
         """Return it as canonical JSON."""
@@ -165,12 +171,49 @@ class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         epoch = verify_log(checkpoint, public_key)
         for each in self.begun:
             entry = public_entry("log", bytes.fromhex(each.salt), each.content.encode())
-            proof = [bytes.fromhex(one) for one in each.proof]
-            verify_inclusion(each.index, checkpoint.size, leaf_hash(entry), proof, checkpoint.root)
+            verify_inclusion(each.index, checkpoint.size, leaf_hash(entry), _bytes_of(each.proof), checkpoint.root)
         begun = verified([(each.index, decoded(each.content.encode())) for each in self.begun], public_key)
         if epoch_in(begun) != epoch:
             raise ProofError(f"the log {checkpoint.origin} does not tell what came before it. It proves nothing.")
+        for shown, said in zip(self.begun, begun, strict=True):
+            kept = said.continued
+            if kept is not None and not _continues(checkpoint, kept, shown.continues):
+                raise ProofError(f"the log says that it continues the checkpoint of {kept.size} entries: not so.")
         return checkpoint, begun
+
+    def lost(self, seen: Checkpoint, public_key: bytes) -> int:
+        """Return how many entries of an earlier log that somebody saw are told as lost.
+
+        Args:
+            seen: Its checkpoint.
+            public_key: The log's key, known from elsewhere, 32 bytes.
+
+        Raises:
+            MisuseError: It has no proof from what was seen.
+            ProofError: What was seen is neither continued nor told as lost, or the rest is not verified.
+        """
+        checkpoint, begun = self.verified(public_key)
+        if seen.size <= checkpoint.size:
+            if self.old != seen.size:
+                raise MisuseError(
+                    f"the proof begins at {self.old} entries, and {seen.size} were seen. Ask the log for a proof from "
+                    f"{seen.size}: homespun-server log prove --predecessors --since {seen.size}."
+                )
+            if _continues(checkpoint, seen, self.proof):
+                return 0
+        return lost_of(begun, seen, public_key)
+
+
+def _continues(checkpoint: Checkpoint, earlier: Checkpoint, proof: tuple[str, ...]) -> bool:
+    try:
+        verify_consistency(earlier.size, checkpoint.size, earlier.root, checkpoint.root, _bytes_of(proof))
+    except ProofError:
+        return False
+    return True
+
+
+def _bytes_of(proof: tuple[str, ...]) -> list[bytes]:
+    return [bytes.fromhex(each) for each in proof]
 
 
 def read_predecessors(data: bytes) -> Predecessors:
@@ -187,8 +230,12 @@ def read_predecessors(data: bytes) -> Predecessors:
         raise ProofError(f"this is nothing that a log says of its predecessors: {error}. It was not read.") from error
 
 
-def predecessors(store: Store) -> Predecessors:
+def predecessors(store: Store, old: int = 0) -> Predecessors:
     """Return what the log says of its predecessors, under its last signed checkpoint.
+
+    Args:
+        store: The store.
+        old: How many entries of one of them somebody saw; whether they are continued is shown.
 
     Raises:
         MisuseError: Nothing was signed yet.
@@ -200,9 +247,18 @@ def predecessors(store: Store) -> Predecessors:
         raise MisuseError("nothing was signed yet, so there is nothing to tell of predecessors.")
     shown = []
     with store.reading() as connection:
-        for entry, _ in rows.begun(connection):
+        for entry, said in rows.begun(connection):
             if entry.index < checkpoint.size and entry.opening is not None:
-                proof = tuple(each.hex() for each in tree.inclusion(connection, entry.index, checkpoint.size))
+                proof = _hex_of(tree.inclusion(connection, entry.index, checkpoint.size))
+                continues = _hex_of(tree.consistency(connection, said.first_lost, checkpoint.size))
                 salt, content = entry.opening.salt.hex(), entry.opening.content.decode()
-                shown.append(ShownBeginning(index=entry.index, salt=salt, content=content, proof=proof))
-    return Predecessors(checkpoint=checkpoint.encode().decode(), begun=tuple(shown))
+                shown.append(
+                    ShownBeginning(index=entry.index, salt=salt, content=content, proof=proof, continues=continues)
+                )
+        since = tree.consistency(connection, old, checkpoint.size) if old <= checkpoint.size else ()
+    note = checkpoint.encode().decode()
+    return Predecessors(checkpoint=note, begun=tuple(shown), old=old, proof=_hex_of(since))
+
+
+def _hex_of(proof: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(each.hex() for each in proof)

@@ -131,6 +131,10 @@ class _Begun:
         """Check what is said of predecessors, and that every checkpoint has the name of its time."""
         begun = [(entry.index, each) for entry, each in rows.begun(self._connection)]
         found = verified(begun, self._key)
+        known = {each.body for each in checkpoints}
+        for kept in (each.continued for each in found):
+            if kept is not None and kept.body not in known:
+                raise ProofError(f"it is said to continue a checkpoint of {kept.size} entries that it does not have.")
         for each in checkpoints:
             epoch = epoch_in([beginning for index, beginning in begun if index < each.size])
             if epoch_of(each, self._key) != epoch:

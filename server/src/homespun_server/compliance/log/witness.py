@@ -9,8 +9,9 @@ Rules:
 - One at a time: what was last seen is read, checked against and replaced under one lock, for all processes.
 - What a log signed and what is proved not to continue that is kept beside it: the two show the fork to everybody.
 - An older checkpoint proves nothing by being older: it may only have been under way for long. It is not cosigned.
-- A log that began anew is another one: it is cosigned only where that is asked for, after it said in the open that
-  what was seen has ended. The last that was seen of it is kept.
+- A log that began anew is another one: it is cosigned only where that is asked for, and where what was seen is
+  proved to be continued, or lies beyond what is said to be continued and within what is said to have ended. The last
+  that was seen of it is kept.
 """
 
 import os
@@ -29,8 +30,8 @@ from homespun.errors import MisuseError, ProofError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.checkpoint import Checkpoint, cosigned, epoch_of, origin_of, verify_log
 from homespun.protocol.merkle import EMPTY, verify_consistency
-from homespun_server.compliance.log.beginnings import epoch_in, is_named
-from homespun_server.compliance.log.memory import Memory
+from homespun_server.compliance.log.beginnings import epoch_in
+from homespun_server.compliance.log.memory import Memory, keep_durably
 from homespun_server.compliance.log.published import Continuation, Predecessors
 from homespun_server.errors import OutputError, SigningKeyError
 from homespun_server.store.moments import Now, utc_now
@@ -118,22 +119,23 @@ class Witness:
             log_key: The log's key, known from elsewhere, 32 bytes.
 
         Raises:
-            MisuseError: This witness saw nothing that has ended.
+            MisuseError: This witness saw nothing that has ended, or there is no proof from what it saw.
             OutputError: What it saw cannot be kept; nothing was cosigned.
-            ProofError: The log did not sign it, or does not name what this witness saw: a fork.
+            ProofError: The log did not sign it, or it neither continues what this witness saw nor tells it as lost: a
+                fork.
         """
         checkpoint, begun = given.verified(log_key)
         with _alone(self.folder):
             last = self.last(log_key)
             if last is None or epoch_of(last, log_key) >= epoch_in(begun):
                 raise MisuseError("this log did not begin anew since this witness last saw it. Cosign as ever.")
-            if not is_named(begun, last, log_key):
-                evidence = self._place(log_key, f"fork-{epoch_in(begun)}-{checkpoint.size}")
-                Memory(evidence, log_key).keep(checkpoint)
-                raise ProofError(
-                    f"the log began anew, and does not name the {last.size} entries of {last.origin} that this witness "
-                    f"saw as what ended: it was forked. It was not cosigned; {evidence} keeps what the log signed."
-                )
+            try:
+                given.lost(last, log_key)
+            except ProofError as error:
+                # What it says of its predecessors, with its proofs: without it the other log's name explains all.
+                evidence = self._place(log_key, f"fork-{epoch_in(begun)}-{checkpoint.size}").with_suffix(".json")
+                _keep(evidence, given.encode())
+                raise ProofError(f"{error} It was not cosigned; {evidence} keeps what the log signed.") from error
             Memory(self._place(log_key, f"ended-{epoch_of(last, log_key)}"), log_key).keep(last)
             self._memory(log_key).keep(checkpoint)
         return self._cosigned(checkpoint)
@@ -168,6 +170,13 @@ class Witness:
 
     def _place(self, log_key: bytes, what: str) -> Path:
         return self.folder / f"{origin_of(log_key).replace('/', '-')}.{what}.txt"
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        keep_durably(path, content)
+    except OSError as error:
+        raise OutputError(f"what the log signed cannot be kept at {path}: {error}. Nothing was cosigned.") from error
 
 
 def _check_same_log(given: Checkpoint, last: Checkpoint, later: int) -> None:
