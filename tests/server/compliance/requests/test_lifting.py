@@ -1,10 +1,14 @@
 """What was lifted or allowed again is out of use again, or rows of it never come back."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from homespun_server.compliance.requests.connectors.rows_of_tables import TableFile
+from homespun_server.compliance.requests.connectors.rows_of_tables import Record, TableFile
+from homespun_server.compliance.requests.connectors.tables import SetAside
 from homespun_server.compliance.requests.profile import Kind
-from homespun_server.errors import OutputError, RequestError
+from homespun_server.errors import OutputError, ReplayError, RequestError
+from homespun_server.settings import TableSettings
 from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
 
 TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
@@ -79,3 +83,39 @@ def test_rows_stay_aside_for_ever_as_allowing_them_again_failed_once(
     assert used(desk) == 10
     with pytest.raises(RequestError, match="in force"):
         desk.desk.saga.allow_again(PERSON, ADA)
+
+
+def came_while_rows_were_set_aside(desk: Office, patch: pytest.MonkeyPatch) -> None:
+    """Have somebody write a row to the table as soon as the rows before it are kept."""
+    put, path = SetAside.put, desk.settings.folder / CSV
+
+    def putting(self: SetAside, name: str, table: TableSettings, records: Sequence[Record]) -> None:
+        put(self, name, table, records)
+        if table.path == CSV:
+            path.write_text(path.read_text() + f"{PERSON},item-new,2025-03-05T00:00:00+00:00\n")
+
+    patch.setattr(SetAside, "put", putting)
+
+
+@pytest.mark.parametrize("by", ["the request", "a replay"])
+def test_a_row_that_came_while_others_were_set_aside_is_lost(
+    desk: Office, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    whole = (desk.settings.folder / CSV).read_text()
+    request = desk.opened("restriction")
+    if by == "a replay":
+        desk.desk.saga.work(request.id, ADA)
+        (desk.settings.folder / CSV).write_text(whole)
+    with monkeypatch.context() as patch:
+        came_while_rows_were_set_aside(desk, patch)
+        if by == "a replay":
+            with pytest.raises(ReplayError, match="meanwhile"):
+                desk.desk.saga.replay()
+        else:
+            assert desk.desk.saga.work(request.id, ADA).effects[f"table {CSV}"].outcome == "failed"
+    assert used(desk) == 11
+    desk.desk.saga.work(request.id, ADA)
+    desk.desk.saga.replay()
+    assert used(desk) == 0
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert sum("item-new" in row for row in desk.rows) == 1

@@ -2,6 +2,7 @@
 
 - A table is replaced whole or not at all; a row that is not the person's keeps its bytes (CSV) or values (Parquet).
 - What was there before is overwritten, then removed. Leftovers of an attempt that was interrupted are dealt with first.
+- A row that is taken out is handed over as it stands, cells beyond the header included, and is put back so.
 - A table that somebody wrote to meanwhile is left alone, and so is one whose bytes have another name, too: what is
   overwritten under one name is gone under both. A link to a table leads to it.
 
@@ -9,6 +10,7 @@ Non-goal: tables in other forms, or without a header.
 """
 
 import csv
+import io
 import os
 import shutil
 import tempfile
@@ -37,12 +39,52 @@ _MAKING, _LEFT = ".homespun-new-", ".homespun-old-"
 _CHUNK = 1 << 20
 
 
+class Record(NamedTuple):
+    """A row, with what it takes to put it back as it was.
+
+    Attributes:
+        row: Its values.
+        raw: How it stands in a file of text, with its line's end; empty in other files.
+        columns: The table's columns, where the record has more cells or fewer; else empty.
+    """
+
+    row: Row
+    raw: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others: its values, or where they are not all of it, how it stands in the file."""
+        return (self.raw.rstrip("\r\n"),) if self.columns else tuple(sorted(self.row.items()))
+
+    def line(self, header: list[str], delimiter: str, ending: str) -> str:
+        """Return it as a record of a file of text: as it stood, where that means the same there.
+
+        Raises:
+            csv.Error: It has no place under this header.
+        """
+        cells = next(csv.reader(io.StringIO(self.raw, newline=""), delimiter=delimiter), [])
+        means = dict(zip(header, cells, strict=False)) == self.row
+        if means and (len(cells) == len(header) or header == list(self.columns)):
+            return self.raw if self.raw.endswith(("\n", "\r")) else self.raw + ending
+        if self.columns or self.row.keys() != set(header):
+            raise csv.Error(f"a row to be put back has the columns {', '.join(self.columns or self.row)}")
+        made = io.StringIO(newline="")
+        csv.writer(made, delimiter=delimiter, lineterminator=ending).writerow([self.row[name] for name in header])
+        return made.getvalue()
+
+
 class _Raw(NamedTuple):
     """A record of a file of text, as it stands there."""
 
     text: str
     delimiter: str
     cells: int = 0
+    header: Sequence[str] = ()
+
+    def record(self, row: Row) -> Record:
+        """Return it with its values."""
+        return Record(row, self.text, () if self.cells == len(self.header) else tuple(self.header))
 
     def replace(self, file: IO[str], row: Row) -> None:
         """Write another row in its place, with its line's end."""
@@ -73,8 +115,12 @@ class TableFile:
         Raises:
             DataError: It cannot be read as a table, or has no such column.
         """
+        yield from (each.row for each in self.records(who))
+
+    def records(self, who: Who) -> Iterator[Record]:
+        """Return rows with how they stand in the file; see ``rows``."""
         with self._told():
-            yield from (row for row, _ in self._read(who) if row is not None)
+            yield from (raw.record(row) for row, raw in self._read(who) if row is not None)
 
     def change(self, who: Who, change: Change) -> int:
         """Write the table anew with changed rows, and put it in place.
@@ -90,34 +136,58 @@ class TableFile:
             DataError: It cannot be read as a table, or has no such column.
             OutputError: It cannot be written, or somebody wrote to it meanwhile; it is as it was.
         """
-        with self._told():
-            self._clear()
-            before = _stamp(self.path)
-            made = self._empty()
-            try:
-                changed = self._written(made, who, change)
-                if changed:
-                    self._put(made, before)
-            finally:
-                made.unlink(missing_ok=True)
+        with self._anew() as (made, put):
+            changed = self._written(made, who, change)
+            if changed:
+                put()
         return changed
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def take(self, who: Who, keep: Callable[[Sequence[Record]], None]) -> int:
+        """Write the table anew without rows, and put it in place once they are kept elsewhere.
+
+        Whatever is not handed over stays in the table: where somebody writes to it meanwhile, it is left alone.
+
+        Args:
+            who: Whose rows.
+            keep: Keeps them, durably, before it returns.
+
+        Returns:
+            How many rows went; where it is 0, the table was not touched.
+
+        Raises:
+            DataError: It cannot be read as a table, or has no such column.
+            OutputError: It cannot be written, or somebody wrote to it meanwhile; it is as it was.
+        """
+        gone: list[Record] = []
+        with self._anew() as (made, put):
+            self._written(made, who, lambda _: None, gone)
+            if gone:
+                keep(gone)
+                put()
+        return len(gone)
+
+    def add(self, records: Sequence[Record]) -> None:
         """Write the table anew with further rows at its end, and put it in place.
 
         Raises:
             DataError: It cannot be read as a table, or a row has other columns.
             OutputError: It cannot be written, or somebody wrote to it meanwhile; it is as it was.
         """
-        if not rows:
+        if not records:
             return
+        with self._anew() as (made, put):
+            self._added(made, records)
+            put()
+
+    @contextmanager
+    def _anew(self) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """Return where the table is written anew, and what puts it in place unless somebody wrote to it since."""
         with self._told():
             self._clear()
             before = _stamp(self.path)
             made = self._empty()
             try:
-                self._added(made, rows)
-                self._put(made, before)
+                yield made, lambda: self._put(made, before)
             finally:
                 made.unlink(missing_ok=True)
 
@@ -172,9 +242,10 @@ class TableFile:
                 column=self.user,
             )
 
-    def _written(self, made: Path, who: Who, change: Change) -> int:
+    def _written(self, made: Path, who: Who, change: Change, gone: list[Record] | None = None) -> int:
+        gone = [] if gone is None else gone
         if self.path.suffix.lower() in PARQUET:
-            return self._parquet_written(made, who, change)
+            return self._parquet_written(made, who, change, gone)
         changed = 0
         with made.open("w", encoding="utf-8", newline="") as file:
             for row, raw in self._read(who):
@@ -183,24 +254,35 @@ class TableFile:
                     file.write(raw.text)
                     continue
                 changed += 1
-                if after is not None:
+                if after is None:
+                    gone.append(raw.record(row))
+                else:
                     raw.replace(file, after)
             _flushed(file)
         return changed
 
-    def _parquet_written(self, made: Path, who: Who, change: Change) -> int:
+    def _parquet_written(self, made: Path, who: Who, change: Change, gone: list[Record]) -> int:
         from homespun_server.compliance.requests.connectors import parquet  # noqa: PLC0415 - it takes long to import
 
-        changed = parquet.written(self, made, who, change)
+        def noted(row: Row) -> Row | None:
+            after = change(row)
+            if after is None:
+                gone.append(Record(row))
+            return after
+
+        changed = parquet.written(self, made, who, noted)
         with made.open("rb+") as file:
             _flushed(file)
         return changed
 
-    def _added(self, made: Path, rows: Sequence[Row]) -> None:
+    def _added(self, made: Path, records: Sequence[Record]) -> None:
         if self.path.suffix.lower() in PARQUET:
             from homespun_server.compliance.requests.connectors import parquet  # noqa: PLC0415 - it takes long to import
 
-            parquet.added(self, made, rows)
+            for each in records:
+                if each.columns:
+                    raise csv.Error(f"a row to be put back has more cells than columns, or fewer: {each.columns}")
+            parquet.added(self, made, [each.row for each in records])
             with made.open("rb+") as file:
                 _flushed(file)
             return
@@ -213,11 +295,7 @@ class TableFile:
         ending = "\r\n" if first.text.endswith("\r\n") else "\n"
         with made.open("w", encoding="utf-8", newline="") as file:
             file.write(text if text.endswith("\n") else text + ending)
-            writer = csv.DictWriter(file, header, delimiter=first.delimiter, lineterminator=ending)
-            for row in rows:
-                if row.keys() != set(header):
-                    raise csv.Error(f"a row to be put back has the columns {', '.join(row)}")
-                writer.writerow(row)
+            file.writelines(each.line(header, first.delimiter, ending) for each in records)
             _flushed(file)
 
     def _empty(self) -> Path:
@@ -271,7 +349,7 @@ def _records(file: IO[str], table: TableFile) -> Iterator[tuple[list[str], _Raw,
         if not header:
             header = [cell.removeprefix("\ufeff").strip() for cell in cells]
             table.check(header)
-        yield cells, _Raw("".join(raw), delimiter, len(cells)), header
+        yield cells, _Raw("".join(raw), delimiter, len(cells), header), header
         raw.clear()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from homespun_server.compliance.requests.connectors.rows_of_tables import Row, TableFile
+from homespun_server.compliance.requests.connectors.rows_of_tables import Record, Row, TableFile
 from homespun_server.compliance.requests.effects import Effect, nothing
 from homespun_server.compliance.requests.ports import Connector, Copy, Correction, Marked, Person
 from homespun_server.compliance.requests.profile import Kind
@@ -108,11 +108,9 @@ class Table(Connector):
         """Move a person's rows where no training reads them."""
         if person.identifier is None:
             return nothing(_UNNAMED)
-        rows = list(self._file.rows(_is(person.identifier)))
-        if not rows:
+        if not any(True for _ in self._file.rows(_is(person.identifier))):
             return nothing(f"No row of {self._table.path} has this person, so there is none to be used.")
-        self._aside.put(person.request, self._table, rows)
-        gone = self._change(_is(person.identifier), lambda _: None)
+        gone = self._take(_is(person.identifier), lambda _: person.request)
         told = f"{_rows_were(gone)} set aside from {self._table.path}. No training finds them any more."
         return Effect(outcome="done", level=self.level, records=gone, detail=told)
 
@@ -123,15 +121,15 @@ class Table(Connector):
             DataError: The table cannot be read, or has other columns now.
             OutputError: It cannot be written; nothing of it was put back.
         """
-        rows = [each.row for each in self._aside.of(request, self._table)]
-        if not rows:
+        aside = self._aside.of(request, self._table)
+        if not aside:
             return 0
-        people = {row[self._table.user] for row in rows}
+        people = {each.user for each in aside}
         with Cache(self._work).locked():
-            there = Counter(_key(row) for row in self._file.rows(people.__contains__))
-            self._file.add([row for row in rows if not _taken(there, _key(row))])
+            there = Counter(each.key for each in self._file.records(people.__contains__))
+            self._file.add([each.record for each in aside if not _taken(there, each.record.key)])
         self._aside.drop(request, self._table)
-        return len(rows)
+        return len(aside)
 
     def marks(self, person: Person) -> tuple[tuple[str, str], ...]:
         """Return the person."""
@@ -159,12 +157,26 @@ class Table(Connector):
         held = cache(marked.held)
         if not self._file.path.exists():
             return 0
-        back: dict[str, list[Row]] = {}
-        for row in self._file.rows(lambda user: held(user) is not None):
-            back.setdefault(held(row[self._file.user]) or "", []).append(row)
-        for mark, rows in back.items():
-            self._aside.put(mark, self._table, rows)
-        return self._change(lambda user: held(user) is not None, lambda _: None) if back else 0
+        if not any(True for _ in self._file.rows(lambda user: held(user) is not None)):
+            return 0
+        return self._take(lambda user: held(user) is not None, lambda user: held(user) or "")
+
+    def _take(self, who: Callable[[str], bool], name: Callable[[str], str]) -> int:
+        """Move rows to where they are set aside, under a name by their person.
+
+        They are written there from what is removed, and before it is: a row that comes meanwhile is in the table or
+        there, and in neither case lost.
+        """
+
+        def keep(records: Sequence[Record]) -> None:
+            named: dict[str, list[Record]] = {}
+            for each in records:
+                named.setdefault(name(each.row[self._table.user]), []).append(each)
+            for request, theirs in named.items():
+                self._aside.put(request, self._table, theirs)
+
+        with Cache(self._work).locked():
+            return self._file.take(who, keep)
 
     def _change(self, who: Callable[[str], bool], change: Callable[[Row], Row | None]) -> int:
         # A run reads the tables in place, and must not find one overwritten under it.
@@ -180,12 +192,21 @@ class AsideRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         table: From which table, as the settings name it.
         user: Whose.
         row: The row.
+        raw: How it stood in a file of text, with its line's end; empty in other files.
+        columns: The table's columns, where it had more cells or fewer; else empty.
     """
 
     schema: int = 1
     table: str
     user: str
     row: Row
+    raw: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> Record:
+        """What is put back."""
+        return Record(self.row, self.raw, self.columns)
 
 
 class SetAside(Connector):
@@ -199,14 +220,14 @@ class SetAside(Connector):
         self._folder = settings.folder / FOLDER / SET_ASIDE
         self._tables = {each.path: each for each in settings.compliance.tables}
 
-    def put(self, request: str, table: TableSettings, rows: Sequence[Row]) -> None:
+    def put(self, request: str, table: TableSettings, records: Sequence[Record]) -> None:
         """Keep rows; those that are kept already, as after an interruption, are not kept twice.
 
         Raises:
             OutputError: They cannot be written.
         """
         path = self._folder / f"{request}.jsonl"
-        new = [AsideRow(table=table.path, user=row[table.user], row=row) for row in rows]
+        new = [AsideRow(table=table.path, user=each.row[table.user], **each._asdict()) for each in records]
         before = list(_aside(path))
         there = Counter(map(_text, before))
         for each in new:
@@ -308,11 +329,7 @@ class SetAside(Connector):
             raise OutputError(f"{path} cannot be written: {error}. Nothing was taken from its table.") from error
 
 
-def _key(row: Row) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(row.items()))
-
-
-def _taken(there: Counter[tuple[tuple[str, str], ...]], key: tuple[tuple[str, str], ...]) -> bool:
+def _taken(there: Counter[tuple[object, ...]], key: tuple[object, ...]) -> bool:
     """Return whether there is one of these, and count it as used."""
     found = there[key] > 0
     there[key] -= found
