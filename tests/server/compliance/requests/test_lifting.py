@@ -7,7 +7,7 @@ import pytest
 from homespun_server.compliance.requests.connectors.rows_of_tables import Record, TableFile
 from homespun_server.compliance.requests.connectors.tables import SetAside
 from homespun_server.compliance.requests.profile import Kind
-from homespun_server.errors import OutputError, ReplayError, RequestError
+from homespun_server.errors import DataError, OutputError, ReplayError, RequestError
 from homespun_server.settings import TableSettings
 from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
 
@@ -119,3 +119,62 @@ def test_a_row_that_came_while_others_were_set_aside_is_lost(
     assert used(desk) == 0
     desk.desk.saga.lift(request.id, ADA, TOLD)
     assert sum("item-new" in row for row in desk.rows) == 1
+
+
+LONG, SHORT, QUOTED = (
+    "item-long,2025-03-05T00:00:00+00:00,extra",
+    "item-short",
+    '"item, quoted",2025-03-05T00:00:00+00:00',
+)
+
+
+@pytest.mark.parametrize("row", [LONG, SHORT, QUOTED])
+@pytest.mark.parametrize("ending", ["\n", ""])
+def test_a_row_with_cells_too_many_or_too_few_loses_them_or_keeps_all_rows_aside(
+    desk: Office, row: str, ending: str
+) -> None:
+    path = desk.settings.folder / CSV
+    path.write_text(path.read_text() + f"{PERSON},{row}{ending}")
+    before = sorted(desk.rows)
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    assert used(desk) == 0
+    assert desk.desk.saga.lift(request.id, ADA, TOLD)[f"table {CSV}"] == 11
+    assert sorted(desk.rows) == before
+
+
+def test_a_row_with_cells_too_many_is_taken_for_one_without_them(desk: Office) -> None:
+    path = desk.settings.folder / CSV
+    path.write_text(path.read_text() + f"{PERSON},{LONG}\n")
+    before = sorted([*desk.rows, f"{PERSON},{LONG.removesuffix(',extra')}"])
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    path.write_text(path.read_text() + f"{PERSON},{LONG.removesuffix(',extra')}\n")
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert sorted(desk.rows) == before
+
+
+def test_rows_come_back_under_the_wrong_columns(desk: Office) -> None:
+    path = desk.settings.folder / CSV
+    path.write_text(path.read_text() + f"{PERSON},item-short\n")
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    path.write_text("at;user;item\n" + "".join(f"{at};{user};{item}\n" for user, item, at in map(cells, desk.rows)))
+    with pytest.raises(DataError, match="a row to be put back has the columns user, item, at"):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
+    path.write_text("user,item,at\n" + "".join(f"{user},{item},{at}\n" for at, user, item in map(cells, desk.rows)))
+    assert desk.desk.saga.lift(request.id, ADA, {})[f"table {CSV}"] == 11
+    assert f"{PERSON},item-short" in desk.rows
+
+
+def test_other_delimiters_and_another_order_keep_rows_aside_or_mix_them_up(desk: Office) -> None:
+    path, before = desk.settings.folder / CSV, sorted(desk.rows)
+    request = desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    path.write_text("at;user;item\n" + "".join(f"{at};{user};{item}\n" for user, item, at in map(cells, desk.rows)))
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert sorted(f"{user},{item},{at}" for at, user, item in map(cells, desk.rows)) == before
+
+
+def cells(row: str) -> list[str]:
+    return row.replace(";", ",").split(",")
