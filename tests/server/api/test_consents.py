@@ -129,7 +129,8 @@ def test_a_flood_of_reports_is_taken_or_keeps_devices_from_updates(settings: Ser
 
 
 def test_the_header_is_not_honoured(intake: Running) -> None:
-    answer = decode_answer(post(intake, report(), **GPC).content)
+    assert decode_answer(post(intake, report(), **GPC).content).gpc is None
+    answer = decode_answer(vouched(intake, report(), gpc=True).content)
     assert answer.gpc is not None
     seen = person(intake, case_of(intake)).json()
     assert seen["status"]["measurement"]["because"] == "forbidden by Global Privacy Control"
@@ -146,12 +147,61 @@ def test_another_header_counts_as_the_signal(intake: Running, value: str) -> Non
 
 
 def test_a_visitors_signal_is_not_proven(intake: Running) -> None:
-    told = signal(intake, {"schema": 1, "subject": ADA}, **GPC).json()
+    sent = {"schema": 1, "subject": ADA, "voucher": voucher_for(intake)}
+    told = signal(intake, sent, **GPC).json()
     assert (told["honoured"], told["kept"]) == (True, True)
     receipt = decode_receipt(json.dumps(told["receipt"]).encode())
     assert receipt.log is not None
-    assert signal(intake, {"schema": 1, "subject": ADA}, **GPC).json() == told
+    assert signal(intake, sent, **GPC).json() == told
     assert not person(intake, case_of(intake)).json()["status"]["contribution"]["granted"]
+
+
+@pytest.mark.parametrize("voucher", [None, "of another", "over", "made up"])
+def test_whoever_knows_a_name_is_told_of_its_signals(intake: Running, voucher: str | None) -> None:
+    theirs = {
+        None: None,
+        "of another": voucher_for(intake, "stranger"),
+        "over": voucher_for(intake, hours=-1),
+        "made up": "4000000000." + "0" * 64,
+    }[voucher]
+    sent = {"schema": 1, "subject": ADA, **({} if theirs is None else {"voucher": theirs})}
+    told = []
+    for _ in range(3):
+        told.append(signal(intake, sent, **GPC).json())
+        intake.clock.pass_(days=1)
+        vouched(intake, report(), gpc=True)
+    assert told == [{"honoured": True, "kept": True, "receipt": None}] * 3
+    answer = decode_answer(post(intake, msgspec.structs.replace(report(), source="6" * 32), **GPC).content)
+    assert answer.gpc is None
+
+
+def test_a_stranger_ends_the_signal_of_a_persons_browser(intake: Running) -> None:
+    vouched(intake, report())
+    intake.clock.pass_(hours=1)
+    # Even if somebody knew the stream.
+    told = signal(intake, {"schema": 1, "subject": ADA, "voucher": voucher_for(intake)}, **GPC).json()["receipt"]
+    case = case_of(intake)
+    for sequence in (1, 2, 9_000, (1 << 53) - 1):
+        off = ConsentRecord(
+            sequence=sequence,
+            purpose="",
+            action="signal",
+            notice=None,
+            surface="",
+            method="",
+            time=4e9,
+            signal="gpc",
+            signal_value=False,
+        )
+        forged = report_of(off, subject=ADA, known_as="account", source=told["source"], sdk="")
+        assert post(intake, forged).status_code == 409
+        found = person(intake, case).json()["status"]["measurement"]
+        assert (found["granted"], found["standing"]) == (False, "browser")
+    refused = person(intake, case).json()["refused"]
+    assert [(each["source"], each["sequence"]) for each in refused][1] == (told["source"], 2)
+    intake.clock.pass_(days=1)
+    assert signal(intake, {"schema": 1, "subject": ADA}, **GPC).json()["kept"]
+    assert not person(intake, case).json()["status"]["measurement"]["granted"]
 
 
 def test_something_is_kept_of_a_visitor_without_a_name(intake: Running) -> None:
@@ -238,10 +288,13 @@ def test_a_time_beyond_all_years_breaks_the_service(intake: Running, at: str) ->
     assert person(intake, case_of(intake), at="2025-03-01T12:00:00").status_code == 200
 
 
-def vouched(intake: Running, made: ConsentReport, subject: str = ADA, hours: float = 24.0) -> Any:
+def voucher_for(intake: Running, subject: str = ADA, hours: float = 24.0) -> str:
     keys = open_compliance_keys(intake.settings)
-    voucher = voucher_of(keys.vouching, subject, int(intake.clock().timestamp() + 3600 * hours))
-    return post(intake, encode_submission(made, voucher))
+    return voucher_of(keys.vouching, subject, int(intake.clock().timestamp() + 3600 * hours))
+
+
+def vouched(intake: Running, made: ConsentReport, subject: str = ADA, hours: float = 24.0, *, gpc: bool = False) -> Any:
+    return post(intake, encode_submission(made, voucher_for(intake, subject, hours)), **(GPC if gpc else {}))
 
 
 def test_a_stranger_who_knows_a_name_undoes_a_withdrawal(intake: Running) -> None:

@@ -149,7 +149,8 @@ class ConsentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     Attributes:
         receipt: For the report.
-        gpc: For Global Privacy Control, where the request bore that signal and it was not known yet.
+        gpc: For Global Privacy Control, where the request bore that signal and the stream is proven to be the
+            person's.
         vouched: Whether the operator knows by a voucher, or by the installation's own id, that the stream is this
             person's. What was not vouched for denies as much, and allows nothing that another stream denied.
     """

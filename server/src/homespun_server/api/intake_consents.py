@@ -7,7 +7,8 @@ Rules:
 - Nothing is kept or logged of who sent it: no address, no header, no time beyond that of receipt.
 - The answer to a report depends on that report and on what was received in its very place: nothing else can be asked
   by sending one.
-- ``Sec-GPC: 1`` is honoured, for the person whom the report names.
+- ``Sec-GPC: 1`` is honoured, for the person whom the report names. Its receipt, which tells when it was first seen, is
+  for a stream that is proven to be that person's.
 - A report about an account may bring a voucher of the operator's backend. Without one that fits it is taken all the
   same, as it may be a denial: what it allows overrules nothing that another source denied, and it is told as unvouched.
 
@@ -35,7 +36,10 @@ PATH = "/intake/v1/consents"
 
 _REFUSALS = {
     400: ("malformed", "this is no report of consent as the protocol says."),
-    409: ("conflict", "another report was received in the place of this one; this one was refused, and that is noted."),
+    409: (
+        "conflict",
+        "another report was received in its place, or its stream is not a device's; it was refused, which is noted.",
+    ),
 }
 
 AnyRequest = Request[Any, Any, State]
@@ -61,7 +65,8 @@ def _taken(services: Services, data: bytes, gpc: bool) -> Response[bytes]:  # no
     is_asked = gpc and services.settings.compliance.gpc
     signal = ledger.signal(report.subject, report.known_as, sdk=report.sdk) if is_asked else None
     proven = ledger.is_proven(report.subject, report.source)
-    return answer(msgspec.json.encode(ConsentAnswer(receipt=receipt, gpc=signal, vouched=proven)))
+    gpc_receipt = signal if proven else None
+    return answer(msgspec.json.encode(ConsentAnswer(receipt=receipt, gpc=gpc_receipt, vouched=proven)))
 
 
 def answer(content: bytes) -> Response[bytes]:

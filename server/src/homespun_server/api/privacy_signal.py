@@ -1,8 +1,11 @@
 """Global Privacy Control: that this service honours it, and requests that bear it.
 
 The specification is https://w3c.github.io/gpc/: ``Sec-GPC: 1`` in a request, and ``/.well-known/gpc.json``. The signal
-of somebody who is known is recorded, logged and receipted, and forbids from then on what it forbids on devices. Of
-somebody who is not known nothing is kept, not even that they asked: nothing of them is processed that it could forbid.
+of somebody who is known is recorded and logged, and forbids from then on what it forbids on devices. Of somebody who is
+not known nothing is kept, not even that they asked: nothing of them is processed that it could forbid.
+
+Whoever sends a name alone is told the same each time: that the signal is honoured and kept. The receipt, which tells
+when it was first seen, is for who brings a voucher of that account.
 """
 
 from typing import Any, Literal
@@ -12,6 +15,7 @@ import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 
+from homespun.protocol.asking.registration import Voucher
 from homespun.protocol.consent_report import ConsentReceipt, Known, Subject
 from homespun_server.api.problem import ClientError
 from homespun_server.api.services import Given, Services, compliance_of
@@ -33,11 +37,13 @@ class Visitor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         schema: Version of this.
         subject: What the operator calls them.
         known_as: How that names them.
+        voucher: What the operator's backend gives to whoever logged in to that account; None: nobody vouches.
     """
 
     schema: Literal[1] = 1
     subject: Subject
     known_as: Known = "account"
+    voucher: Voucher | None = None
 
 
 class Honoured(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +52,7 @@ class Honoured(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         honoured: Whether the request bore it and it is honoured.
         kept: Whether it was recorded, which takes somebody to record it of.
-        receipt: Proof that it was.
+        receipt: Proof that it was, for who is vouched for.
     """
 
     honoured: bool
@@ -94,8 +100,10 @@ def _honoured(services: Services, data: bytes, gpc: bool) -> Honoured:  # noqa: 
     visitor = _visitor(data)
     if not gpc or visitor is None:
         return Honoured(honoured=gpc)
-    receipt = compliance_of(services).consents.signal(visitor.subject, visitor.known_as)
-    return Honoured(honoured=True, kept=True, receipt=receipt)
+    ledger = compliance_of(services).consents
+    receipt = ledger.signal(visitor.subject, visitor.known_as)
+    is_theirs = visitor.voucher is not None and ledger.is_vouched(visitor.subject, visitor.voucher)
+    return Honoured(honoured=True, kept=True, receipt=receipt if is_theirs else None)
 
 
 def _visitor(data: bytes) -> Visitor | None:

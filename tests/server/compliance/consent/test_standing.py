@@ -17,8 +17,10 @@ from homespun.protocol.asking.registration import voucher_of
 from homespun.protocol.consent import ConsentRecord
 from homespun.protocol.consent_report import report_of
 from homespun_server.compliance.consent import ConsentEvent, ConsentLedger, Status
+from homespun_server.compliance.consent.events import Origin
 from homespun_server.compliance.consent.standing import IN_WORDS, PROVEN, Standing
 from homespun_server.compliance.consent.status import statuses
+from homespun_server.errors import ConflictError
 from homespun_server.store import Store
 from homespun_server.store.schema_consent import consent_vouched
 from tests.server.compliance.consent.support import (
@@ -36,6 +38,8 @@ from tests.server.compliance.consent.support import (
 )
 
 STRANGER, OTHER = "e" * 32, "f" * 32
+BROWSER, DESK = "1" * 32, "2" * 32
+"""The streams of a person's browser signals, and of a request of theirs."""
 DEVICES = Controller(
     identifier="https://films.example",
     name="Films",
@@ -109,6 +113,41 @@ def test_a_stranger_says_the_signal_is_off_or_makes_an_exception(ledger: Consent
     assert told(ledger, "measurement") == (False, "browser")
     ledger.record(report(record(2, "measurement", exception="gpc")))
     assert told(ledger, "measurement") == (True, "vouched")
+
+
+@pytest.mark.parametrize("origin", ["browser", "request"])
+def test_a_device_reports_into_a_stream_that_is_no_devices(ledger: ConsentLedger, clock: Hands, origin: str) -> None:
+    ledger.record(report(record(1, "measurement")), voucher=VOUCHER)
+    clock.pass_(hours=1)
+    ledger.record(report(record(1, "measurement", action="withdraw"), source=OTHER), origin="request")
+    first = ledger.signal(ADA, "account")
+    source = {"browser": first.source, "request": OTHER}[origin]
+    before = status(ledger, "measurement")
+    clock.pass_(hours=1)
+    for sequence, made in ((2, gpc(2, on=False)), (3, record(3, "measurement", exception="gpc"))):
+        for voucher in (None, VOUCHER):
+            with pytest.raises(ConflictError):
+                ledger.record(report(made, source=source), voucher=voucher)
+        assert (source, sequence) in [(each.source, each.sequence) for each in ledger.conflicts_of(subject_of(ledger))]
+    assert status(ledger, "measurement") == before
+    # Nor is a place kept free for a stranger by reporting before: the browser's stream is known beforehand to nobody.
+    clock.pass_(hours=1)
+    assert ledger.signal(ADA, "account") == first
+
+
+def test_an_off_of_anybody_is_repeated_as_the_browsers_signal(ledger: ConsentLedger, clock: Hands) -> None:
+    ledger.record(report(record(1, "measurement")), voucher=VOUCHER)
+    first = ledger.signal(ADA, "account")
+    for profile, sequence in ((first.source, 2), (STRANGER, 1)):
+        clock.pass_(hours=1)
+        document = to_27560([gpc(sequence, on=False)], profile=profile, controller=DEVICES)
+        ledger.import_27560(msgspec.json.encode(document), ADA)
+        assert told(ledger, "measurement") == (False, "browser")
+        clock.pass_(hours=1)
+        receipt = ledger.signal(ADA, "account")
+        (event,) = [each for each in ledger.events_of(subject_of(ledger)) if each.sequence == receipt.sequence > 2]
+        assert (event.origin, event.choice.signal_value) == ("browser", True)
+        assert told(ledger, "measurement") == (False, "browser")
 
 
 def test_a_stranger_prolongs_a_term(ledger: ConsentLedger, clock: Hands) -> None:
@@ -214,7 +253,7 @@ def test_a_voucher_changes_what_was_known_before(ledger: ConsentLedger, clock: H
 ACTIONS = ("grant", "withdraw", "refuse", "expire", "on", "off", "declare", "newer")
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from([PHONE, TABLET]),
+        st.sampled_from([PHONE, TABLET, BROWSER, DESK]),
         st.sampled_from(PURPOSES),
         st.sampled_from(ACTIONS),
         st.integers(0, 3),
@@ -234,17 +273,30 @@ def made(sequence: int, purpose: str, action: str, *, excepts: bool) -> ConsentR
     return record(sequence, purpose, action, exception="gpc" if excepts else None, time=time, valid_until=until)
 
 
-def events(drawn: list[tuple[str, str, str, int, bool]], vouched: set[str], first: int = 1) -> list[ConsentEvent]:
-    """Return drawn choices as events; a greater minute is later, and sequences are as drawn."""
+def bearer(source: str, action: str, *, strange: bool) -> tuple[Origin, str]:
+    """Return what brings an event into a stream, and what it then does: browsers and officers only ever deny."""
+    if source == BROWSER and (not strange or action == "on"):
+        return "browser", "on"
+    return ("request", "withdraw") if source == DESK and not strange else ("device", action)
+
+
+def events(
+    drawn: list[tuple[str, str, str, int, bool]], vouched: set[str], first: int = 1, *, strange: bool = False
+) -> list[ConsentEvent]:
+    """Return drawn choices as events; a greater minute is later, and sequences are as drawn.
+
+    A stranger's are reports of devices into whatever stream, and the signal in the name of the person.
+    """
     found = []
-    for number, (source, purpose, action, minute, excepts) in enumerate(drawn, start=first):
+    for number, (source, purpose, drawn_action, minute, excepts) in enumerate(drawn, start=first):
+        origin, action = bearer(source, drawn_action, strange=strange)
         choice = report(made(number, purpose, action, excepts=excepts)).choice
         found.append(
             ConsentEvent(
                 number=number,
                 source=source,
                 sequence=number,
-                origin="device",
+                origin=origin,
                 received=NOON.replace(minute=minute).isoformat(timespec="seconds"),
                 sdk="",
                 log=None,
@@ -255,9 +307,14 @@ def events(drawn: list[tuple[str, str, str, int, bool]], vouched: set[str], firs
     return found
 
 
-def strangers(drawn: list[tuple[str, str, str, int, bool]]) -> list[tuple[str, str, str, int, bool]]:
-    """Return the same of two sources that nobody knows."""
-    return [({PHONE: STRANGER, TABLET: OTHER}[source], *rest) for source, *rest in drawn]  # type: ignore[misc]
+def strangers(drawn: list[tuple[str, str, str, int, bool]], first: int) -> list[ConsentEvent]:
+    """Return the same of two sources that nobody knows, of the signal, and of streams of which strangers got to know.
+
+    Those of a person's devices are not among them: whoever copies one reports as that device.
+    """
+    names = {PHONE: STRANGER, TABLET: OTHER, BROWSER: BROWSER, DESK: DESK}
+    theirs = [(names[source], *rest) for source, *rest in drawn]
+    return events(theirs, set(), first, strange=True)  # type: ignore[arg-type]
 
 
 @given(EVENTS, EVENTS, st.sets(st.sampled_from([PHONE, TABLET])), st.sampled_from([NOON.replace(minute=4), LATER]))
@@ -270,7 +327,7 @@ def test_any_reports_of_strangers_turn_a_denied_purpose_into_a_granted_one(
 ) -> None:
     known = events(mine, vouched)
     before = statuses(known, at)  # type: ignore[arg-type]
-    after = statuses([*known, *events(strangers(theirs), set(), len(known) + 1)], at)  # type: ignore[arg-type]
+    after = statuses([*known, *strangers(theirs, len(known) + 1)], at)  # type: ignore[arg-type]
     for purpose, found in before.items():
         if found.decided_by is not None and not found.granted:
             assert not after[purpose].granted, purpose
@@ -286,7 +343,7 @@ def test_any_reports_turn_what_is_proven_denied_into_granted(
     # Of whatever source that is not proven, also the same one over and over, before and after.
     proven = [event for event in events(mine, {PHONE}) if event.source == PHONE]
     rest = [event for event in events(mine, {PHONE}) if event.source == TABLET]
-    more = events(strangers(theirs), set(), len(mine) + 1)
+    more = strangers(theirs, len(mine) + 1)
     alone = statuses(proven, LATER)
     together = statuses([*proven, *rest, *more], LATER)
     for purpose, found in alone.items():

@@ -65,22 +65,23 @@ class ConsentLedger:
             voucher: What vouches for the account that it names; None, or one that does not fit: nothing does.
 
         Raises:
-            ConflictError: Another report was received in its place. It is refused, and that is noted.
+            ConflictError: Another report was received in its place, or it is a device's in a stream that is no
+                device's. It is refused, and that is noted.
             StoreError: If the store cannot be written.
         """
         with self._store.writing() as connection:
             receipt = self._receiving.take(connection, report, origin=origin, voucher=voucher)
         if receipt is None:
             raise ConflictError(
-                "another report was received in the place of this one. It was refused and changes nothing; the ledger "
-                "notes that it came."
+                "another report was received in the place of this one, or its stream is not a device's. It was "
+                "refused and changes nothing; the ledger notes that it came."
             )
         return receipt
 
     def record_within(
         self, connection: Connection, report: ConsentReport, *, origin: Origin = "device"
     ) -> ConsentReceipt | None:
-        """Receive a report within a transaction; None: another was received in its place, which is noted."""
+        """Receive a report within a transaction; None: it is refused, as ``record`` says, which is noted."""
         return self._receiving.take(connection, report, origin=origin)
 
     def is_proven(self, identifier: str, source: str) -> bool:
@@ -97,8 +98,19 @@ class ConsentLedger:
             subject = self.subjects.pseudonym_within(connection, identifier, create=False) or ""
             return is_noted(connection, subject, source) or is_installation(connection, subject) is True
 
+    def is_vouched(self, identifier: str, voucher: str) -> bool:
+        """Return whether a voucher is of an account, and not over.
+
+        Args:
+            identifier: What the operator calls the person.
+            voucher: What the operator's backend gave.
+        """
+        return self._receiving.is_vouched(identifier, voucher)
+
     def signal(self, identifier: str, known_as: Known, *, sdk: str = "") -> ConsentReceipt:
         """Record that Global Privacy Control was on in a request of an identified person, once while it is on.
+
+        The receipt tells of the person's stream, and when the signal was first seen: it is for nobody but them.
 
         Args:
             identifier: What the operator calls them.

@@ -6,6 +6,8 @@ Rules:
   refused, and that is noted.
 - A voucher that fits is noted with the stream, and not kept. One that does not fit changes nothing: the report is taken
   like one without, because it may be a denial.
+- A stream is one bearer's: a device's report into the stream of a person's browser signals, or into that of a request,
+  is refused and noted like another one in a place that is taken.
 - Of the words that were shown the hash is kept; the words are the operator's to register (``notices``).
 
 Non-goal: knowing that a report is true.
@@ -13,9 +15,10 @@ Non-goal: knowing that a report is true.
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -102,7 +105,9 @@ class Receiving:
     def take(
         self, connection: Connection, report: ConsentReport, *, origin: Origin, voucher: str | None = None
     ) -> ConsentReceipt | None:
-        """Receive a report within a transaction; None: another was received in its place, which is noted.
+        """Receive a report within a transaction; None: it is refused, which is noted.
+
+        It is refused if another was received in its place, or if a device reports into a stream that is no device's.
 
         Args:
             connection: The transaction's.
@@ -114,7 +119,9 @@ class Receiving:
         assert key is not None  # noqa: S101 - it was made
         coming = self._coming(connection, key, report, origin, voucher)
         found = self._in_place(connection, coming.place)
-        if found is not None and not hmac.compare_digest(found.digest, coming.digest):
+        is_another = found is not None and not hmac.compare_digest(found.digest, coming.digest)
+        is_astray = origin == "device" and (report.source == _browser(key) or _is_no_devices(connection, coming))
+        if is_another or is_astray:
             place = coming.place
             add_if_absent(connection, consent_conflicts, **place, received=coming.now, digest=coming.digest)
             return None
@@ -137,20 +144,25 @@ class Receiving:
         """
         key = self._subjects.key_within(connection, identifier, create=True)
         assert key is not None  # noqa: S101 - it was made
-        source = hmac.digest(key, _BROWSER, sha256).hex()[:32]
         now = self._now()
         choice = signal_of(time=now.timestamp(), forbidden=tuple(map(str, FORBIDS[GPC])))
-        report = ConsentReport(subject=identifier, known_as=known_as, source=source, sequence=1, sdk=sdk, choice=choice)
+        report = ConsentReport(
+            subject=identifier, known_as=known_as, source=_browser(key), sequence=1, sdk=sdk, choice=choice
+        )
         report = _next(report, events_within(connection, pseudonym_of(key)))
         receipt = self.take(connection, report, origin="browser")
         assert receipt is not None  # noqa: S101 - its place was free, or it is the very same
         return receipt
 
+    def is_vouched(self, identifier: str, voucher: str) -> bool:
+        """Return whether a voucher is of an account, and not over."""
+        return is_vouched(self._keys.vouching, identifier, voucher, self._now().timestamp())
+
     def _coming(
         self, connection: Connection, key: bytes, report: ConsentReport, origin: Origin, voucher: str | None
     ) -> _Coming:
         subject, now = pseudonym_of(key), self._now()
-        fits = voucher is not None and is_vouched(self._keys.vouching, report.subject, voucher, now.timestamp())
+        fits = voucher is not None and self.is_vouched(report.subject, voucher)
         known = is_noted(connection, subject, report.source)
         return _Coming(
             subject=subject,
@@ -227,11 +239,27 @@ def _digest(key: bytes, report: ConsentReport) -> str:
     return hmac.digest(key, _DIGEST + canonical(nameless), sha256).hex()
 
 
-def _next(report: ConsentReport, events: Iterable[ConsentEvent]) -> ConsentReport:
+def _next(report: ConsentReport, events: Sequence[ConsentEvent]) -> ConsentReport:
     """Return the report in its source's next place, or the last one again where the signal is still on."""
-    mine = [event for event in events if event.source == report.source]
+    stream = [event for event in events if event.source == report.source]
+    mine = [event for event in stream if event.origin == "browser" and event.choice.signal_value is True]
     signals = [event for event in events if event.choice.signal == GPC]
     if mine and signals[-1] is mine[-1]:
         last = mine[-1]
         return msgspec.structs.replace(report, sequence=last.sequence, sdk=last.sdk, choice=last.choice)
-    return msgspec.structs.replace(report, sequence=1 + max((event.sequence for event in mine), default=0))
+    # A document that was brought in may have taken places.
+    taken = {event.sequence for event in stream}
+    first = 1 + max((event.sequence for event in mine), default=0)
+    return msgspec.structs.replace(report, sequence=next(place for place in count(first) if place not in taken))
+
+
+def _browser(key: bytes) -> str:
+    """Return the stream of a person's browser signals, which is told to nobody who is not proven to be them."""
+    return hmac.digest(key, _BROWSER, sha256).hex()[:32]
+
+
+def _is_no_devices(connection: Connection, coming: _Coming) -> bool:
+    """Return whether a stream is a request's, or of browser signals."""
+    of_stream = (_EVENTS.subject == coming.subject, _EVENTS.source == coming.report.source)
+    query = select(_EVENTS.number).where(*of_stream, _EVENTS.origin.in_(("browser", "request"))).limit(1)
+    return connection.scalar(query) is not None

@@ -5,6 +5,7 @@ several, so they are put in one order first:
 
 - An event counts from when it was received, or from when a later one of its source was: it had happened by then.
 - Between sources that order decides; within a source its sequence does. Where two sources tie, what denies wins.
+- A source is what one bearer brought: what claims the source of another's events is a source of its own.
 - What nobody vouches for (``standing``) overrules no denial of another source. What it denies is denied until something
   that is proven says otherwise later.
 - Times that devices claim are replaced by the time of receipt. Only the length of a term is theirs, and its end is
@@ -22,7 +23,7 @@ from homespun.consent.history import ConsentHistory, PurposeStatus
 from homespun.consent.purposes import Purpose
 from homespun.consent.signals import FORBIDS
 from homespun.protocol.consent import ConsentRecord, kind_of
-from homespun_server.compliance.consent.events import ConsentEvent
+from homespun_server.compliance.consent.events import ConsentEvent, Origin
 from homespun_server.compliance.consent.standing import PROVEN, Standing, standings
 
 
@@ -46,6 +47,9 @@ class Status(msgspec.Struct, frozen=True):
 
 _Placed = tuple[float, ConsentEvent]
 """An event, and when it counts from."""
+
+_Stream = tuple[str, Origin]
+"""A source, and what brought its events."""
 
 
 def statuses(events: Iterable[ConsentEvent], at: datetime) -> dict[str, Status]:
@@ -79,10 +83,10 @@ def _unproven(
     purpose: str, about: Sequence[_Placed], behind: Mapping[int, Standing], at: datetime
 ) -> tuple[set[int], list[_Placed]]:
     """Return by number which events of sources that are not proven deny a purpose, and which events allow it."""
-    streams: dict[str, list[_Placed]] = {}
+    streams: dict[_Stream, list[_Placed]] = {}
     for each in about:
         if not _is_proven(each[1], behind):
-            streams.setdefault(each[1].source, []).append(each)
+            streams.setdefault(_stream(each[1]), []).append(each)
     denials: set[int] = set()
     grants: list[_Placed] = []
     for stream in streams.values():
@@ -107,12 +111,13 @@ def _decided(purpose: str, about: Sequence[_Placed], at: datetime) -> tuple[Purp
 
 def _merged(events: Sequence[ConsentEvent]) -> list[_Placed]:
     """Return the events with when they count from, in the order of that and then of their source's sequence."""
-    latest: dict[str, float] = {}
+    latest: dict[_Stream, float] = {}
     found: list[_Placed] = []
     for event in sorted(events, key=lambda each: each.sequence, reverse=True):
         received = datetime.fromisoformat(event.received).timestamp()
         # A later one of the same source was known before: this one had happened by then.
-        moment = latest[event.source] = min(received, latest.get(event.source, received))
+        stream = _stream(event)
+        moment = latest[stream] = min(received, latest.get(stream, received))
         found.append((moment, event))
     return sorted(found, key=lambda each: (each[0], each[1].sequence))
 
@@ -122,15 +127,19 @@ def _ranked(about: Sequence[_Placed]) -> list[tuple[int, _Placed]]:
 
     Of events that count from one moment, the last of each source tie, then those before them, and so on.
     """
-    behind: dict[tuple[float, str], int] = {}
+    behind: dict[tuple[float, _Stream], int] = {}
     keys = []
     for moment, event in reversed(about):
-        place = (moment, event.source)
+        place = (moment, _stream(event))
         keys.append((moment, -behind.get(place, 0)))
         behind[place] = behind.get(place, 0) + 1
     keys.reverse()
     ranks = {key: rank for rank, key in enumerate(sorted(set(keys)), start=1)}
     return [(ranks[key], each) for key, each in zip(keys, about, strict=True)]
+
+
+def _stream(event: ConsentEvent) -> _Stream:
+    return event.source, event.origin
 
 
 def _as_received(record: ConsentRecord, rank: int, moment: float) -> ConsentRecord:
