@@ -20,6 +20,7 @@ from homespun_server.compliance.checks import Check
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.keys import ComplianceKeys, create_compliance_keys, open_compliance_keys
 from homespun_server.compliance.log import open_log
+from homespun_server.compliance.log.opening import memory_of
 from homespun_server.compliance.log.published import predecessors
 from homespun_server.errors import TransparencyError
 from homespun_server.settings import ServerSettings
@@ -103,12 +104,30 @@ def test_an_auditor_is_not_told_what_was_lost(restored: Restored, tmp_path: Path
     assert {name: each.wrong for name, each in told.items() if each.failed} == {}
     assert told["predecessors"].figure.startswith("1 predecessors; a predecessor of 3 entries ended on 2025-")
     assert f"the root {restored.ended.root.hex()}" in told["predecessors"].figure
-    assert "Its first 1 entries are here; the 2 after them" in told["predecessors"].figure
+    assert "These entries continue its checkpoint of 1 entries; the 2 after them" in told["predecessors"].figure
     assert told["consent events"].figure.startswith("2 of 2 consent events")
     assert told["consent receipts"].figure.startswith("2 of 2 consent events have a receipt here")
     assert told["consent receipts"].figure.endswith(
         "2 more are of a predecessor's entries that are not shown to be here"
     )
+
+
+def test_a_receipt_of_a_lost_entry_is_called_forged(restored: Restored, tmp_path: Path) -> None:
+    """The copy beside the store was put back with it, and the service went on; then a witness showed what ended."""
+    memory_of(restored.settings).unlink()
+    with open_store(restored.settings.store) as store:
+        log = open_log(restored.settings, store, restored.keys, restored.clock)
+        other = report(record(1), subject="account-bob-77", source="b" * 32)
+        later = ConsentLedger(store, restored.keys, log, restored.clock).record(other)
+        # Its place in the log is that of an entry that was lost, and its checkpoint is no part of what ended.
+        assert later.log == restored.receipts[1].log
+        assert log.checkpoint().size < restored.ended.size
+        restored.clock.pass_(hours=1)
+        log.begin_anew("restored", _OFFICER, restored.ended)
+    told = found(restored, exported(restored, tmp_path, (*restored.receipts, later)))
+    assert {name: each.wrong for name, each in told.items() if each.failed} == {}
+    assert "Of no checkpoint of it is known that these entries continue it" in told["predecessors"].figure
+    assert "; 2 more are of a predecessor's entries" in told["consent receipts"].figure
 
 
 @pytest.mark.parametrize("way", ["left out", "another root"])

@@ -120,7 +120,7 @@ def test_a_new_beginning_hides_what_was_lost(room: Room) -> None:
     assert begun.continued is not None
     assert (begun.ended.size, begun.continued.size, begun.reason) == (8, 5, WHY)
     assert "a predecessor of 8 entries ended on 2025-03-01T12:00:00+00:00; its last checkpoint is" in begun.told()
-    assert "Its first 5 entries are here; the 3 after them are not shown to be here, and count as lost" in begun.told()
+    assert "These entries continue its checkpoint of 5 entries; the 3 after them are not shown to be" in begun.told()
     assert wrong(room) == set()
     with room.opened() as (store, log):
         assert log.refusal() is None
@@ -203,6 +203,59 @@ def test_only_a_witness_knows_of_it(room: Room) -> None:
     room.begin_anew()
     (begun,) = room.told()
     assert begun.ended.body == seen.body
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost", "added", "before", "brought"),
+    [
+        (5, 7, 5, False, "added"),
+        (5, 7, 5, True, "added"),
+        (2, 1, 9, True, "added"),
+        (5, 7, 9, False, "given"),
+        (5, 7, 5, True, "given"),
+        (3, 4, 2, True, "given bare"),
+    ],
+)
+def test_what_was_signed_after_a_restore_is_told_as_kept(
+    tmp_path: Path, kept: int, lost: int, added: int, *, before: bool, brought: str
+) -> None:
+    """The whole directory was put back and went on signing; only a witness has what was signed before."""
+    place, backup, memory = (tmp_path / name for name in ("store.db", "backup.db", "memory.txt"))
+    witness = create_witness(tmp_path / "witness", "witness.example/w1")
+    with open_store(place) as store:
+        log = log_of(store, memory)
+        fill(log, kept)
+        log.checkpoint()
+        if before:
+            log.add_cosignature(witness.cosign(continuation(store, 0), LOG_KEY).encode())
+    shutil.copy(place, backup)
+    with open_store(place) as store:
+        log = log_of(store, memory)
+        fill(log, lost)
+        log.checkpoint()
+        seen = witness.cosign(continuation(store, kept if before else 0), LOG_KEY)
+        ended = [each.leaf for each in log.entries()]
+    shutil.copy(backup, place)
+    memory.unlink()
+    with open_store(place) as store:
+        log = log_of(store, memory)
+        for number in range(added):
+            log.append("request", {"after": number}, reference=f"after {number}")
+        log.checkpoint()
+        if brought == "added":
+            with pytest.raises(TransparencyError):
+                log.add_cosignature(seen.encode())
+            log.begin_anew(WHY, OFFICER)
+        else:
+            bare = replace(seen, signatures=seen.signatures[:1])
+            log.begin_anew(WHY, OFFICER, seen if brought == "given" else bare)
+        told = predecessors(store, seen.size)
+        (begun,) = told.verified(LOG_KEY)[1]
+        assert begun.first_lost == (kept if before and brought != "given bare" else 0)
+        assert ended[: begun.first_lost] == [each.leaf for each in log.entries()][: begun.first_lost]
+        assert ("Of no checkpoint of it is known" in begun.told()) is (begun.first_lost == 0)
+        assert told.lost(seen, LOG_KEY) == seen.size - begun.first_lost
+        assert witness.cosign_anew(told, LOG_KEY).size == kept + added + 1
 
 
 @pytest.mark.parametrize("damaged", [False, True])

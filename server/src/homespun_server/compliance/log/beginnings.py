@@ -2,8 +2,8 @@
 
 After a restore of a store that is older than what was signed, going on would fork the log. So the log ends, and another
 one begins under the same key, with a name of its own. Its entries are those that the store still has; the first one
-after them commits to the last checkpoint of the log that ended, and to the last one before it that these entries
-continue. What lies between is not here any more, and is told as lost.
+after them commits to the last checkpoint of the log that ended, and to the last one before it that both are
+known to continue. What lies between is not shown to be here any more, and is told as lost.
 
 Rules:
 
@@ -42,7 +42,8 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         begun: When, ISO 8601, UTC; the one before ended then.
         reason: Why, in the operator's words.
         predecessor: The last checkpoint of the log that ended, a signed note.
-        kept: The last checkpoint before it that the entries here continue, a signed note; None: there is none.
+        kept: The last checkpoint before it that it and the entries here are known to continue, a signed note; None: of
+            none it is known.
     """
 
     what: Literal["log begun anew"] = "log begun anew"
@@ -60,7 +61,7 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def continued(self) -> Checkpoint | None:
-        """The last checkpoint before it that the entries here continue; None: there is none."""
+        """The last checkpoint before it that it and the entries here are known to continue; None: of none it is."""
         return None if self.kept is None else decode(self.kept.encode())
 
     @property
@@ -72,10 +73,15 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Return all of it in plain words."""
         ended, here = self.ended, self.first_lost
         lost = ended.size - here
+        kept = (
+            f"These entries continue its checkpoint of {here:,} entries; the {lost:,} after them are"
+            if self.continued is not None
+            else f"Of no checkpoint of it is known that these entries continue it; its {lost:,} entries are"
+        )
         return (
             f"a predecessor of {ended.size:,} entries ended on {self.begun}; its last checkpoint is of {ended.origin} "
-            f"with the root {ended.root.hex()}. Its first {here:,} entries are here; the {lost:,} after them are not "
-            f"shown to be here, and count as lost. The reason that was given: {self.reason}"
+            f"with the root {ended.root.hex()}. {kept} not shown to be here, and count as lost. "
+            f"The reason that was given: {self.reason}"
         )
 
 

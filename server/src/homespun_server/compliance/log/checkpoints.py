@@ -114,18 +114,33 @@ class Checkpoints:
             TransparencyError: The log contradicts its own checkpoints: it is damaged, not older.
         """
         here, begun = self._here(connection, tree.locked_size(connection))
-        own = [decode(bytes(note)) for note in connection.scalars(_NOTES)]
+        own = self._own(connection)
         for each in own:
             _check_own(connection, each, here)
-        known = [each for each in (self._remembered_unless(given), given) if each is not None]
+        remembered = self._remembered_unless(given)
+        known = [each for each in (remembered, given) if each is not None]
         lost = [each for each in known if not self._follows(connection, each, here, begun)]
         if not lost:
             raise MisuseError("the log continues what was signed, so there is nothing to begin anew. Nothing was done.")
         ended = max(lost, key=lambda each: (verify_log(each, self.public_key), each.size))
-        epoch = epoch_of(ended, self.public_key)
-        kept = next((each for each in own if each.size < ended.size and epoch_of(each, self.public_key) <= epoch), None)
-        number = max(epoch_in(begun), epoch) + 1
+        number = max(epoch_in(begun), epoch_of(ended, self.public_key)) + 1
+        # What a witness brought has signatures of its own; what was signed here has the log's.
+        signed_here = ended == remembered and len(ended.signatures) == 1
+        kept = self._kept(own, ended, attested=signed_here)
         return content_of(number, text_of(self._now()), reason, ended, kept), ended
+
+    def _kept(self, own: Sequence[Checkpoint], ended: Checkpoint, *, attested: bool) -> Checkpoint | None:
+        """Return the last checkpoint that both the entries here and what ended continue; None: none is known to be.
+
+        If the copy beside the store is what ended, then nothing else was signed since. If not, then somebody else
+        brought it, and what was signed here may be a fork of it: only who cosigned both knows that it is not.
+        """
+        epoch, vouching = epoch_of(ended, self.public_key), _cosigners(ended)
+        for each in own:
+            before = each.size < ended.size and epoch_of(each, self.public_key) <= epoch
+            if before and (attested or vouching & _cosigners(each)):
+                return replace(each, signatures=each.signatures[:1])
+        return None
 
     def remember(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint of what ended beside the store, which may have a damaged copy, or none."""
@@ -135,10 +150,13 @@ class Checkpoints:
     def all(self) -> tuple[Checkpoint, ...]:
         """Return those that were signed, the smallest first, each with its cosignatures."""
         with self._store.reading() as connection:
-            notes = connection.scalars(select(log_checkpoints.c.note).order_by(log_checkpoints.c.size)).all()
-            order = (log_cosignatures.c.size, log_cosignatures.c.witness)
-            cosigned = connection.scalars(select(log_cosignatures.c.note).order_by(*order)).all()
-        own = {each.size: each for each in (decode(bytes(note)) for note in notes)}
+            return self._own(connection)[::-1]
+
+    def _own(self, connection: Connection) -> tuple[Checkpoint, ...]:
+        """Return those that were signed, the largest first, each with its cosignatures."""
+        own = {each.size: each for each in (decode(bytes(note)) for note in connection.scalars(_NOTES))}
+        order = (log_cosignatures.c.size, log_cosignatures.c.witness)
+        cosigned = connection.scalars(select(log_cosignatures.c.note).order_by(*order))
         for each in (decode(bytes(note)) for note in cosigned):
             own[each.size] = joined(own[each.size], each.signatures)
         return tuple(own.values())
@@ -147,13 +165,14 @@ class Checkpoints:
         """Keep what a witness gave back, and return it; see ``TransparencyLog.add_cosignature``."""
         given = decode(note)
         verify_log(given, self.public_key)
+        # Only what somebody cosigned is remembered as brought: what has the log's signature alone was signed here.
+        if not _cosigners(given):
+            raise ProofError("nobody cosigned this checkpoint. Nothing was kept; pass on what the witness gave back.")
         self._notice(given)
         ours = next((each for each in self.all() if each.size == given.size), None)
         if ours is None or ours.body != given.body:
             raise ProofError("this is no checkpoint that this log keeps. Nothing was kept.")
         added = [each for each in given.signatures if each.name != given.origin and each not in ours.signatures]
-        if not added and len(ours.signatures) == 1:
-            raise ProofError("nobody cosigned this checkpoint. Nothing was kept; pass on what the witness gave back.")
         for each in added:
             row = {"size": given.size, "witness": each.name, "note": replace(ours, signatures=(each,)).encode()}
             try:
@@ -172,7 +191,12 @@ class Checkpoints:
             if self._follows(connection, given, here, begun):
                 return
             remembered = self._remembered()
-            if remembered is None or self._order(remembered) < self._order(given):
+            # What is continued here says less than what is not; of two that are not, the larger one.
+            if (
+                remembered is None
+                or self._follows(connection, remembered, here, begun)
+                or self._order(remembered) < self._order(given)
+            ):
                 self.remember(given)
             self._check_follows(connection, given, here, begun)
 
@@ -246,6 +270,11 @@ def _check_own(connection: Connection, earlier: Checkpoint, here: Checkpoint) ->
         _check_continues(connection, earlier, here)
     except TransparencyError as error:
         raise tree.damaged(f"its entries do not lead to its own checkpoint of {earlier.size} entries") from error
+
+
+def _cosigners(checkpoint: Checkpoint) -> set[tuple[str, bytes]]:
+    """Return who cosigned a checkpoint, by name and key; whether a signature is right only its key's owner can tell."""
+    return {(each.name, each.key_id) for each in checkpoint.signatures if each.name != checkpoint.origin}
 
 
 def joined(checkpoint: Checkpoint, more: Iterable[NoteSignature]) -> Checkpoint:
