@@ -6,6 +6,7 @@ import pytest
 
 from homespun_server.compliance.requests.connectors.rows_of_tables import Record, TableFile
 from homespun_server.compliance.requests.connectors.tables import SetAside
+from homespun_server.compliance.requests.holding import Holding
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import DataError, OutputError, ReplayError, RequestError
 from homespun_server.settings import TableSettings
@@ -178,3 +179,44 @@ def test_other_delimiters_and_another_order_keep_rows_aside_or_mix_them_up(desk:
 
 def cells(row: str) -> list[str]:
     return row.replace(";", ",").split(",")
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_lifting_that_was_killed_before_its_mark_ended_is_never_finished(
+    desk: Office, monkeypatch: pytest.MonkeyPatch, *, ended: bool
+) -> None:
+    path, new = desk.settings.folder / CSV, "user-000099"
+    whole = path.read_text() + f"{new},item-1,2025-03-05T00:00:00+00:00\n"
+    request = desk.opened("restriction", person=new)
+    desk.desk.saga.work(request.id, ADA)
+    if ended:
+        desk.desk.exporter.answer(request.id, ADA)
+        desk.desk.requests.act(request.id, "closed", ADA)
+    with monkeypatch.context() as patch:
+        patch.setattr(Holding, "end", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert desk.desk.saga.is_set_aside(request.id)
+    assert desk.desk.saga.lift(request.id, ADA, {}) == {}
+    assert not desk.desk.saga.is_set_aside(request.id)
+    exported(desk, whole)
+    assert used(desk, new) == 1
+    with pytest.raises(RequestError, match="was lifted before"):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
+
+
+def test_lifting_once_more_ends_a_restriction_that_was_asked_for_since(desk: Office) -> None:
+    whole = (desk.settings.folder / CSV).read_text()
+    request, later = desk.opened("restriction"), desk.opened("restriction")
+    desk.desk.saga.work(request.id, ADA)
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    desk.desk.saga.work(later.id, ADA)
+    exported(desk, whole)
+    with pytest.raises(RequestError):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
+    exported(desk, whole)
+    assert used(desk) == 0
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -49,12 +49,18 @@ class Holding:
 
         Args:
             request: The request's id.
-            people: Whose rows it set aside.
+            people: Whose rows it set aside; nobody, where only what it marked itself is asked for.
         """
         known = self._tombstones.known()
         by_request = [each.mark for each in known.values() if each.store == f"{HELD} {request}"]
         by_person = [self._tombstones.mark(held_as("restriction"), each) for each in people]
         return (request, *dict.fromkeys(mark for mark in (*by_request, *by_person) if mark in known))
+
+    def is_in_force(self, request: str) -> bool:
+        """Return whether a mark that a request put is in force."""
+        return any(
+            each.store == f"{HELD} {request}" and each.lifted is None for each in self._tombstones.known().values()
+        )
 
     def of(self, identifier: str) -> tuple[str, ...]:
         """Return all marks of a person, also those that were ended.

@@ -30,9 +30,9 @@ class Lifting:
         self, request: str, actor: Actor, said: Mapping[str, object], *, seen: int | None = None
     ) -> dict[str, int]:
         """Lift a restriction; see ``ErasureSaga.lift``."""
-        people, names = self._people(request), self._names(request)
+        names = self._names(request)
         if not (self._requests.course(request).lifted and self.is_set_aside(request)):
-            self._check_alone(request, people)
+            self._check_alone(request)
             self._requests.act(request, "lifted", actor, said, seen=seen)
         self._holding.end(names, actor)
         back = self._put_back(names)
@@ -42,8 +42,8 @@ class Lifting:
         return {name: records for name, records in back.items() if records}
 
     def is_set_aside(self, request: str) -> bool:
-        """Return whether records are still set aside for a request."""
-        return self._are_aside(self._names(request))
+        """Return whether records are still set aside for a request, or are to be, by a mark that it put."""
+        return self._holding.is_in_force(request) or self._are_aside(self._names(request))
 
     def allow_again(self, identifier: str, actor: Actor) -> dict[str, int]:
         """End a person's marks, and put back what is under them; see ``ErasureSaga.allow_again``."""
@@ -60,7 +60,9 @@ class Lifting:
         return found if said is None else found | {said}
 
     def _names(self, request: str) -> tuple[str, ...]:
-        return self._holding.names(request, self._people(request))
+        # Once it was lifted, a mark of the same person may be that of a restriction they asked for since.
+        people = () if self._requests.course(request).lifted else self._people(request)
+        return self._holding.names(request, people)
 
     def _are_aside(self, names: Sequence[str]) -> bool:
         return any(each.set_aside_for(name) for each in self._connectors.values() for name in names)
@@ -68,9 +70,9 @@ class Lifting:
     def _put_back(self, names: Sequence[str]) -> dict[str, int]:
         return {store: sum(map(each.put_back, names)) for store, each in self._connectors.items()}
 
-    def _check_alone(self, request: str, people: frozenset[str]) -> None:
+    def _check_alone(self, request: str) -> None:
         """Refuse to put rows back that another request keeps out of use, which a restore may have lost."""
-        others = self._holding.others(people)
+        others = self._holding.others(self._people(request))
         if others and self._requests.course(request).rules.kind == "restriction":
             raise RequestError(
                 f"the person also asked in {', '.join(others)} that their data not be used, and that holds. The "

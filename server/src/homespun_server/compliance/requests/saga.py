@@ -128,7 +128,7 @@ class ErasureSaga:
         return self._lifting.lift(request, actor, said, seen=seen)
 
     def is_set_aside(self, request: str) -> bool:
-        """Return whether records are still set aside for a request."""
+        """Return whether records are still set aside for a request, or are to be, by a mark that it put."""
         return self._lifting.is_set_aside(request)
 
     def allow_again(self, identifier: str, actor: Actor) -> dict[str, int]:
