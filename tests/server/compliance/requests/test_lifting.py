@@ -10,7 +10,7 @@ from homespun_server.compliance.requests.holding import Holding
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import DataError, OutputError, ReplayError, RequestError
 from homespun_server.settings import TableSettings
-from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
+from tests.server.compliance.requests.support import ADA, CSV, OTHER, PERSON, Office
 
 TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
 
@@ -215,6 +215,25 @@ def test_lifting_once_more_ends_a_restriction_that_was_asked_for_since(desk: Off
     with pytest.raises(RequestError):
         desk.desk.saga.lift(request.id, ADA, TOLD)
     exported(desk, whole)
+    assert used(desk) == 0
+
+
+def test_somebody_elses_objection_keeps_a_restriction_and_its_id_is_told(desk: Office) -> None:
+    request, others = desk.opened("restriction"), desk.opened("objection", person=OTHER)
+    for each in (request, others):
+        desk.desk.saga.work(each.id, ADA)
+        assert desk.desk.requests.get(each.id).request.subject is None
+    desk.desk.saga.lift(request.id, ADA, TOLD)
+    assert (used(desk), used(desk, OTHER)) == (10, 0)
+
+
+@pytest.mark.parametrize("kind", ["objection", "restriction"])
+def test_ones_own_request_is_passed_over_as_neither_had_a_pseudonym(desk: Office, kind: Kind) -> None:
+    request, own = desk.opened("restriction"), desk.opened(kind)
+    for each in (request, own):
+        desk.desk.saga.work(each.id, ADA)
+    with pytest.raises(RequestError, match=own.id):
+        desk.desk.saga.lift(request.id, ADA, TOLD)
     assert used(desk) == 0
 
 

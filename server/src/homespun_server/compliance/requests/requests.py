@@ -151,7 +151,7 @@ class Requests(RequestReader):
             course, _ = rows.course(connection, request)
             checked = moves.checked(course, what, dict(detail or {}), self._now())
             if what == "lifted":
-                self._check_alone(connection, found)
+                self._check_alone(connection, self._named(connection, found))
             after = self._journal.append(connection, found, course, what, checked, actor)
             if moves.may_be_named(course, what, after, known=found.subject is not None):
                 self._name(connection, request)
@@ -226,6 +226,12 @@ class Requests(RequestReader):
                 f"the person also asked in {', '.join(others)} that their data not be used, and that holds. The "
                 "restriction stays; nothing was recorded."
             )
+
+    def _named(self, connection: Connection, found: Request) -> Request:
+        """Return a request with the pseudonym of its person, who may have got it as it was worked on."""
+        if found.subject is None:
+            self._name(connection, found.id)
+        return rows.get(connection, found.id)
 
     def _let_go(self, connection: Connection, found: Request, after: Course) -> None:
         """Forget the devices of somebody whose erasure is closed: nothing is asked of them any more."""

@@ -144,7 +144,12 @@ def of_subject(connection: Connection, subject: str | None, but: str) -> tuple[s
 
 
 def setting_aside(connection: Connection, request: Request) -> tuple[str, ...]:
-    """Return the other requests of the same person that keep their data out of use: worked on, and not lifted."""
+    """Return the other requests of the same person that keep their data out of use: worked on, and not lifted.
+
+    Of somebody without a pseudonym there are none here; marks tell of theirs (``holding``).
+    """
+    if request.subject is None:
+        return ()
     lifted = select(request_events.c.request).where(request_events.c.what == "lifted")
     query = select(requests.c.id).where(
         requests.c.subject == request.subject,
