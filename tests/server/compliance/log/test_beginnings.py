@@ -15,6 +15,7 @@ from homespun.errors import MisuseError, ProofError
 from homespun.protocol.checkpoint import Checkpoint, epoch_of, signed
 from homespun_server.compliance.log import TransparencyLog
 from homespun_server.compliance.log.beginnings import Beginning, content_of, verified
+from homespun_server.compliance.log.checkpoints import Checkpoints
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.published import Predecessors, continuation, predecessors, read_predecessors
 from homespun_server.compliance.log.rows import beginning_reference
@@ -185,6 +186,25 @@ def test_a_crash_while_it_begins_anew_stops_the_log(room: Room, monkeypatch: pyt
     with room.opened() as (_, log):
         fill(log, 1)
         assert epoch_of(log.checkpoint(), LOG_KEY) == 2
+    assert wrong(room) == set()
+
+
+def test_a_crash_with_a_damaged_copy_is_a_dead_end(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = room.cosign()
+    room.restore()
+    room.memory.write_bytes(b"noise")
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "remember", lambda *_: pytest.fail("power was lost"))
+        with pytest.raises(pytest.fail.Exception):
+            room.begin_anew(seen)
+    with pytest.raises(TransparencyError, match=r"memory\.txt"):
+        room.begin_anew()
+    assert epoch_of(room.begin_anew(seen), LOG_KEY) == 2
+    assert [each.epoch for each in room.told()] == [2]
+    with room.opened() as (store, log):
+        fill(log, 1)
+        assert log.checkpoint().size == 8
+        assert len([each for each in AuditLog(store).entries() if each.action == "begin-log-anew"]) == 1
     assert wrong(room) == set()
 
 

@@ -142,6 +142,29 @@ class Checkpoints:
                 return replace(each, signatures=each.signatures[:1])
         return None
 
+    def resume(self, given: Checkpoint) -> bool:
+        """Keep what ended beside the store, if the log began anew after it and was killed before that was kept.
+
+        Args:
+            given: The last checkpoint of what ended, as somebody else has it.
+
+        Returns:
+            Whether it was so: the copy beside the store is damaged, and the log names the given checkpoint as ended.
+
+        Raises:
+            OutputError: The copy beside the store cannot be written.
+            ProofError: The log's key did not sign the checkpoint.
+        """
+        verify_log(given, self.public_key)
+        with self._store.writing() as connection:
+            try:
+                self._remembered()
+            except TransparencyError:
+                if any(each.ended.body == given.body for _, each in rows.begun(connection)):
+                    self.remember(given)
+                    return True
+            return False
+
     def remember(self, checkpoint: Checkpoint) -> None:
         """Keep the checkpoint of what ended beside the store, which may have a damaged copy, or none."""
         if self._memory is not None:

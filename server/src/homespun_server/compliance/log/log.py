@@ -243,6 +243,8 @@ class TransparencyLog:
     def begin_anew(self, reason: str, actor: Actor, given: Checkpoint | None = None) -> Checkpoint:
         """End the log and begin another one in the open, after entries were lost; see ``beginnings``.
 
+        If it was killed after it began and before it signed, then beginning anew once more only signs.
+
         Args:
             reason: Why; everybody may read it.
             actor: Who does it, for the record of changes.
@@ -256,6 +258,8 @@ class TransparencyLog:
             ProofError: The given checkpoint was not signed with the log's key.
             TransparencyError: The log contradicts its own checkpoints. Nothing was begun.
         """
+        if given is not None and self._checkpoints.resume(given):
+            return self.checkpoint()
         with self._store.writing() as connection:
             content, ended = self._checkpoints.renewal(connection, reason, given)
             number = len(rows.begun(connection)) + 1
