@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from homespun_server.compliance.requests.identity import AccountToken, Identified, registered_check
-from homespun_server.errors import ConflictError, RequestError, SettingsError
+from homespun_server.errors import ConflictError, OutputError, RequestError, SettingsError
 from homespun_server.settings import FILE, read_settings, settings_text
 from tests.server.compliance.requests.support import ADA, PERSON, Office, desk_of
 
@@ -24,6 +24,10 @@ def by_hand(identifier: str | None, offered: Mapping[str, str]) -> Identified:
 
 def broken(identifier: str | None, offered: Mapping[str, str]) -> Identified:
     raise LookupError(f"{identifier} {offered}")
+
+
+def unread(identifier: str | None, offered: Mapping[str, str]) -> Identified:
+    raise OutputError(f"{identifier} {offered} cannot be read")
 
 
 def careless(identifier: str | None, offered: Mapping[str, str]) -> bool:
@@ -53,6 +57,7 @@ def test_what_the_operators_check_found_is_not_recorded(desk: Office, name: str,
         ("by_token", {"token": "another"}, "not that of the person"),
         ("by_token", {}, "not that of the person"),
         ("broken", {"token": TOKEN}, r"failed \(LookupError\)"),
+        ("unread", {"token": TOKEN}, r"failed \(OutputError\)"),
         ("careless", {"token": TOKEN}, "returned bool and not Identified"),
     ],
 )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
-from homespun.errors import HomespunError
 from homespun_server.errors import RequestError, SettingsError
 
 
@@ -57,13 +56,17 @@ class Registered:
         self._name, self._function = name, function
 
     def check(self, identifier: str | None, offered: Mapping[str, str]) -> Identified:
-        """Return what the function found out; whatever it raises settles nothing."""
+        """Return what the function found out; whatever it raises settles nothing.
+
+        Raises:
+            RequestError: It was not settled. Where the function raised that, in its words: they are for officers.
+        """
         try:
             found = self._function(identifier, offered)
-        except HomespunError:
+        except RequestError:
             raise
         except Exception as error:
-            # Its words may quote a token, so they are not told on.
+            # Also another of homespun's errors: its words may quote a token, so they are not told on.
             raise RequestError(
                 f"the check of identity {self._name} failed ({type(error).__name__}), so nothing was settled or "
                 "recorded. Mend it, or say how identity was checked by hand."
