@@ -1,6 +1,6 @@
 """A working directory with tables about people, and what works on requests there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -110,9 +110,8 @@ def desk_of(settings: ServerSettings, store: Store, clock: Hands) -> Desk:
     return open_desk(settings, store, KEYS, log, now=clock, temporary=settings.folder / "temporary")
 
 
-def write_tables(folder: Path) -> None:
+def write_tables(folder: Path, people: Sequence[str] = (PERSON, OTHER, "user-000019")) -> None:
     """Write 30 rows of three people as CSV, and 12 of the same as Parquet."""
-    people = [PERSON, OTHER, "user-000019"]
     lines = [f"{people[n % 3]},item-{n},2025-01-{n % 28 + 1:02}T00:00:00+00:00" for n in range(30)]
     (folder / CSV).write_text("user,item,at\n" + "\n".join(lines) + "\n")
     table = {"user": [people[n % 3] for n in range(12)], "stars": pa.array([n % 5 for n in range(12)], pa.int16())}

@@ -13,7 +13,7 @@ from homespun_server.publishing.directory import open_registry
 from homespun_server.store import SqlLog
 from homespun_server.store.moments import text_of
 from homespun_server.store.schema_asking import asking_devices
-from tests.server.compliance.requests.support import ADA, CSV, PERSON, Office
+from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Office, write_tables
 
 
 def register(desk: Office, folder: Path, seed: int, *, private: bool = False, table: str = "one") -> str:
@@ -148,3 +148,15 @@ def test_models_are_made_again_for_nobody(desk: Office, tmp_path: Path, person: 
     register(desk, tmp_path, 1, private=person == PERSON)
     request = desk.opened(person=person)
     assert desk.desk.saga.work(request.id, ADA).effects["models"].outcome == "nothing"
+
+
+def test_who_left_the_table_before_they_asked_is_said_not_to_be_in_a_model(desk: Office, tmp_path: Path) -> None:
+    register(desk, tmp_path, 1)
+    for name in (CSV, PARQUET):
+        (desk.settings.folder / name).unlink()
+    write_tables(desk.settings.folder, people=(OTHER, "user-000019", "user-000020"))
+    effect = desk.desk.saga.work(desk.opened().id, ADA).effects["models"]
+    assert effect.outcome == "nothing"
+    name = open_registry(desk.settings, desk.store, desk.clock).versions()[0].name
+    assert "cannot be known here" in effect.detail
+    assert f"That goes for {name}." in effect.detail

@@ -1,5 +1,7 @@
 """Models that are made again for a request: what is scheduled, and what of it was done by now."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from homespun_server.compliance.requests.course import WORKED, Course
@@ -7,7 +9,10 @@ from homespun_server.compliance.requests.effects import DEVICES, MODELS, SET_ASI
 from homespun_server.compliance.requests.requests import Requests
 from homespun_server.compliance.requests.retraining import Retrainings
 from homespun_server.errors import ConflictError
+from homespun_server.publishing.registry import Version
 from homespun_server.store import Actor
+
+_ALL_GUARANTEED = "No model in the registry lacks a guarantee; the answer lists all."
 
 
 class Remaking:
@@ -30,18 +35,13 @@ class Remaking:
         if set(course.missing) - {DEVICES, MODELS}:
             return course  # the person's rows may still be in a table
         if not course.models and not any(map(_had, (course, *self._requests.others(request)))):
-            effect = nothing(
-                "No table that models are made from has a row of this person, or had one at an earlier request that is "
-                "known to be theirs, and none was set aside."
-            )
-            return self._kept(request, course, effect, actor)
+            return self._kept(request, course, _not_known_to_be_in(self._retrainings.needed()), actor)
         for job in self._retrainings.schedule(request):
             if job.bundle not in course.models:
                 detail = {"bundle": job.bundle, "name": job.name, **self._made_by(job.bundle)}
                 course = self._requests.record(request, "scheduled", detail, actor)
         if not course.models:
-            effect = nothing("No model in the registry lacks a guarantee; the answer lists all.")
-            return self._kept(request, course, effect, actor)
+            return self._kept(request, course, nothing(_ALL_GUARANTEED), actor)
         return self.check(request, actor)
 
     def check_waiting(self, actor: Actor) -> tuple[str, ...]:
@@ -81,6 +81,19 @@ class Remaking:
         if known is not None and known.final:
             return course
         return self._requests.record(request, "effect", effect_of(MODELS, effect), actor)
+
+
+def _not_known_to_be_in(models: Sequence[Version]) -> Effect:
+    """Return that no row of a person is known; a model may have been made before their rows went."""
+    if not models:
+        return nothing(_ALL_GUARANTEED)
+    names = ", ".join(sorted(each.name for each in models))
+    return nothing(
+        "No table has a row of this person, or had one at an earlier request that is known to be theirs, and none was "
+        "set aside. Whether a table had one before that, when a model without a guarantee was made from it, cannot be "
+        f"known here: a model's lineage has its table's hash, and not whose rows were in it. That goes for {names}. "
+        "Whoever knows that this person had rows then has these made again."
+    )
 
 
 def _had(course: Course) -> bool:
