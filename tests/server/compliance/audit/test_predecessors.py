@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from homespun.protocol.checkpoint import Checkpoint
-from homespun.protocol.consent_report import ConsentReceipt, encode_receipt, encode_report
+from homespun.protocol.consent_report import ConsentReceipt, encode_receipt, encode_report, sign_receipt
 from homespun_server.cli import main
 from homespun_server.compliance.audit import Pins, export, verify
 from homespun_server.compliance.audit.container import pack, unpack
@@ -128,6 +128,14 @@ def test_a_receipt_of_a_lost_entry_is_called_forged(restored: Restored, tmp_path
     assert {name: each.wrong for name, each in told.items() if each.failed} == {}
     assert "Of no checkpoint of it is known that these entries continue it" in told["predecessors"].figure
     assert "; 2 more are of a predecessor's entries" in told["consent receipts"].figure
+
+
+def test_a_receipt_that_no_log_had_counts_as_lost(restored: Restored, tmp_path: Path) -> None:
+    begin_anew(restored)
+    beyond = msgspec.structs.replace(restored.receipts[1], log=restored.ended.size)
+    given = sign_receipt(beyond, restored.keys.receipts.sign)
+    told = found(restored, exported(restored, tmp_path, (given,)))
+    assert {name for name, each in told.items() if each.failed} == {"consent receipts"}
 
 
 @pytest.mark.parametrize("way", ["left out", "another root"])

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from homespun.errors import MisuseError, ProofError
 from homespun.protocol.checkpoint import Checkpoint, epoch_of, signed
 from homespun_server.compliance.log import TransparencyLog
-from homespun_server.compliance.log.beginnings import Beginning, content_of, verified
+from homespun_server.compliance.log.beginnings import Beginning, content_of, decoded, verified
 from homespun_server.compliance.log.checkpoints import Checkpoints
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.published import Predecessors, continuation, predecessors, read_predecessors
@@ -23,7 +23,7 @@ from homespun_server.compliance.log.verifying import verify_store
 from homespun_server.compliance.log.witness import Witness, create_witness
 from homespun_server.errors import TransparencyError
 from homespun_server.store import Actor, AuditLog, Store, open_store
-from tests.server.compliance.log.support import KEYS, fill, log_of, rewriting
+from tests.server.compliance.log.support import KEYS, NOON, fill, log_of, rewriting
 
 LOG_KEY = KEYS.log.public_key().public_bytes_raw()
 OFFICER = Actor("command log begin-anew", "command")
@@ -378,10 +378,32 @@ def test_a_beginning_that_contradicts_itself_is_believed(room: Room) -> None:
     for fields in ({"kept": bigger}, {"predecessor": later}, {"epoch": 1}, {"kept": later}):
         changed = msgspec.structs.replace(begun, **fields)
         with pytest.raises(ProofError):
-            verified([(6, changed)], LOG_KEY)
+            verified([(6, changed)], LOG_KEY, NOON)
     with pytest.raises(ProofError):
-        verified([(6, begun), (7, begun)], LOG_KEY)
-    assert verified([(6, begun)], LOG_KEY) == (begun,)
+        verified([(6, begun), (7, begun)], LOG_KEY, NOON)
+    for moment in ("9999-12-31T00:00:00+00:00", "2025-03-01T13:00:01+00:00", "2025-02-30T00:00:00+00:00"):
+        with pytest.raises(ProofError, match="no time before now"):
+            verified([(6, msgspec.structs.replace(begun, begun=moment))], LOG_KEY, NOON)
+    for moment in ("later", "2025-03-01", "2025-03-01T12:00:00+01:00"):
+        with pytest.raises(ProofError, match="malformed"):
+            decoded(msgspec.json.encode(msgspec.structs.replace(begun, begun=moment)))
+    assert verified([(6, begun)], LOG_KEY, NOON) == (begun,)
+
+
+def test_an_earlier_beginning_is_left_out(room: Room) -> None:
+    for _ in range(2):
+        shutil.copy(room.place, room.backup)
+        with room.opened() as (_, log):
+            fill(log, 2)
+            log.checkpoint()
+        room.restore()
+        room.begin_anew()
+    assert [(each.epoch, each.previous) for each in room.told()] == [(2, None), (3, 8)]
+    with room.opened() as (store, _):
+        told = predecessors(store)
+    for begun in (told.begun[1:], told.begun[:1], told.begun[::-1], (*told.begun, told.begun[1])):
+        with pytest.raises(ProofError):
+            msgspec.structs.replace(told, begun=begun).verified(LOG_KEY)
 
 
 def test_what_a_new_beginning_says_is_removed(room: Room) -> None:
@@ -410,7 +432,7 @@ class Forger:
             log.append("request", {"forged": number}, reference=f"forged {number}")
         own = log.checkpoint()
         ended = replace(honest, size=honest.size + more, root=honest.root if not more else b"x" * 32)
-        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, self.sign(ended), own if kept is None else kept)
+        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, self.sign(ended), own if kept is None else kept, None)
         log.append("log", content, reference=beginning_reference(1))
         log.checkpoint()
         return store
@@ -439,7 +461,7 @@ def test_another_root_is_said_to_have_ended(room: Room, tmp_path: Path) -> None:
     other = Checkpoint(room.last.origin, room.last.size, b"o" * 32)
     with contextlib.closing(open_store(tmp_path / "forged.db")) as store:
         log = log_of(store)
-        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, signed(other, KEYS.log.sign, LOG_KEY), None)
+        content = content_of(2, "2025-03-01T12:00:00+00:00", WHY, signed(other, KEYS.log.sign, LOG_KEY), None, None)
         log.append("log", content, reference=beginning_reference(1))
         log.checkpoint()
         with pytest.raises(ProofError, match="does not name the 8 entries"):

@@ -139,7 +139,7 @@ def _is_lost(evidence: Evidence, receipt: ConsentReceipt, known: Mapping[int, Co
     event = None if at is None else known.get(at)
     if at is None or (event is not None and (event.source, event.sequence, event.received) == _said(receipt)):
         return False
-    return any(each.first_lost <= at and receipt.received <= each.begun for _, each in evidence.begun)
+    return any(each.first_lost <= at < each.ended.size and receipt.received <= each.begun for _, each in evidence.begun)
 
 
 def _place(evidence: Evidence, receipt: ConsentReceipt) -> int:

@@ -24,6 +24,7 @@ from homespun_server.compliance.audit.contents import (
 from homespun_server.compliance.audit.evidence import Evidence, sha256
 from homespun_server.compliance.log.beginnings import epoch_in, verified
 from homespun_server.compliance.log.entries import Opening, verify_opening
+from homespun_server.store.moments import utc_now
 
 
 def container(evidence: Evidence) -> tuple[int, str]:
@@ -85,7 +86,7 @@ def root(evidence: Evidence) -> tuple[int, str]:
 
 def predecessors(evidence: Evidence) -> tuple[int, str]:
     """Check what the log says of logs that ended before it, and tell it: what is lost is never passed over."""
-    begun = verified(evidence.begun, evidence.log_key)
+    begun = verified(evidence.begun, evidence.log_key, utc_now())
     if epoch_in(begun) != epoch_of(evidence.checkpoint, evidence.log_key):
         raise ProofError(f"the log is {evidence.checkpoint.origin}, and does not tell what came before it.")
     for each in begun:

@@ -15,6 +15,7 @@ Pure.
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ from msgspec import Meta
 from homespun.errors import MisuseError, ProofError
 from homespun.protocol.canonical import canonical
 from homespun.protocol.checkpoint import Checkpoint, decode, epoch_of, verify_log
+from homespun.protocol.merkle import MAX_SIZE
 
 BEGUN_ANEW = "log begun anew"
 """What such an entry is about."""
@@ -32,6 +34,10 @@ MAX_REASON = 1_000
 """Most characters of a reason."""
 
 
+MAX_AHEAD = timedelta(hours=1)
+"""So far the clock of a log may be ahead of that of whoever checks it."""
+
+
 class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the first entry of a log that began anew commits to.
 
@@ -39,7 +45,8 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         what: BEGUN_ANEW.
         schema: Version of this.
         epoch: Which of its key's logs begins, from 2.
-        begun: When, ISO 8601, UTC; the one before ended then.
+        previous: The index of the entry on the beginning before this one; None: it is the first here.
+        begun: When, ISO 8601, UTC, whole seconds; the one before ended then.
         reason: Why, in the operator's words.
         predecessor: The last checkpoint of the log that ended, a signed note.
         kept: The last checkpoint before it that it and the entries here are known to continue, a signed note; None: of
@@ -49,7 +56,8 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     what: Literal["log begun anew"] = "log begun anew"
     schema: Literal[1] = 1
     epoch: Annotated[int, Meta(ge=2, le=MAX_EPOCH)]
-    begun: str
+    previous: Annotated[int, Meta(ge=0, le=MAX_SIZE)] | None
+    begun: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00\Z")]
     reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
     predecessor: str
     kept: str | None
@@ -97,18 +105,23 @@ def decoded(content: bytes) -> Beginning:
         raise ProofError(f"what a log says of its predecessor is malformed: {error}. It proves nothing.") from error
 
 
-def verified(begun: Sequence[tuple[int, Beginning]], public_key: bytes) -> tuple[Beginning, ...]:
+def verified(begun: Sequence[tuple[int, Beginning]], public_key: bytes, now: datetime) -> tuple[Beginning, ...]:
     """Check what a log says of its predecessors, and return it.
 
     Args:
         begun: What it says, each with its place in the log, in order.
         public_key: The log's key, 32 bytes.
+        now: The time of whoever checks it, aware of its time zone.
 
     Raises:
-        ProofError: The key did not sign a checkpoint in it, or the numbers do not fit.
+        ProofError: The key did not sign a checkpoint in it, one is left out, or numbers or times do not fit.
     """
-    epoch = 1
+    epoch, previous = 1, None
     for index, each in begun:
+        if each.previous != previous:
+            raise ProofError("the log does not tell all of its predecessors. Its operator left one out.")
+        previous = index
+        _check_time(each, now)
         if each.epoch <= epoch or verify_log(each.ended, public_key) >= each.epoch:
             raise ProofError("what the log says of its predecessors is out of order. Its operator changed it.")
         epoch, kept = each.epoch, each.continued
@@ -117,6 +130,15 @@ def verified(begun: Sequence[tuple[int, Beginning]], public_key: bytes) -> tuple
         if verify_log(kept, public_key) >= epoch or kept.size > index or kept.size >= each.ended.size:
             raise ProofError("the log says that it continues what it cannot continue. Its operator changed it.")
     return tuple(each for _, each in begun)
+
+
+def _check_time(each: Beginning, now: datetime) -> None:
+    try:
+        wrong = datetime.fromisoformat(each.begun) > now + MAX_AHEAD
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ProofError(f"the log says that a predecessor ended on {each.begun}, which is no time before now.")
 
 
 def epoch_in(begun: Sequence[Beginning]) -> int:
@@ -162,7 +184,7 @@ def _told_of(seen: Checkpoint) -> str:
 
 
 def content_of(
-    epoch: int, begun: str, reason: str, predecessor: Checkpoint, kept: Checkpoint | None
+    epoch: int, begun: str, reason: str, predecessor: Checkpoint, kept: Checkpoint | None, previous: int | None
 ) -> dict[str, object]:
     """Return what such an entry commits to.
 
@@ -172,6 +194,7 @@ def content_of(
         reason: Why.
         predecessor: The last checkpoint of the log that ended.
         kept: The last one before it that is continued.
+        previous: The index of the entry on the beginning before.
 
     Raises:
         MisuseError: There is no reason, or it is too long.
@@ -183,6 +206,7 @@ def content_of(
         )
     beginning = Beginning(
         epoch=epoch,
+        previous=previous,
         begun=begun,
         reason=reason,
         predecessor=predecessor.encode().decode(),

@@ -127,7 +127,8 @@ class Checkpoints:
         # What a witness brought has signatures of its own; what was signed here has the log's.
         signed_here = ended == remembered and len(ended.signatures) == 1
         kept = self._kept(own, ended, attested=signed_here)
-        return content_of(number, text_of(self._now()), reason, ended, kept), ended
+        previous = max((entry.index for entry, _ in rows.begun(connection)), default=None)
+        return content_of(number, text_of(self._now()), reason, ended, kept, previous), ended
 
     def _kept(self, own: Sequence[Checkpoint], ended: Checkpoint, *, attested: bool) -> Checkpoint | None:
         """Return the last checkpoint that both the entries here and what ended continue; None: none is known to be.

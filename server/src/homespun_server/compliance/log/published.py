@@ -23,6 +23,7 @@ from homespun_server.compliance.log.beginnings import Beginning, decoded, epoch_
 from homespun_server.compliance.log.checkpoints import joined
 from homespun_server.compliance.log.entries import public_entry
 from homespun_server.store import Store
+from homespun_server.store.moments import Now, utc_now
 from homespun_server.store.schema_log import log_checkpoints, log_cosignatures
 
 MAX_HASHES = 64
@@ -158,11 +159,12 @@ class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         """Return it as canonical JSON."""
         return canonical(msgspec.to_builtins(self))
 
-    def verified(self, public_key: bytes) -> tuple[Checkpoint, tuple[Beginning, ...]]:
+    def verified(self, public_key: bytes, now: Now = utc_now) -> tuple[Checkpoint, tuple[Beginning, ...]]:
         """Check all of it; return the checkpoint, and what is said of each predecessor.
 
         Args:
             public_key: The log's key, known from elsewhere, 32 bytes.
+            now: Returns the time of whoever checks it.
 
         Raises:
             ProofError: The log did not sign it, an entry is not in it, or they do not fit together.
@@ -172,27 +174,28 @@ class Predecessors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         for each in self.begun:
             entry = public_entry("log", bytes.fromhex(each.salt), each.content.encode())
             verify_inclusion(each.index, checkpoint.size, leaf_hash(entry), _bytes_of(each.proof), checkpoint.root)
-        begun = verified([(each.index, decoded(each.content.encode())) for each in self.begun], public_key)
+        said = [(each.index, decoded(each.content.encode())) for each in self.begun]
+        begun = verified(said, public_key, now())
         if epoch_in(begun) != epoch:
             raise ProofError(f"the log {checkpoint.origin} does not tell what came before it. It proves nothing.")
-        for shown, said in zip(self.begun, begun, strict=True):
-            kept = said.continued
+        for shown, kept in zip(self.begun, (each.continued for each in begun), strict=True):
             if kept is not None and not _continues(checkpoint, kept, shown.continues):
                 raise ProofError(f"the log says that it continues the checkpoint of {kept.size} entries: not so.")
         return checkpoint, begun
 
-    def lost(self, seen: Checkpoint, public_key: bytes) -> int:
+    def lost(self, seen: Checkpoint, public_key: bytes, now: Now = utc_now) -> int:
         """Return how many entries of an earlier log that somebody saw are told as lost.
 
         Args:
             seen: Its checkpoint.
             public_key: The log's key, known from elsewhere, 32 bytes.
+            now: Returns the time of whoever checks it.
 
         Raises:
             MisuseError: It has no proof from what was seen.
             ProofError: What was seen is neither continued nor told as lost, or the rest is not verified.
         """
-        checkpoint, begun = self.verified(public_key)
+        checkpoint, begun = self.verified(public_key, now)
         if seen.size <= checkpoint.size:
             if self.old != seen.size:
                 raise MisuseError(

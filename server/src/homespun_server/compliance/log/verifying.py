@@ -14,6 +14,7 @@ from homespun_server.compliance.log.beginnings import epoch_in, is_named, verifi
 from homespun_server.compliance.log.entries import LogEntry, verify_opening
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.store import Store
+from homespun_server.store.moments import utc_now
 from homespun_server.store.schema_log import log_checkpoints, log_entries, log_nodes
 
 _AT_ONCE = 1_000
@@ -130,7 +131,7 @@ class _Begun:
     def check(self, checkpoints: list[Checkpoint]) -> tuple[int, str]:
         """Check what is said of predecessors, and that every checkpoint has the name of its time."""
         begun = [(entry.index, each) for entry, each in rows.begun(self._connection)]
-        found = verified(begun, self._key)
+        found = verified(begun, self._key, utc_now())
         known = {each.body for each in checkpoints}
         for kept in (each.continued for each in found):
             if kept is not None and kept.body not in known:

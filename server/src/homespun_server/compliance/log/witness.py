@@ -124,13 +124,13 @@ class Witness:
             ProofError: The log did not sign it, or it neither continues what this witness saw nor tells it as lost: a
                 fork.
         """
-        checkpoint, begun = given.verified(log_key)
+        checkpoint, begun = given.verified(log_key, self.now)
         with _alone(self.folder):
             last = self.last(log_key)
             if last is None or epoch_of(last, log_key) >= epoch_in(begun):
                 raise MisuseError("this log did not begin anew since this witness last saw it. Cosign as ever.")
             try:
-                given.lost(last, log_key)
+                given.lost(last, log_key, self.now)
             except ProofError as error:
                 # What it says of its predecessors, with its proofs: without it the other log's name explains all.
                 evidence = self._place(log_key, f"fork-{epoch_in(begun)}-{checkpoint.size}").with_suffix(".json")
