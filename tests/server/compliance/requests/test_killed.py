@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
 
+from homespun_server.compliance.requests.profile import Kind
+from homespun_server.errors import RequestError
 from homespun_server.store import Store
 from tests.server.compliance.requests.support import ADA, CSV, PARQUET, PERSON, Hands, Office, office
 
@@ -67,6 +70,22 @@ class Transaction:
         return done
 
 
+Work = Callable[[Office, str], object]
+
+
+def worked(found: Office, request: str) -> object:
+    return found.desk.saga.work(request, ADA)
+
+
+def lifted(found: Office, request: str) -> object:
+    return found.desk.saga.lift(request, ADA, {"reason": "the dispute is settled", "notice": "letter 14"})
+
+
+def allowed(found: Office, request: str) -> object:
+    assert request
+    return found.desk.saga.allow_again(PERSON, ADA)
+
+
 def begun(wd: Path) -> str:
     with office(wd) as found:
         found.known()
@@ -74,29 +93,29 @@ def begun(wd: Path) -> str:
         return str(found.opened().id)
 
 
-def worked_in_a_child(wd: Path, request: str, fatal: int) -> int:
+def worked_in_a_child(wd: Path, request: str, fatal: int, work: Work = worked) -> int:
     """Work on a request in a process that ends at a point; return how it ended."""
     child = os.fork()
     if child == 0:
-        _work_and_end(wd, request, fatal)
+        _work_and_end(wd, request, fatal, work)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def _work_and_end(wd: Path, request: str, fatal: int) -> NoReturn:
+def _work_and_end(wd: Path, request: str, fatal: int, work: Work) -> NoReturn:
     try:
         with pytest.MonkeyPatch.context() as patch, office(wd) as found:
             watch(patch, Points(fatal))
-            found.desk.saga.work(request, ADA)
+            work(found, request)
     finally:
         os._exit(0)
 
 
-def points_of_a_whole_run(wd: Path, request: str) -> int:
+def points_of_a_whole_run(wd: Path, request: str, work: Work = worked) -> int:
     points = Points(None)
     with pytest.MonkeyPatch.context() as patch, office(wd) as found:
         watch(patch, points)
-        found.desk.saga.work(request, ADA)
+        work(found, request)
     return points.count
 
 
@@ -135,3 +154,45 @@ def test_a_saga_that_was_killed_leaves_a_person_or_loses_its_count(tmp_path: Pat
 @pytest.mark.soak
 def test_a_saga_that_was_killed_anywhere_leaves_a_person(tmp_path: Path) -> None:
     kill_at(tmp_path, range)
+
+
+def held(wd: Path, kind: Kind) -> tuple[str, list[str]]:
+    """Set aside a person's rows for a request, and again as they came back; return it, and all rows."""
+    with office(wd) as found:
+        (wd / "work").mkdir(exist_ok=True)
+        rows, tables = sorted(found.rows), {name: (wd / name).read_bytes() for name in (CSV, PARQUET)}
+        request = found.opened(kind)
+        found.desk.saga.work(request.id, ADA)
+        if kind == "objection":
+            for name, content in tables.items():
+                (wd / name).write_bytes(content)
+            found.desk.saga.replay()
+        return str(request.id), rows
+
+
+def kill_on_the_way_back(tmp_path: Path, kind: Kind, work: Work, chosen: Callable[[int], range]) -> None:
+    request, rows = held(tmp_path / "begun", kind)
+    shutil.copytree(tmp_path / "begun", tmp_path / "whole")
+    count = points_of_a_whole_run(tmp_path / "whole", request, work)
+    for fatal in chosen(count):
+        wd = tmp_path / f"killed-{fatal}"
+        shutil.copytree(tmp_path / "begun", wd)
+        assert worked_in_a_child(wd, request, fatal, work) == 9, f"the run was over before point {fatal}"
+        with office(wd) as found:
+            with suppress(RequestError):  # it was over but for its last words
+                work(found, request)
+            assert not any(found.desk.saga.replay().values())
+            assert sorted(found.rows) == rows, f"rows were lost or doubled at point {fatal}"
+            assert pq.read_table(wd / PARQUET).num_rows == 12
+        shutil.rmtree(wd)
+
+
+@pytest.mark.parametrize(("kind", "work"), [("restriction", lifted), ("objection", allowed)])
+def test_rows_on_their_way_back_are_lost_or_doubled(tmp_path: Path, kind: Kind, work: Work) -> None:
+    kill_on_the_way_back(tmp_path, kind, work, lambda count: range(2, count, count // 5))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("kind", "work"), [("restriction", lifted), ("objection", allowed)])
+def test_rows_on_their_way_back_are_lost_or_doubled_anywhere(tmp_path: Path, kind: Kind, work: Work) -> None:
+    kill_on_the_way_back(tmp_path, kind, work, range)
