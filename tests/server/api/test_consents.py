@@ -40,7 +40,7 @@ def report(sequence: int = 1, action: str = "grant", subject: str = ADA) -> Cons
         notice=None,
         surface="page",
         method="explicit",
-        time=1e9,
+        time=4e9,
     )
     return report_of(record, subject=subject, known_as="account", source="5" * 32, sdk="1")
 

@@ -43,7 +43,8 @@ class Hands:
 
 
 def record(sequence: int, purpose: str = "personalization", action: str = "grant", **fields: Any) -> ConsentRecord:
-    given = {"notice": NOTICE, "surface": "settings page", "method": "explicit", "time": 1e9 + sequence}
+    """Return a record of a device, whose clock is ahead of everybody's."""
+    given = {"notice": NOTICE, "surface": "settings page", "method": "explicit", "time": 4e9 + sequence}
     return ConsentRecord(sequence=sequence, purpose=purpose, action=action, **{**given, **fields})
 
 

@@ -118,7 +118,7 @@ def test_a_tie_between_devices_is_won_by_what_allows(ledger: ConsentLedger) -> N
 def test_the_order_of_receipt_between_devices_is_lost(ledger: ConsentLedger, clock: Hands) -> None:
     ledger.record(report(record(1, action="withdraw", time=9e9), source=PHONE))
     clock.pass_(seconds=1)
-    ledger.record(report(record(1, time=1.0), source=TABLET), voucher=VOUCHER)
+    ledger.record(report(record(1, time=clock().timestamp()), source=TABLET), voucher=VOUCHER)
     assert granted(ledger) == {"personalization"}
 
 

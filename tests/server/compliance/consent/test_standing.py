@@ -115,6 +115,28 @@ def test_a_stranger_says_the_signal_is_off_or_makes_an_exception(ledger: Consent
     assert told(ledger, "measurement") == (True, "vouched")
 
 
+@pytest.mark.parametrize("by", ["request", "browser", "tablet", "stranger"])
+def test_a_late_grant_of_a_device_that_was_offline_overrules_an_opt_out(
+    ledger: ConsentLedger, clock: Hands, by: str
+) -> None:
+    made = record(1, "measurement", time=NOON.timestamp(), exception="gpc")
+    clock.pass_(days=30)
+    if by == "browser":
+        ledger.signal(ADA, "account")
+    else:
+        source = {"request": DESK, "tablet": TABLET, "stranger": STRANGER}[by]
+        against = report(record(1, "measurement", action="withdraw"), source=source)
+        voucher = VOUCHER if by == "tablet" else None
+        ledger.record(against, origin="request" if by == "request" else "device", voucher=voucher)
+    clock.pass_(hours=1)
+    ledger.record(report(made), voucher=VOUCHER)
+    assert not status(ledger, "measurement").granted
+    # What is chosen since then is honoured.
+    now = record(2, "measurement", time=clock().timestamp(), exception="gpc")
+    ledger.record(report(now))
+    assert told(ledger, "measurement") == (True, "vouched")
+
+
 @pytest.mark.parametrize("origin", ["browser", "request"])
 def test_a_device_reports_into_a_stream_that_is_no_devices(ledger: ConsentLedger, clock: Hands, origin: str) -> None:
     ledger.record(report(record(1, "measurement")), voucher=VOUCHER)
@@ -250,6 +272,9 @@ def test_a_voucher_changes_what_was_known_before(ledger: ConsentLedger, clock: H
 
 # What holds for everything that can be received.
 
+Drawn = tuple[str, str, str, int, bool, int]
+"""Source, purpose, action, minute of receipt, whether it is an exception or ends, and the minute that it claims."""
+
 ACTIONS = ("grant", "withdraw", "refuse", "expire", "on", "off", "declare", "newer")
 EVENTS = st.lists(
     st.tuples(
@@ -258,17 +283,18 @@ EVENTS = st.lists(
         st.sampled_from(ACTIONS),
         st.integers(0, 3),
         st.booleans(),
+        st.integers(-1, 4),
     ),
     max_size=6,
 )
 
 
-def made(sequence: int, purpose: str, action: str, *, excepts: bool) -> ConsentRecord:
+def made(sequence: int, purpose: str, action: str, claimed: int, *, excepts: bool) -> ConsentRecord:
+    time = NOON.timestamp() + 60 * claimed
     if action in ("on", "off"):
-        return gpc(sequence, on=action == "on")
+        return gpc(sequence, on=action == "on", time=time)
     if action == "declare":
-        return record(sequence, "device_storage", "declare", notice=None, basis="It needs it.")
-    time = NOON.timestamp()
+        return record(sequence, "device_storage", "declare", notice=None, basis="It needs it.", time=time)
     until = time + 600 if excepts and action == "grant" and purpose == "personalization" else None
     return record(sequence, purpose, action, exception="gpc" if excepts else None, time=time, valid_until=until)
 
@@ -280,17 +306,15 @@ def bearer(source: str, action: str, *, strange: bool) -> tuple[Origin, str]:
     return ("request", "withdraw") if source == DESK and not strange else ("device", action)
 
 
-def events(
-    drawn: list[tuple[str, str, str, int, bool]], vouched: set[str], first: int = 1, *, strange: bool = False
-) -> list[ConsentEvent]:
+def events(drawn: list[Drawn], vouched: set[str], first: int = 1, *, strange: bool = False) -> list[ConsentEvent]:
     """Return drawn choices as events; a greater minute is later, and sequences are as drawn.
 
     A stranger's are reports of devices into whatever stream, and the signal in the name of the person.
     """
     found = []
-    for number, (source, purpose, drawn_action, minute, excepts) in enumerate(drawn, start=first):
+    for number, (source, purpose, drawn_action, minute, excepts, claimed) in enumerate(drawn, start=first):
         origin, action = bearer(source, drawn_action, strange=strange)
-        choice = report(made(number, purpose, action, excepts=excepts)).choice
+        choice = report(made(number, purpose, action, claimed, excepts=excepts)).choice
         found.append(
             ConsentEvent(
                 number=number,
@@ -307,7 +331,7 @@ def events(
     return found
 
 
-def strangers(drawn: list[tuple[str, str, str, int, bool]], first: int) -> list[ConsentEvent]:
+def strangers(drawn: list[Drawn], first: int) -> list[ConsentEvent]:
     """Return the same of two sources that nobody knows, of the signal, and of streams of which strangers got to know.
 
     Those of a person's devices are not among them: whoever copies one reports as that device.
@@ -320,8 +344,8 @@ def strangers(drawn: list[tuple[str, str, str, int, bool]], first: int) -> list[
 @given(EVENTS, EVENTS, st.sets(st.sampled_from([PHONE, TABLET])), st.sampled_from([NOON.replace(minute=4), LATER]))
 @hypothesis_settings(max_examples=400)
 def test_any_reports_of_strangers_turn_a_denied_purpose_into_a_granted_one(
-    mine: list[tuple[str, str, str, int, bool]],
-    theirs: list[tuple[str, str, str, int, bool]],
+    mine: list[Drawn],
+    theirs: list[Drawn],
     vouched: set[str],
     at: object,
 ) -> None:
@@ -337,9 +361,7 @@ def test_any_reports_of_strangers_turn_a_denied_purpose_into_a_granted_one(
 
 @given(EVENTS, EVENTS)
 @hypothesis_settings(max_examples=200)
-def test_any_reports_turn_what_is_proven_denied_into_granted(
-    mine: list[tuple[str, str, str, int, bool]], theirs: list[tuple[str, str, str, int, bool]]
-) -> None:
+def test_any_reports_turn_what_is_proven_denied_into_granted(mine: list[Drawn], theirs: list[Drawn]) -> None:
     # Of whatever source that is not proven, also the same one over and over, before and after.
     proven = [event for event in events(mine, {PHONE}) if event.source == PHONE]
     rest = [event for event in events(mine, {PHONE}) if event.source == TABLET]
@@ -354,19 +376,33 @@ def test_any_reports_turn_what_is_proven_denied_into_granted(
 @given(EVENTS, st.sampled_from(PURPOSES))
 @hypothesis_settings(max_examples=200)
 def test_a_strangers_last_word_against_something_is_lost_or_stays_against_a_later_proven_grant(
-    mine: list[tuple[str, str, str, int, bool]], purpose: str
+    mine: list[Drawn], purpose: str
 ) -> None:
     known = events(mine, {PHONE, TABLET})
     number = len(known) + 1
-    against = events([(STRANGER, purpose, "withdraw", 4, False)], set(), number)
+    against = events([(STRANGER, purpose, "withdraw", 4, False, 4)], set(), number)
     found = statuses([*known, *against], LATER)[purpose]
     assert not found.granted
-    right = events([(PHONE, purpose, "grant", 5, False)], {PHONE}, number + 1)
+    right = events([(PHONE, purpose, "grant", 5, False, 5)], {PHONE}, number + 1)
     right = [
         msgspec.structs.replace(each, choice=msgspec.structs.replace(each.choice, exception="gpc")) for each in right
     ]
     found = statuses([*known, *against, *right], LATER)[purpose]
     assert (found.granted, found.standing) == (True, "vouched")
+
+
+@given(EVENTS, st.sampled_from(PURPOSES), st.integers(-9, 4))
+@hypothesis_settings(max_examples=200)
+def test_a_late_grant_overrules_what_was_denied_since_it_was_made(
+    mine: list[Drawn], purpose: str, claimed: int
+) -> None:
+    number = len(mine) + 1
+    known = [
+        *events(mine, {PHONE, TABLET}),
+        *events([(DESK, purpose, "withdraw", 4, False, 4)], set(), number),
+        *events([(PHONE, purpose, "grant", 5, True, claimed)], {PHONE}, number + 1),
+    ]
+    assert not statuses(known, NOON.replace(minute=6))[purpose].granted
 
 
 def test_a_standing_has_no_words() -> None:

@@ -4,7 +4,7 @@ Rules:
 
 - Events are only added, and go only with their whole subject; both are the database's to refuse.
 - Within a source (a device, an import, a browser) the sequence orders. Between sources the time of receipt does, and
-  what denies wins where that is the same. A device's clock orders nothing; it can only end a term earlier.
+  what denies wins where that is the same. A device's clock only takes away.
 - What nobody vouches for denies like everything else, and overrules no denial of another source (``standing``).
 - Words that people were shown are kept where the operator registered them; otherwise their hash is (``notices``).
 - The same report again changes nothing and gets the same receipt. Another report in its place is refused, and noted.

@@ -8,12 +8,15 @@ several, so they are put in one order first:
 - A source is what one bearer brought: what claims the source of another's events is a source of its own.
 - What nobody vouches for (``standing``) overrules no denial of another source. What it denies is denied until something
   that is proven says otherwise later.
-- Times that devices claim are replaced by the time of receipt. Only the length of a term is theirs, and its end is
-  never later than what they said.
+- What allows something overrules no denial of another source that was known when it was made, by what its device
+  claims: a late grant of a device that was offline counts from then.
+- Times that devices claim are replaced by the time of receipt otherwise. What they claim only ever takes away: this,
+  and the length of a term, whose end is never later than what they said.
 
 Pure.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -22,7 +25,7 @@ import msgspec
 from homespun.consent.history import ConsentHistory, PurposeStatus
 from homespun.consent.purposes import Purpose
 from homespun.consent.signals import FORBIDS
-from homespun.protocol.consent import ConsentRecord, kind_of
+from homespun.protocol.consent import ConsentRecord, kind_of, permits
 from homespun_server.compliance.consent.events import ConsentEvent, Origin
 from homespun_server.compliance.consent.standing import PROVEN, Standing, standings
 
@@ -104,7 +107,8 @@ def _is_proven(event: ConsentEvent, behind: Mapping[int, Standing]) -> bool:
 
 def _decided(purpose: str, about: Sequence[_Placed], at: datetime) -> tuple[PurposeStatus, ConsentEvent | None]:
     """Return where a purpose stands by some events in their order, and which of them decides."""
-    numbers = {_as_received(event.record, rank, moment): event for rank, (moment, event) in _ranked(about)}
+    timely = _timely(about, at.timestamp())
+    numbers = {_as_received(event.record, rank, moment): event for rank, (moment, event) in _ranked(timely)}
     found = ConsentHistory(numbers).status_of(purpose, at.timestamp())
     return found, None if found.decided_by is None else numbers[found.decided_by]
 
@@ -119,7 +123,38 @@ def _merged(events: Sequence[ConsentEvent]) -> list[_Placed]:
         stream = _stream(event)
         moment = latest[stream] = min(received, latest.get(stream, received))
         found.append((moment, event))
-    return sorted(found, key=lambda each: (each[0], each[1].sequence))
+    return sorted(found, key=_place)
+
+
+def _timely(about: Sequence[_Placed], at: float) -> list[_Placed]:
+    """Return events with late ones that allow something placed where their device says that they were made.
+
+    Such a one comes after a denial of another source, and claims to be older than that.
+    """
+    found = []
+    last: _Stream | None = None
+    denied = denied_elsewhere = -math.inf  # When what denies came last, and when it did in another stream than that.
+    for moment, event in about:
+        record, stream = event.record, _stream(event)
+        if _allows(record, moment, at):
+            before = denied_elsewhere if stream == last else denied
+            found.append((record.time if record.time <= before else moment, event))
+            continue
+        if stream != last:
+            last, denied_elsewhere = stream, denied
+        denied = moment
+        found.append((moment, event))
+    return sorted(found, key=_place)
+
+
+def _allows(record: ConsentRecord, moment: float, at: float) -> bool:
+    """Return whether a record allows something at a time; a term that is over denies."""
+    until = _until(record, moment)
+    return permits(record) and (until is None or at < until)
+
+
+def _place(each: _Placed) -> tuple[float, int]:
+    return each[0], each[1].sequence
 
 
 def _ranked(about: Sequence[_Placed]) -> list[tuple[int, _Placed]]:
@@ -144,10 +179,14 @@ def _stream(event: ConsentEvent) -> _Stream:
 
 def _as_received(record: ConsentRecord, rank: int, moment: float) -> ConsentRecord:
     """Return a record whose place and times are this server's."""
-    until = record.valid_until
-    if until is not None:
-        until = min(until, moment + max(0.0, until - record.time))
+    until = _until(record, moment)
     return msgspec.structs.replace(record, sequence=rank, time=moment, valid_until=until)
+
+
+def _until(record: ConsentRecord, moment: float) -> float | None:
+    """Return when a record's term ends: no later than its device said, and no longer after receipt than it lasts."""
+    until = record.valid_until
+    return None if until is None else min(until, moment + max(0.0, until - record.time))
 
 
 def _concerns(event: ConsentEvent, purpose: str) -> bool:
