@@ -10,6 +10,7 @@ from homespun.protocol.consent import ShownNotice
 from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.consent.notices import MAX_SHOWN, MAX_TEXT
 from homespun_server.errors import ConflictError
+from homespun_server.settings import ControllerSettings
 from homespun_server.store import Store, open_store
 from homespun_server.store.schema_consent import consent_notices
 from tests.server.compliance.consent.support import (
@@ -69,10 +70,22 @@ def test_words_that_were_registered_later_are_not_told(ledger: ConsentLedger, cl
     found = ledger.notices.register(INSULT, language="en", version="8")
     assert (found.sha256, found.choices, found.registered) == (FORGED.sha256, 1, "2025-03-02T12:00:00+00:00")
     (event,) = ledger.events_of(subject_of(ledger))
-    assert event.choice.notice == FORGED
+    assert event.choice.notice == ShownNotice(INSULT, "en", "8", FORGED.sha256)
     assert [(each.version, each.language) for each in ledger.counts()] == [("8", "en")]
     clock.pass_(days=1)
     assert ledger.notices.register(INSULT, language="en", version="8") == found
+
+
+@both
+def test_registered_words_are_told_by_a_strangers_version(ledger: ConsentLedger) -> None:
+    claimed = ShownNotice(TEXT, "zz", "999 signed off by the DPO", NOTICE.sha256)
+    ledger.record(report(record(1, notice=claimed)))
+    subject = subject_of(ledger)
+    (event,) = ledger.events_of(subject)
+    assert event.choice.notice == NOTICE
+    controller = ControllerSettings(name="Films", address="1 Street", contact="p@films.example", jurisdictions=("IE",))
+    (told,) = (each for made in ledger.export_27560(subject, controller).records for each in made.notices)
+    assert (told.text, told.language, told.version) == (TEXT, "en", "7")
 
 
 def test_registered_words_change_their_version_or_language(ledger: ConsentLedger) -> None:

@@ -26,7 +26,8 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
         sdk: The version of what reported it; empty where that is not known.
         log: Index of its entry in the transparency log; None: there is no log.
         vouched: Since when a voucher says that its stream is this person's, ISO 8601, UTC; None: none came.
-        choice: What was chosen, with the words that were shown where the operator registered them.
+        choice: What was chosen. Words that were shown, their language and version are the operator's where the
+            operator registered them; of others the report's language and version, and no words.
     """
 
     number: int
@@ -98,8 +99,7 @@ def values_of(choice: ReportedChoice) -> dict[str, Any]:
 
 
 def event_of(row: Row[Any]) -> ConsentEvent:
-    """Return an event of its row, which has beside it the notice's text, and since when its stream is vouched for."""
-    notice = None if row.notice is None else ShownNotice(row.text or "", row.language, row.version, row.notice)
+    """Return an event of its row, beside which are the registered words and since when its stream is vouched for."""
     return ConsentEvent(
         number=row.number,
         source=row.source,
@@ -114,7 +114,7 @@ def event_of(row: Row[Any]) -> ConsentEvent:
             schema=row.schema,
             purpose=row.purpose,
             action=row.action,
-            notice=notice,
+            notice=_notice_of(row),
             surface=row.surface,
             method=row.method,
             time=row.time,
@@ -127,6 +127,15 @@ def event_of(row: Row[Any]) -> ConsentEvent:
             basis=row.basis,
         ),
     )
+
+
+def _notice_of(row: Row[Any]) -> ShownNotice | None:
+    """Return what was shown: registered words by the operator's names for them, others by those of the report."""
+    if row.notice is None:
+        return None
+    if row.text is None:
+        return ShownNotice("", row.language, row.version, row.notice)
+    return ShownNotice(row.text, row.registered_language, row.registered_version, row.notice)
 
 
 def gaps_of(events: Iterable[ConsentEvent]) -> tuple[Gap, ...]:

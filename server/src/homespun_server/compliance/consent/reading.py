@@ -19,7 +19,8 @@ def events_within(connection: Connection, subject: str, *, until: str | None = N
     notices, vouched = consent_notices.c, consent_vouched.c
     is_stream = (vouched.subject == _EVENTS.subject) & (vouched.source == _EVENTS.source)
     joined = consent_events.outerjoin(consent_notices, _EVENTS.notice == notices.sha256)
-    query = select(consent_events, notices.text, vouched.received.label("vouched"))
+    words = (notices.text, notices.language.label("registered_language"), notices.version.label("registered_version"))
+    query = select(consent_events, *words, vouched.received.label("vouched"))
     query = query.select_from(joined.outerjoin(consent_vouched, is_stream)).where(_EVENTS.subject == subject)
     if until is not None:
         query = query.where(_EVENTS.received <= until)
