@@ -85,16 +85,15 @@ def _events(options: argparse.Namespace, console: Console) -> None:
         subject = _subject(opened, options, "events")
         events, conflicts = opened.ledger.events_of(subject), opened.ledger.conflicts_of(subject)
         gaps = opened.ledger.gaps(subject)
-    table = _table("received", "source", "about", "what happened", "who says it", "notice", "where", "log")
+    table = _table("received", "about", "what happened", "who says it, on which words, where; source, log")
     behind = standings(events, utc_now())
     for event in events:
         choice, notice = event.choice, event.choice.notice
         about = choice.purpose or choice.signal or ""
         version = "–" if notice is None else f"{notice.version} ({notice.language}){_registered(notice)}"
-        place = f"{choice.method}, {choice.surface}"
+        said = f"{behind[event.number]}, {version}, {choice.method}, {choice.surface}"
         log = "–" if event.log is None else str(event.log)
-        source, who = f"{event.source[:8]} {event.sequence}", behind[event.number]
-        _add(table, event.received, source, about, choice.action, who, version, place, log)
+        _add(table, event.received, about, choice.action, f"{said}; {event.source[:8]} {event.sequence}, {log}")
     console.print(table)
     for gap in gaps:
         _say(console, f"Of {gap.source[:8]} nothing was received from {gap.first} to {gap.last}.")
@@ -168,10 +167,14 @@ def _registered(notice: ShownNotice) -> str:
     return "" if notice.text else ", text not registered"
 
 
+_WHOLE = {"about", "purpose", "allowed", "what happened"}
+"""Columns of single words, which a narrow terminal must not break."""
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in _WHOLE)
     return table
 
 
