@@ -40,6 +40,9 @@ class Made:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
+    def needed(self) -> tuple[()]:
+        return ()
+
     def schedule(self, request: str) -> tuple[Retraining, ...]:
         self.asked.append(request)
         return ()
