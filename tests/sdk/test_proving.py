@@ -319,6 +319,7 @@ def test_an_application_that_reports_nothing_is_asked_to(machine: Machine) -> No
         {"receipts_key": "g" * 64},
         {"subject": ""},
         {"subject": "\n"},
+        {"subject": "9f" * 16},
     ],
 )
 def test_settings_that_cannot_be_are_taken(fields: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from homespun.errors import MisuseError
+from homespun.protocol.consent_report import check_account
 from homespun.protocol.destination import origin
 
 ALONE: Final = ("erasure", "restriction", "objection", "opt-out")
@@ -44,6 +45,7 @@ class Requests:
             raise MisuseError("key is the operator's asking key: 64 hexadecimal digits.")
         if not self.account or not isinstance(self.account, str):
             raise MisuseError("account is what the operator calls the person who is logged in; give it as text.")
+        check_account(self.account)
         if isinstance(self.execute, str) or not set(self.execute) <= set(ALONE):
             raise MisuseError(f"execute names kinds of requests, of {', '.join(ALONE)}; all else needs a person.")
         if not self.interval_hours > 0:

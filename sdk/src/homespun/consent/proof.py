@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from homespun.errors import MisuseError
-from homespun.protocol.consent_report import MAX_SUBJECT
+from homespun.protocol.consent_report import MAX_SUBJECT, check_account
 from homespun.protocol.destination import origin
 
 _KEY_DIGITS = 64
@@ -18,7 +18,8 @@ class ConsentProof:
         url: The operator's origin: ``https://host``, or ``http://`` for this very machine.
         receipts_key: The operator's public key for receipts, 64 hexadecimal digits; ``homespun-server compliance
             status`` shows it. Receipts of another key are not kept.
-        subject: What the operator calls the person, at most 200 characters that others cannot guess; None: a random
+        subject: What the operator calls the person, at most 200 characters that others cannot guess, and not 32
+            hexadecimal digits, as installations are called; None: a random
             id of this installation, which the operator cannot connect with anything else, and which is its own proof.
         voucher: What the application's backend gave to whoever logged in to that account, or what asks it for another
             one; the same as for ``Requests``. None: nobody vouches for the account. What is reported then denies as
@@ -42,6 +43,8 @@ class ConsentProof:
         name = self.subject
         if name is not None and not (isinstance(name, str) and 1 <= len(name) <= MAX_SUBJECT and name.isprintable()):
             raise MisuseError(f"the subject must be 1 to {MAX_SUBJECT} characters that name the person, or None.")
+        if name is not None:
+            check_account(name)
         if self.voucher is not None and (name is None or not (isinstance(self.voucher, str) or callable(self.voucher))):
             raise MisuseError("a voucher is for an account: give the subject too, and the voucher or what asks for it.")
 

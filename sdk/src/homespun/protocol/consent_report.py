@@ -19,6 +19,7 @@ Pure.
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
@@ -56,6 +57,7 @@ Short = Annotated[str, Meta(max_length=200)]
 Sequence = Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
 Subject = Annotated[str, Meta(min_length=1, max_length=MAX_SUBJECT, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
 
+_DRAWN: Final = re.compile(r"[0-9a-f]{32}\Z")
 _NONE: Final = "This is no receipt for a report of consent"
 
 Known = Literal["installation", "account"]
@@ -158,6 +160,24 @@ class ConsentAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     receipt: ConsentReceipt
     gpc: ConsentReceipt | None = None
     vouched: bool = False
+
+
+def is_drawn(name: str) -> bool:
+    """Return whether a name is one that an installation draws at random: 32 lowercase hexadecimal digits."""
+    return _DRAWN.match(name) is not None
+
+
+def check_account(name: str) -> None:
+    """Check that a name can be an account's.
+
+    Raises:
+        MisuseError: It cannot be told from the random id of an installation.
+    """
+    if is_drawn(name):
+        raise MisuseError(
+            "no account can be called 32 lowercase hexadecimal digits: so are installations, by random ids which are "
+            "their own proof, and anybody could report as one. Put something in front, for instance 'account-'."
+        )
 
 
 def report_of(record: ConsentRecord, *, subject: str, known_as: Known, source: str, sdk: str) -> ConsentReport:

@@ -1,5 +1,6 @@
 """The registration: nobody registers somebody else's key or account, and nobody on the way learns the secret."""
 
+import hmac
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from homespun.errors import AskingError, MisuseError
 from homespun.protocol.asking.registration import (
     check_voucher,
+    is_vouched,
     make_registration,
     opened_secret,
     parse_registration,
@@ -85,6 +87,17 @@ def test_a_voucher_of_another_account_is_taken() -> None:
     found = parse_registration(registration(voucher=theirs))
     with pytest.raises(AskingError, match="log in again"):
         check_voucher(VOUCHING, found, NOW)
+
+
+def test_a_name_that_installations_draw_is_vouched_for() -> None:
+    with pytest.raises(MisuseError, match="account-"):
+        voucher_of(bytes(32), "9f" * 16, 4_000_000_000)
+    # Nor is one taken that another program made.
+    message = b"homespun voucher 1\n" + canonical(["9f" * 16, 4_000_000_000])
+    made = f"4000000000.{hmac.digest(bytes(32), message, 'sha256').hex()}"
+    assert not is_vouched(bytes(32), "9f" * 16, made, 1.0)
+    longer = voucher_of(bytes(32), "account-" + "9f" * 16, 4_000_000_000)
+    assert is_vouched(bytes(32), "account-" + "9f" * 16, longer, 1.0)
 
 
 def test_a_voucher_lives_longer_than_it_says() -> None:

@@ -198,6 +198,20 @@ def test_a_stranger_calls_an_account_an_installation(ledger: ConsentLedger, cloc
         assert not ledger.is_proven(name, STRANGER)
 
 
+def test_a_stranger_calls_an_account_an_installation_before_anybody_else(ledger: ConsentLedger, clock: Hands) -> None:
+    account = "9f" * 16
+    theirs = report_of(record(1), subject=account, known_as="installation", source=STRANGER, sdk="")
+    ledger.record(theirs)
+    clock.pass_(hours=1)
+    officers = report_of(record(1, action="withdraw"), subject=account, known_as="account", source=DESK, sdk="")
+    ledger.record(officers, origin="request")
+    clock.pass_(hours=1)
+    ledger.record(msgspec.structs.replace(theirs, sequence=2))
+    found = ledger.status_as_of(subject_of(ledger, account))["personalization"]
+    assert (found.granted, found.standing) == (False, "request")
+    assert not ledger.is_proven(account, STRANGER)
+
+
 def test_a_name_that_no_installation_draws_is_its_own_proof(ledger: ConsentLedger, clock: Hands) -> None:
     for source, action in ((PHONE, "refuse"), (STRANGER, "grant")):
         made = report_of(record(1, action=action), subject=ADA, known_as="installation", source=source, sdk="")

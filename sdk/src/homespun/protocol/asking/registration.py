@@ -26,6 +26,7 @@ from msgspec import Meta
 from homespun.errors import AskingError, MisuseError
 from homespun.protocol.asking.listing import SECRET_BYTES
 from homespun.protocol.canonical import canonical
+from homespun.protocol.consent_report import check_account, is_drawn
 
 SCHEMA_VERSION: Final = 1
 """Version of the registration that this package writes and reads."""
@@ -161,7 +162,11 @@ def voucher_of(key: bytes, account: str, expires: int) -> str:
         key: The operator's vouching key.
         account: The account.
         expires: Until when a device may register with it, seconds since 1970.
+
+    Raises:
+        MisuseError: The account is called as installations are, 32 hexadecimal digits.
     """
+    check_account(account)
     message = _VOUCHER + canonical([account, expires])
     return f"{expires}.{hmac.digest(key, message, sha256).hex()}"
 
@@ -190,7 +195,7 @@ def is_vouched(key: bytes, account: str, voucher: str, now: float) -> bool:
         voucher: The voucher, ``<expires>.<HMAC-SHA-256>``.
         now: Seconds since 1970.
     """
-    if not is_voucher(voucher):
+    if is_drawn(account) or not is_voucher(voucher):
         return False
     expires = int(voucher.partition(".")[0])
     return hmac.compare_digest(voucher_of(key, account, expires), voucher) and now < expires

@@ -14,7 +14,6 @@ Non-goal: knowing that a report is true.
 """
 
 import hmac
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -32,6 +31,7 @@ from homespun.protocol.consent_report import (
     ConsentReceipt,
     ConsentReport,
     Known,
+    is_drawn,
     report_digest,
     sign_receipt,
     signal_of,
@@ -49,8 +49,6 @@ from homespun_server.store.schema_consent import consent_conflicts, consent_even
 _EVENTS = consent_events.c
 _DIGEST = b"homespun report 1\n"
 _BROWSER = b"homespun browser signals 1\n"
-_DRAWN = re.compile(r"[0-9a-f]{32}\Z")
-"""The name of an installation, which it draws at random."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,10 +225,13 @@ def is_installation(connection: Connection, subject: str) -> bool | None:
 
 def _known_as(connection: Connection, subject: str, report: ConsentReport, origin: Origin) -> Known:
     """Return how a person is named: by a device as it says, by others as they are named already."""
-    if origin in ("import", "request"):
+    if origin == "request":
+        # Somebody's identity was checked, and a stranger may have reported an installation of their name before.
+        return "account"
+    if origin == "import":
         return "installation" if is_installation(connection, subject) else "account"
     # No installation draws another name: whoever calls an account one has only heard of it.
-    return "installation" if report.known_as == "installation" and _DRAWN.match(report.subject) else "account"
+    return "installation" if report.known_as == "installation" and is_drawn(report.subject) else "account"
 
 
 def _digest(key: bytes, report: ConsentReport) -> str:
