@@ -286,3 +286,8 @@ def test_an_application_that_gave_nothing_is_asked(tmp_path: Path, bundle: hs.Bu
         assert not me.requests.is_on
         with pytest.raises(MisuseError, match="nobody may ask"):
             me.requests.sync()
+
+
+def test_an_account_is_called_like_an_installation() -> None:
+    with pytest.raises(MisuseError, match="account-"):
+        hs.Requests(url="https://films.example", key="9a" * 32, account="9f" * 16, voucher="")
