@@ -79,6 +79,16 @@ def test_a_release_is_not_disclosed(desk: Office) -> None:
     assert (effect.outcome, effect.records) == ("kept", 1)
 
 
+def test_more_is_said_of_a_release_than_its_figures_say(desk: Office) -> None:
+    spend(desk)
+    stays = desk.desk.disclosed().aggregates[0]
+    assert f"e^{stays.epsilon} times the chance without them, plus {stays.delta}" in stays.argument
+    assert f"changes the odds that the data were in it by at most the factor e^{stays.epsilon}" in stays.argument
+    effect = desk.desk.saga.work(desk.opened().id, ADA).effects["released statistics"]
+    assert stays.argument in effect.detail
+    assert "nobody can" not in effect.detail
+
+
 def test_a_model_without_a_guarantee_is_called_erased(desk: Office, tmp_path: Path) -> None:
     old = register(desk, tmp_path, 1)
     request = desk.opened()

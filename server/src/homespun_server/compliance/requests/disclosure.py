@@ -1,7 +1,7 @@
 """What cannot be erased is disclosed: released statistics and models in which a person's data may be.
 
-Of each: round or task, ε, δ, whose loss that is, and why nobody can be told from it, with what that rests on. A model
-without a guarantee is not called anonymous: it is made again.
+Of each: round or task, ε, δ, whose loss that is, and what bounds what can be told of anybody from it, with what that
+rests on. A model without a guarantee is not called anonymous: it is made again.
 """
 
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ class ReleasedAggregate(msgspec.Struct, frozen=True, kw_only=True):
         delta: δ.
         unit: Whose loss it is.
         released: SHA-256 of the released values; None: they were never drawn.
-        argument: Why nobody can be told from it, and what that rests on.
+        argument: What bounds what can be told of anybody from it, and what that rests on.
     """
 
     data_set: str
@@ -67,7 +67,7 @@ class ReleasedModel(msgspec.Struct, frozen=True, kw_only=True):
         privacy: What its privacy rests on.
         epsilon: ε of all that it was made from; None unless it is differentially private.
         delta: δ.
-        argument: Why nobody can be told from it; or that it was not shown, and what is done.
+        argument: What bounds what can be told of anybody from it; or that nothing does, and what is done.
     """
 
     bundle: str
@@ -134,10 +134,10 @@ def _aggregates(log: SqlLog, data_set: str, now: Now) -> tuple[ReleasedAggregate
 
 def _argument(unit: Literal["user", "installation"], epsilon: float, delta: float) -> str:
     return (
-        f"Noise was added to the sum, so that every result is at most e^{epsilon:.4g} times as likely with one "
-        f"{unit}'s data as without them, but for a chance of {delta:g}. So nobody can tell from it whether the data "
-        "were in it. "
-        f"{TRUST[unit]}"
+        f"Noise was added to the sum: the chance of any set of results with one {unit}'s data is at most "
+        f"e^{epsilon:.4g} times the chance without them, plus {delta:g}, and the other way round. So, but for that "
+        f"{delta:g}, a result changes the odds that the data were in it by at most the factor e^{epsilon:.4g}. That "
+        f"bounds what can be told from it, and does not say that nothing can. {TRUST[unit]}"
     )
 
 
