@@ -93,6 +93,19 @@ def test_a_document_is_taken_in_twice(ledger: ConsentLedger) -> None:
     assert ledger.size() == (len(HISTORY), 0)
 
 
+def test_what_goes_out_contradicts_what_it_was_made_of(ledger: ConsentLedger) -> None:
+    for made in HISTORY:
+        ledger.record(report(made))
+    before = ledger.events_of(subject_of(ledger)), ledger.size()
+    document = ledger.export_27560(subject_of(ledger), CONTROLLER)
+    for _ in range(2):
+        assert ledger.import_27560(msgspec.json.encode(document), ADA) == (None,) * len(HISTORY)
+    assert (ledger.events_of(subject_of(ledger)), ledger.size()) == before
+    other = msgspec.json.encode(document).replace(b"personalization", b"measurement")
+    with pytest.raises(ConflictError, match="something else"):
+        ledger.import_27560(other, ADA)
+
+
 def test_what_goes_out_comes_in_as_something_else(ledger: ConsentLedger, tmp_path: Path) -> None:
     for made in HISTORY:
         ledger.record(report(made))

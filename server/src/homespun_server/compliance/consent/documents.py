@@ -16,7 +16,7 @@ Non-goals: receipts, receive times and versions of the SDK have no place in TS 2
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -109,6 +109,22 @@ def reports_of(data: bytes, identifier: str) -> tuple[ConsentReport, ...]:
                     "in; get it anew from where it came from."
                 )
     return tuple(report for _, report in sorted(found.items()))
+
+
+def retold(events: Iterable[ConsentEvent], reports: Sequence[ConsentReport], at: datetime) -> tuple[ConsentReport, ...]:
+    """Return those of a document's reports that only tell again what was received with more than a document holds.
+
+    Args:
+        events: The person's.
+        reports: The document's, all of that person.
+        at: The time, by this server's clock.
+    """
+    streams = {report.source: report.subject for report in reports}
+    reported = [event for event in events if event.source in streams and event.origin != "import"]
+    anybody = ControllerSettings(name="anybody", address="anywhere", contact="anyhow")
+    document = msgspec.json.encode(document_of(reported, anybody, at))
+    again = {report for name in set(streams.values()) for report in reports_of(document, name)}
+    return tuple(report for report in reports if report in again)
 
 
 def controller_of(settings: ControllerSettings | None) -> Controller:

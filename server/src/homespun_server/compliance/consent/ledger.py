@@ -189,8 +189,11 @@ class ConsentLedger:
             refused = connection.scalar(select(func.count()).select_from(consent_conflicts))
             return int(connection.scalar(total) or 0), int(refused or 0)
 
-    def import_27560(self, data: bytes, identifier: str) -> tuple[ConsentReceipt, ...]:
+    def import_27560(self, data: bytes, identifier: str) -> tuple[ConsentReceipt | None, ...]:
         """Bring in a document of ISO/IEC TS 27560, all of it or nothing; what is known already changes nothing.
+
+        Returns a receipt for each choice, in order. None: it was received before with more than a document can hold,
+        and whoever reported it has the receipt.
 
         Args:
             data: The document, as a device or this program exported it.
@@ -202,9 +205,14 @@ class ConsentLedger:
             StoreError: If the store cannot be written.
         """
         reports = documents.reports_of(data, identifier)
-        receipts: list[ConsentReceipt] = []
+        receipts: list[ConsentReceipt | None] = []
         with self._store.writing() as connection:
+            subject = self.subjects.pseudonym_within(connection, identifier, create=True) or ""
+            known = documents.retold(events_within(connection, subject), reports, self._now())
             for report in reports:
+                if report in known:
+                    receipts.append(None)
+                    continue
                 receipt = self.record_within(connection, report, origin="import")
                 if receipt is None:
                     raise ConflictError(
