@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -51,8 +52,7 @@ def course_view(course: Course) -> RenderableType:
     """Lay out what was done where, and what is missing."""
     effects = {name: course.outcome(name) for name in course.connectors}
     shown: dict[str, dict[str, object]] = {
-        name: {} if each is None else {"outcome": each.outcome, "level": each.level, "detail": each.detail}
-        for name, each in effects.items()
+        name: {} if each is None else msgspec.structs.asdict(each) for name, each in effects.items()
     }
     told = f"The request is {course.state}."
     if course.missing:
