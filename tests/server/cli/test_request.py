@@ -66,6 +66,12 @@ def test_an_erasure_leaves_something_or_cannot_be_shown(wd: Path, capsys: pytest
     assert "user-000017" in shown
     assert "is closed" in told(capsys, wd, "close", request)
     assert "user-000017" not in told(capsys, wd, "show", request)
+    late = wd / "late.zip"
+    told(capsys, wd, "export", request, "--out", str(late))
+    with zipfile.ZipFile(out) as before, zipfile.ZipFile(late) as after:
+        assert set(after.namelist()) == set(before.namelist())
+        assert "people.csv" in after.read("effects.json").decode()
+    assert "state closed" in re.sub(r" +", " ", told(capsys, wd, "show", request))
     (wd / "people.csv").write_text(TABLE)
     assert "table people.csv: 1" in told(capsys, wd, "replay")
     assert "let in again" in told(capsys, wd, "replay", "--returned", "user-000017")

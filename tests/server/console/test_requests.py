@@ -87,6 +87,19 @@ def test_a_restriction_is_lifted_by_another_site_or_role_or_not_at_all(tables: R
         assert f"{opened(browser, 'erasure')}/lift" not in browser.get(path).text
 
 
+@pytest.mark.parametrize("kind", ["restriction", "access"])
+def test_what_stays_cannot_be_told_any_more_once_a_request_is_closed(tables: Running, kind: str) -> None:
+    with browsing(tables, "compliance") as browser:
+        path = worked(browser, kind)
+        assert f"{path}/export" in browser.get(path).text
+        if kind == "access":
+            assert browser.send(f"{path}/export").status == 200
+        assert browser.send(f"{path}/close").status == 303
+        late = kind == "restriction"
+        assert (f"{path}/export" in browser.get(path).text) == late
+        assert browser.send(f"{path}/export").status == (200 if late else 409)
+
+
 def test_an_explanation_is_not_made_from_the_page(tables: Running) -> None:
     records = explained().decode()
     with browsing(tables, "compliance") as browser:

@@ -93,8 +93,8 @@ class Exporter:
             brought: For a request for an explanation, the records of lists that the person handed over.
 
         Raises:
-            RequestError: The request is not worked on; or it is for an explanation, and there is neither one nor a
-                reason.
+            RequestError: The request is not worked on, and not closed either; or it is for a copy, and closed; or it is
+                for an explanation, and there is neither one nor a reason.
         """
         details = self._requests.get(request)
         explanation, explained = self._explanation(details, brought or Brought())

@@ -65,7 +65,7 @@ def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail
     Raises:
         RequestError: The state, the rules or missing evidence forbid it.
     """
-    if course.state not in _FROM.get(what, frozenset()):
+    if course.state not in _FROM.get(what, frozenset()) and not _is_late_answer(course, what):
         ended = " It has ended; open a new one." if course.state in ENDED else ""
         raise RequestError(f"a request that is {_words(course.state)} cannot be {what}.{ended} Nothing was recorded.")
     for name in _NEEDS.get(what, ()):
@@ -83,6 +83,14 @@ def checked(course: Course, what: What, detail: Detail, now: datetime) -> Detail
     if what == "closed":
         return _closing(course, detail)
     return detail
+
+
+def _is_late_answer(course: Course, what: What) -> bool:
+    """Return whether an answer is made of a request that is closed: what was done and what stays is still there.
+
+    A copy needs the person's name, which is gone by then.
+    """
+    return what == "exported" and course.rules.kind not in COPIES and course.state in {"closed", "closed_pending"}
 
 
 def may_be_named(course: Course, what: What, after: Course, *, known: bool) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
-from homespun_server.compliance.requests.course import COPIES, State
+from homespun_server.compliance.requests.course import COPIES, ENDED, State
 from homespun_server.compliance.requests.details import RequestDetails
 from homespun_server.compliance.requests.effects import EXPLANATIONS
 from homespun_server.compliance.requests.opening import Desk
@@ -44,8 +44,8 @@ _NEXT: dict[State, tuple[str, ...]] = {
     "working": ("work", "export", "no-records", "extend", "confirm"),
     "partial": ("work", "export", "no-records", "close", "extend", "confirm"),
     "completed": ("export", "close", "lift", "extend", "confirm"),
-    "closed": ("lift",),
-    "closed_pending": ("lift",),
+    "closed": ("lift", "export"),
+    "closed_pending": ("lift", "export"),
 }
 """What an officer may do next, the most likely first."""
 
@@ -108,6 +108,11 @@ class RequestView:
         return self.details.request.kind == "explanation"
 
     @property
+    def copies(self) -> bool:
+        """Whether the answer has the person's copy."""
+        return self.details.request.kind in COPIES
+
+    @property
     def dangerous(self) -> bool:
         """Whether working on it takes away what cannot be put back."""
         return self.details.request.kind == "erasure"
@@ -168,7 +173,8 @@ def _actions(desk: Desk, details: RequestDetails) -> Iterator[str]:
     left_out = {
         "confirm": confirmed,
         "extend": extended,
-        "export": kind not in COPIES,
+        # A copy needs the person's name, which is gone once a request has ended.
+        "export": kind in COPIES and details.request.state in ENDED,
         "check": desk.identity is None,
         "no-records": kind != "explanation" or (details.effects.get(EXPLANATIONS) or {}).get("outcome") == "done",
         "lift": kind != "restriction" or _is_lifted(desk, details),
