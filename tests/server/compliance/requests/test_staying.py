@@ -1,10 +1,11 @@
 """What cannot be erased is kept quiet, or a model without a guarantee is called anonymous."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from homespun_server.errors import RequestError
 from homespun_server.privacy.ledger import BudgetLedger, BudgetPolicy
@@ -12,6 +13,7 @@ from homespun_server.privacy.spend import Spend
 from homespun_server.publishing.directory import open_registry
 from homespun_server.store import SqlLog
 from homespun_server.store.moments import text_of
+from homespun_server.store.schema import bundles
 from homespun_server.store.schema_asking import asking_devices
 from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Office, write_tables
 
@@ -29,21 +31,16 @@ def register(desk: Office, folder: Path, seed: int, *, private: bool = False, ta
 
 
 def _privacy(desk: Office, bundle: str, privacy: str) -> None:
-    from sqlalchemy import update
-
-    from homespun_server.store.moments import text_of
-    from homespun_server.store.schema import bundles
-
     values = {"privacy": privacy, "epsilon": "4", "delta": "1e-06", "created": text_of(desk.clock())}
     with desk.store.writing() as connection:
         connection.execute(update(bundles).where(bundles.c.id == bundle).values(**values))
 
 
-def spend(desk: Office) -> None:
+def spend(desk: Office, released: str | None = None) -> None:
     ledger = BudgetLedger(SqlLog(desk.store), "films", lambda: desk.clock().timestamp())
     ledger.open(BudgetPolicy(epsilon=4.0, delta=1e-6, period="once"))
     with ledger.reserve([((), Fraction(1, 10))], "a test") as reservation:
-        reservation.spend(
+        charge = reservation.spend(
             Spend(
                 statistic="item-counts",
                 mechanism="discrete-gaussian",
@@ -54,6 +51,9 @@ def spend(desk: Office) -> None:
                 path=(),
             )
         )
+        if released is not None:
+            charge.claim()
+            charge.released(released)
 
 
 def registered_device(desk: Office, device: str, subject: str) -> None:
@@ -87,6 +87,39 @@ def test_more_is_said_of_a_release_than_its_figures_say(desk: Office) -> None:
     effect = desk.desk.saga.work(desk.opened().id, ADA).effects["released statistics"]
     assert stays.argument in effect.detail
     assert "nobody can" not in effect.detail
+
+
+@pytest.mark.parametrize(
+    ("unit", "rests"),
+    [
+        ("user", "It rests on the operator, who saw the table"),
+        ("installation per task", "It rests on leader and helper not working together"),
+        (None, "Its card does not say whose loss that is"),
+    ],
+)
+def test_a_model_rests_on_somebody_else_or_nobody_knows_on_which_round(
+    desk: Office, tmp_path: Path, unit: str | None, rests: str
+) -> None:
+    hash_of = "f" * 64
+    spend(desk, hash_of)
+    stated = {"privacy": {"unit": unit, "releases": [{"statistic": "item-counts"}]}}
+    bundle = register(desk, tmp_path, 1, private=True)
+    values = {"card": json.dumps(stated), "lineage": json.dumps({"releases": [{"sha256": hash_of}]})}
+    with desk.store.writing() as connection:
+        connection.execute(update(bundles).where(bundles.c.id == bundle).values(**values))
+    model = desk.desk.disclosed().models[0]
+    assert (model.unit, model.statistics, model.made) == (unit, ("item-counts",), text_of(desk.clock()))
+    assert rests in model.argument
+    release = desk.desk.disclosed().aggregates[0]
+    assert model.rounds == (f"films/{release.round}",)
+
+
+def test_a_card_of_another_form_ends_the_disclosure(desk: Office, tmp_path: Path) -> None:
+    bundle = register(desk, tmp_path, 1, private=True)
+    with desk.store.writing() as connection:
+        connection.execute(update(bundles).where(bundles.c.id == bundle).values(card='{"privacy": 1}'))
+    model = desk.desk.disclosed().models[0]
+    assert (model.unit, model.rounds, model.epsilon) == (None, (), "4")
 
 
 def test_a_model_without_a_guarantee_is_called_erased(desk: Office, tmp_path: Path) -> None:
