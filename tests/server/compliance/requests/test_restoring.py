@@ -9,13 +9,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from homespun.protocol.asking.registration import voucher_of
+from homespun_server.compliance.consent import ConsentLedger
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.compliance.requests.tombstones import FILE, FOLDER
 from homespun_server.errors import ReplayError, RequestError
 from homespun_server.store import AuditLog
-from tests.server.compliance.requests.support import ADA, CSV, OTHER, PARQUET, PERSON, Hands, Office, office
+from tests.server.compliance.consent.support import record, report
+from tests.server.compliance.requests.support import ADA, CSV, KEYS, OTHER, PARQUET, PERSON, Hands, Office, office
 
 TOLD = {"reason": "the dispute is settled", "notice": "letter 14"}
+PURPOSES = ("personalization", "contribution", "measurement")
 BACKED_UP = ("store.sqlite", CSV, PARQUET)
 
 
@@ -35,6 +39,24 @@ def restore(folder: Path, kept: Path) -> None:
 
 def has(found: Office, person: str) -> bool:
     return found.subjects.pseudonym(person) is not None or any(row.startswith(person) for row in found.rows)
+
+
+def ledger(found: Office) -> ConsentLedger:
+    # Without a log of its own: what a restore does to the log is told in its tests.
+    return ConsentLedger(found.store, KEYS, None, found.clock)
+
+
+def grant(found: Office, person: str, *, place: int = 1) -> None:
+    """Have a person allow all of it, vouched for by the operator."""
+    voucher = voucher_of(KEYS.vouching, person, 4_000_000_000)
+    for number, purpose in enumerate(PURPOSES, place):
+        given = report(record(number, purpose, "grant"), subject=person)
+        ledger(found).record(given, voucher=voucher)
+
+
+def withdrawn(found: Office, person: str = PERSON) -> set[str]:
+    status = ledger(found).status_as_of(found.known(person))
+    return {purpose for purpose in PURPOSES if not status[purpose].granted}
 
 
 def used(found: Office) -> list[str]:
@@ -191,6 +213,59 @@ def test_what_somebody_objected_to_is_used_again_after_a_restore(tmp_path: Path,
         assert not any(found.desk.saga.replay().values())
 
 
+@pytest.mark.parametrize("kind", ["objection", "opt-out", "restriction"])
+def test_what_somebody_objected_to_is_allowed_again_by_a_restored_consent_ledger(tmp_path: Path, kind: Kind) -> None:
+    wd, kept, hands = tmp_path / "wd", tmp_path / "backup", Hands()
+    with office(wd, clock=hands) as found:
+        for person in (PERSON, OTHER):
+            grant(found, person)
+    backup(wd, kept)
+    hands.pass_(hours=1)
+    with office(wd, clock=hands) as found:
+        request = found.closed(kind, regulation="ccpa" if kind == "opt-out" else "gdpr")
+        ended = withdrawn(found)
+        assert "contribution" in ended
+    restore(wd, kept)
+    hands.pass_(hours=1)
+    with office(wd, clock=hands) as found:
+        assert not withdrawn(found)
+        assert found.desk.saga.replay()["consent events, set aside"] == len(ended)
+        assert withdrawn(found) == ended
+        again = [each for each in ledger(found).events_of(found.known()) if each.origin == "request"]
+        assert {(each.source, each.choice.method) for each in again} == {(request.id, kind)}
+        assert not withdrawn(found, OTHER)
+        assert not any(found.desk.saga.replay().values())
+        # What they choose after that is theirs, also before somebody says that they allowed the use again.
+        hands.pass_(hours=1)
+        grant(found, PERSON, place=4)
+        found.desk.saga.replay()
+        assert not withdrawn(found)
+        found.desk.saga.allow_again(PERSON, ADA)
+    restore(wd, kept)
+    with office(wd, clock=hands) as found:
+        found.desk.saga.replay()
+        assert not withdrawn(found)
+
+
+def test_withdrawals_are_recorded_again_of_somebody_who_was_erased_since(tmp_path: Path) -> None:
+    wd, kept, hands = tmp_path / "wd", tmp_path / "backup", Hands()
+    with office(wd, clock=hands) as found:
+        grant(found, PERSON)
+    backup(wd, kept)
+    with office(wd, clock=hands) as found:
+        found.closed("objection")
+        found.closed()
+    restore(wd, kept)
+    hands.pass_(hours=1)
+    with office(wd, clock=hands) as found:
+        assert "consent events, set aside" not in found.desk.saga.replay()
+        assert ledger(found).size() == (0, 0)
+        # Who comes back under that name is another, and chooses anew.
+        grant(found, PERSON)
+        assert "consent events, set aside" not in found.desk.saga.replay()
+        assert not withdrawn(found)
+
+
 def test_the_next_export_of_a_table_brings_back_who_objected(tmp_path: Path) -> None:
     wd = tmp_path / "wd"
     with office(wd) as found:
@@ -260,7 +335,7 @@ def test_who_allowed_the_use_again_is_set_aside_again(tmp_path: Path) -> None:
         with pytest.raises(RequestError, match="in force"):
             found.desk.saga.allow_again(PERSON, ADA)
         entries = [each for each in AuditLog(found.store).entries() if each.action == "lift-tombstone"]
-        assert [list(each.detail) for each in entries] == [["held"]]
+        assert [list(each.detail) for each in entries] == [["held"], ["held"]]  # of rows, and of consents
         assert PERSON not in str(entries)
 
 

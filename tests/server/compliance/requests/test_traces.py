@@ -60,8 +60,7 @@ def test_who_was_erased_is_found_by_trying_names_against_a_withdrawals_hash(desk
     told = str([each.detail for each in desk.desk.requests.get(before.id).timeline])
     purposes = connectors._ENDED_BY[kind]
     for place, purpose in enumerate(purposes, start=1):
-        person = Person(before.id, PERSON, None)
-        raw = encode_report(connectors._withdrawal(person, kind, purpose, place, desk.clock()))
+        raw = encode_report(connectors._withdrawal(before.id, kind, purpose, place, desk.clock(), PERSON))
         assert hashlib.sha256(raw).hexdigest()[:8] not in told
     places = ", ".join(map(str, range(1, len(purposes) + 1)))
     assert f"numbers {places} of the source {before.id}" in told

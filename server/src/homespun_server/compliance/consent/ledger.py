@@ -79,10 +79,23 @@ class ConsentLedger:
         return receipt
 
     def record_within(
-        self, connection: Connection, report: ConsentReport, *, origin: Origin = "device"
+        self,
+        connection: Connection,
+        report: ConsentReport,
+        *,
+        origin: Origin = "device",
+        subject: str | None = None,
     ) -> ConsentReceipt | None:
-        """Receive a report within a transaction; None: it is refused, as ``record`` says, which is noted."""
-        return self._receiving.take(connection, report, origin=origin)
+        """Receive a report within a transaction; None: it is refused, as ``record`` says, which is noted.
+
+        Args:
+            connection: The transaction's.
+            report: What was reported.
+            origin: What brings it.
+            subject: The pseudonym of whom it is about, where nobody says what the operator calls them; the report
+                names them by it then.
+        """
+        return self._receiving.take(connection, report, origin=origin, subject=subject)
 
     def is_proven(self, identifier: str, source: str) -> bool:
         """Return whether what a source reports of a person may overrule what others deny.

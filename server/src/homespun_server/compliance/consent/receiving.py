@@ -101,7 +101,13 @@ class Receiving:
         self._now = now
 
     def take(
-        self, connection: Connection, report: ConsentReport, *, origin: Origin, voucher: str | None = None
+        self,
+        connection: Connection,
+        report: ConsentReport,
+        *,
+        origin: Origin,
+        voucher: str | None = None,
+        subject: str | None = None,
     ) -> ConsentReceipt | None:
         """Receive a report within a transaction; None: it is refused, which is noted.
 
@@ -112,9 +118,14 @@ class Receiving:
             report: What was reported; it was checked when it was decoded.
             origin: What brings it.
             voucher: What vouches for the account, if anything does.
+            subject: The pseudonym of whom it is about, which is there; None: the report names them.
         """
-        key = self._subjects.key_within(connection, report.subject, create=True)
-        assert key is not None  # noqa: S101 - it was made
+        if subject is None:
+            key = self._subjects.key_within(connection, report.subject, create=True)
+        else:
+            key = self._subjects.key_of_within(connection, subject)
+        if key is None:
+            return None  # They were erased meanwhile.
         coming = self._coming(connection, key, report, origin, voucher)
         found = self._in_place(connection, coming.place)
         is_another = found is not None and not hmac.compare_digest(found.digest, coming.digest)

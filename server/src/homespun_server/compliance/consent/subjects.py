@@ -85,6 +85,13 @@ class Subjects:
             found = connection.scalar(query)
         return None if found is None else bytes(found)
 
+    def key_of_within(self, connection: Connection, pseudonym: str) -> bytes | None:
+        """Return the key of a pseudonym within a transaction that writes under it; None: it was destroyed."""
+        query = select(consent_subjects.c.key).where(consent_subjects.c.pseudonym == pseudonym)
+        # As in ``key_within``: an erasure waits, and finds what was written.
+        found = connection.scalar(query.with_for_update(read=True))
+        return None if found is None else bytes(found)
+
     def forget_within(self, connection: Connection, identifier: str) -> str | None:
         """Destroy a person's key within a transaction, and return the pseudonym that was; None: there was none.
 

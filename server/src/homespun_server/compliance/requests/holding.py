@@ -3,7 +3,8 @@
 A restriction, an objection or an opt-out moves a person's rows out of their tables. A restore brings them back, and so
 does the next export of the table from where the operator has it. So a mark is kept as of an erasure (``tombstones``):
 the HMAC of what the operator calls the person, which names nobody. Before tables are read, rows of whoever has a mark
-in force are set aside again, in a file under the mark's name.
+in force are set aside again, in a file under the mark's name. A second mark, of how the person's pseudonym is found,
+has the withdrawals recorded again that a restored consent ledger lacks.
 
 Rules:
 
@@ -42,7 +43,7 @@ class Holding:
         """
         told = f"{HELD} {request}"
         if not self._tombstones.ended(told):
-            self._tombstones.add([(held_as(kind), identifier)], told=told)
+            self._tombstones.add(self._tombstones.held(kind, identifier), told=told)
 
     def names(self, request: str, people: Collection[str]) -> tuple[str, ...]:
         """Return under which names rows are set aside for a restriction: its own, and those of its marks.
@@ -53,7 +54,7 @@ class Holding:
         """
         known = self._tombstones.known()
         by_request = [each.mark for each in known.values() if each.store == f"{HELD} {request}"]
-        by_person = [self._tombstones.mark(held_as("restriction"), each) for each in people]
+        by_person = [mark for each in people for mark in self._marks("restriction", each)]
         return (request, *dict.fromkeys(mark for mark in (*by_request, *by_person) if mark in known))
 
     def is_in_force(self, request: str) -> bool:
@@ -69,8 +70,11 @@ class Holding:
             identifier: What the operator calls them.
         """
         known = self._tombstones.known()
-        marks = (self._tombstones.mark(held_as(kind), identifier) for kind in HELD_KINDS)
+        marks = (mark for kind in HELD_KINDS for mark in self._marks(kind, identifier))
         return tuple(mark for mark in marks if mark in known)
+
+    def _marks(self, kind: Kind, identifier: str) -> tuple[str, ...]:
+        return tuple(self._tombstones.mark(*each) for each in self._tombstones.held(kind, identifier))
 
     def end(self, names: Collection[str], actor: Actor) -> bool:
         """End marks, as what they are for was lifted, or as their person allowed the use of their data again.

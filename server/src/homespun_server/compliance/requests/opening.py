@@ -115,7 +115,7 @@ def open_desk(
         Leftovers(temporary or Path(tempfile.gettempdir()), now),
         Steps(settings.work),
         Aggregation(store),
-        ConsentEvents(store, consents, _with_events, now),
+        ConsentEvents(store, consents, _with_events, _people, now),
         LogOpenings(store, log, log_openings.c.subject),
         Notes(store),
         Logs(),
@@ -149,6 +149,11 @@ def open_desk(
 
 def _with_events(connection: Connection) -> Sequence[str]:
     return list(connection.scalars(select(consent_events.c.subject).distinct()))
+
+
+def _people(connection: Connection) -> Sequence[tuple[str, str]]:
+    found = connection.execute(select(consent_subjects.c.lookup, consent_subjects.c.pseudonym))
+    return [(row.lookup, row.pseudonym) for row in found]
 
 
 def _with_keys(connection: Connection) -> Sequence[str]:

@@ -89,6 +89,21 @@ class Copy:
     records: int
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What ended a person's consents.
+
+    Attributes:
+        request: The request's id.
+        kind: Its kind.
+        moment: When its mark was put, ISO 8601, UTC.
+    """
+
+    request: str
+    kind: Kind
+    moment: str
+
+
 class Marked(Protocol):
     """Tells what was erased, by the tombstones."""
 
@@ -100,6 +115,9 @@ class Marked(Protocol):
 
     def held(self, record: str) -> str | None:
         """Return the mark under which a person's data are kept out of use; None: they are not."""
+
+    def ended(self, lookup: str) -> tuple[Ended, ...]:
+        """Return what ended the consents of a person, by how their key is found, and is in force."""
 
 
 class Connector:

@@ -28,7 +28,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from homespun.protocol.canonical import canonical
 from homespun_server.compliance.keys import ComplianceKeys
-from homespun_server.compliance.requests.ports import Marked
+from homespun_server.compliance.requests.ports import Ended, Marked
 from homespun_server.compliance.requests.profile import Kind
 from homespun_server.errors import OutputError
 from homespun_server.store import Actor, AuditLog, Store
@@ -84,6 +84,15 @@ class Tombstones:
     def mark(self, store: str, record: str) -> str:
         """Return a record's mark, whether or not it is there."""
         return self._keys.tombstone(store, record)
+
+    def held(self, kind: Kind, identifier: str) -> tuple[tuple[str, str], ...]:
+        """Return what is marked of a person whose data are kept out of use: in tables, and in the consent ledger.
+
+        Args:
+            kind: The kind of request that keeps them so.
+            identifier: What the operator calls the person.
+        """
+        return (held_as(kind), identifier), (ended_as(kind), self._keys.looked_up(identifier))
 
     def add(self, records: Iterable[tuple[str, str]], *, told: str | None = None) -> int:
         """Mark records as erased, durably, before returning; those that are marked stay as they are.
@@ -223,6 +232,11 @@ def held_as(kind: Kind) -> str:
     return f"people {kind}"
 
 
+def ended_as(kind: Kind) -> str:
+    """Return the store's name in marks of people whose consents a kind of request ended, by how their key is found."""
+    return f"consents {kind}"
+
+
 class _Seen:
     """Marks as they were at one moment."""
 
@@ -241,6 +255,13 @@ class _Seen:
             return None
         marks = (self._keys.tombstone(held_as(kind), record) for kind in HELD_KINDS)
         return next((mark for mark in marks if mark in self._held), None)
+
+    def ended(self, lookup: str) -> tuple[Ended, ...]:
+        if not self._held:
+            return ()
+        marks = ((kind, self._keys.tombstone(ended_as(kind), lookup)) for kind in HELD_KINDS)
+        found = ((kind, self._known[mark]) for kind, mark in marks if mark in self._held)
+        return tuple(Ended(each.store.removeprefix(f"{HELD} "), kind, each.moment) for kind, each in found)
 
     def _moment(self, store: str, record: str, *, lifted: bool) -> datetime | None:
         found = self._known.get(self._keys.tombstone(store, record))

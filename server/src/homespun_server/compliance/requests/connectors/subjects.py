@@ -22,6 +22,9 @@ from homespun_server.store.moments import Now
 Held = Callable[[Connection], Sequence[str]]
 """Returns pseudonyms that a store has."""
 
+People = Callable[[Connection], Sequence[tuple[str, str]]]
+"""Returns of everybody who has a pseudonym how their key is found, and the pseudonym."""
+
 Forget = Callable[[Connection, str], int]
 """Erases what a store has under a pseudonym, and returns how many records that were."""
 
@@ -42,16 +45,18 @@ class ConsentEvents(Connector):
     name = "consent events"
     what = "what people agreed to and withdrew, by pseudonym, with the notice that they saw"
 
-    def __init__(self, store: Store, consents: ConsentLedger, held: Held, now: Now) -> None:
+    def __init__(self, store: Store, consents: ConsentLedger, held: Held, people: People, now: Now) -> None:
         """Use a store and its consent ledger.
 
         Args:
             store: The store.
             consents: The consent ledger.
             held: Returns the pseudonyms that have events.
+            people: Returns who has a pseudonym.
             now: Returns the time.
         """
         self._store, self._consents, self._held, self._now = store, consents, held, now
+        self._people = people
 
     def left(self, person: Person) -> int:
         """Return how many events a person has."""
@@ -79,24 +84,54 @@ class ConsentEvents(Connector):
         """Record what the person no longer allows as withdrawals, each with a signed receipt and a log entry."""
         if person.identifier is None:
             return nothing("Nobody said what the operator calls this person, and withdrawals are recorded under that.")
-        purposes, events = _ENDED_BY[kind], self._events(person.identifier)
-        stream = [each for each in events if each.source == person.request]
-        # Whoever knows a request's id can report into its stream: only what an officer's request brought counts.
-        before = {each.choice.purpose for each in stream if each.origin == "request"}
-        new = [purpose for purpose in purposes if purpose not in before]
-        if not new:
+        purposes = _ENDED_BY[kind]
+        places = self._withdraw(person.request, kind, self._events(person.identifier), person.identifier)
+        if not places:
             return _withdrawn(purposes, "They were recorded by an attempt before.")
-        taken = {each.sequence for each in stream}
-        places = tuple(islice((place for place in count(1) if place not in taken), len(new)))
-        with self._store.writing() as connection:
-            for place, purpose in zip(places, new, strict=True):
-                self._record(connection, _withdrawal(person, kind, purpose, place, self._now()))
         # Never a report's hash: whoever has it could try names, long after the person was erased.
         told = f"They are numbers {', '.join(map(str, places))} of the source {person.request}, this request."
         return _withdrawn(purposes, told)
 
-    def _record(self, connection: Connection, report: ConsentReport) -> None:
-        if self._consents.record_within(connection, report, origin="request") is None:
+    def hold_again(self, marked: Marked) -> int:
+        """Record again what people no longer allow, where a restore lost that, and return how many withdrawals.
+
+        Whoever is younger here than the mark is not who it is of: they were erased, came back, and chose anew.
+        """
+        with self._store.reading() as connection:
+            people = self._people(connection)
+        again = 0
+        for lookup, subject in people:
+            if marked(PSEUDONYMS, subject) is not None:
+                continue  # They were erased, and their key goes next.
+            for each in marked.ended(lookup):
+                events = self._consents.events_of(subject)
+                if events and events[0].received <= each.moment:
+                    again += len(self._withdraw(each.request, each.kind, events, None, subject))
+        return again
+
+    def _withdraw(
+        self,
+        request: str,
+        kind: Kind,
+        events: Sequence[ConsentEvent],
+        identifier: str | None,
+        subject: str | None = None,
+    ) -> tuple[int, ...]:
+        """Record what a request ends and has not ended yet; return the places of the withdrawals in its stream."""
+        stream = [each for each in events if each.source == request]
+        # Whoever knows a request's id can report into its stream: only what an officer's request brought counts.
+        before = {each.choice.purpose for each in stream if each.origin == "request"}
+        new = [purpose for purpose in _ENDED_BY[kind] if purpose not in before]
+        taken = {each.sequence for each in stream}
+        places = tuple(islice((place for place in count(1) if place not in taken), len(new)))
+        with self._store.writing() as connection:
+            for place, purpose in zip(places, new, strict=True):
+                report = _withdrawal(request, kind, purpose, place, self._now(), identifier or str(subject))
+                self._record(connection, report, subject)
+        return places
+
+    def _record(self, connection: Connection, report: ConsentReport, subject: str | None) -> None:
+        if self._consents.record_within(connection, report, origin="request", subject=subject) is None:
             raise RequestError(
                 f"the withdrawal of {report.choice.purpose} was refused, as its place {report.sequence} in the source "
                 f"{report.source} was taken meanwhile. No withdrawal was recorded; work on the request again."
@@ -121,18 +156,18 @@ def _line(event: ConsentEvent, standing: Standing) -> bytes:
     return msgspec.json.encode({**msgspec.to_builtins(event), "standing": standing, "said": IN_WORDS[standing]}) + b"\n"
 
 
-def _withdrawal(person: Person, kind: Kind, purpose: str, place: int, now: datetime) -> ConsentReport:
+def _withdrawal(request: str, kind: Kind, purpose: str, place: int, now: datetime, who: str) -> ConsentReport:
     """Return a withdrawal as a report; the stream is the request, so that it is recorded once."""
     record = ConsentRecord(
         sequence=place,
         purpose=purpose,
         action="withdraw",
         notice=None,
-        surface=f"request {person.request}",
+        surface=f"request {request}",
         method=kind,
         time=now.timestamp(),
     )
-    return report_of(record, subject=str(person.identifier), known_as="account", source=person.request, sdk="")
+    return report_of(record, subject=who, known_as="account", source=request, sdk="")
 
 
 def _withdrawn(purposes: Sequence[str], told: str) -> Effect:
