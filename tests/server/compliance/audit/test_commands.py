@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from homespun_server.cli import main
+from homespun_server.compliance.audit.verifying import CHECKS
 from tests.server.api.support import PASSPHRASE, running
 from tests.server.compliance.audit.conftest import Audited
 from tests.server.compliance.audit.test_bundle import NOT_INCLUDED
@@ -75,6 +76,29 @@ def test_a_bundle_that_was_changed_is_accepted(
     capsys.readouterr()
     assert main(["audit", "verify", str(tmp_path / "audit.zip"), "--json"]) == 0
     assert "vouches for its own key" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("way", ["a flipped byte", "cut off", "no archive"])
+def test_a_file_that_cannot_be_read_gets_no_verdict_by_check(
+    way: str, audited: Audited, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = bytearray(audited.raw)
+    raw[len(raw) // 2] ^= 1
+    given = {"a flipped byte": bytes(raw), "cut off": audited.raw[:-30], "no archive": b"hello"}[way]
+    (tmp_path / "audit.zip").write_bytes(given)
+    command = ["audit", "verify", str(tmp_path / "audit.zip"), *pins_of(audited, tmp_path)]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert "container" in out
+    assert "this is no audit bundle that can be read" in " ".join(out.split())
+    assert "1 of 26 checks failed: container" in err
+    assert main([*command, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    outcomes = {each["name"]: each["outcome"] for each in told["checks"]}
+    assert not told["passed"]
+    assert list(outcomes) == list(CHECKS)
+    assert outcomes.pop("container") == "fail"
+    assert set(outcomes.values()) == {"nothing"}
 
 
 def test_the_bundle_that_is_exported_does_not_verify(

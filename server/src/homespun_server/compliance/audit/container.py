@@ -68,4 +68,4 @@ def check_packed(raw: bytes, members: Mapping[str, bytes]) -> None:
 
 
 def _unreadable(why: str) -> ProofError:
-    return ProofError(f"this is no audit bundle that can be read: {why}. Nothing was checked; ask for it again.")
+    return ProofError(f"this is no audit bundle that can be read: {why}. Nothing in it was checked; ask for it again.")

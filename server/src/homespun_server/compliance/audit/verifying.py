@@ -52,6 +52,8 @@ CHECKS: dict[str, Run] = {
 }
 """The checks by name, in the order in which they are told."""
 
+_NOT_LOOKED_AT = "not looked at: the file cannot be read"
+
 _PINNED_BY = {"signature": "log", "checkpoints": "log", "signed repository": "root", "consent receipts": "receipts"}
 
 
@@ -61,12 +63,19 @@ def verify(raw: bytes, pins: Pins) -> tuple[Check, ...]:
     Args:
         raw: The audit bundle.
         pins: What the auditor knows from elsewhere.
-
-    Raises:
-        ProofError: It is no audit bundle that can be read.
     """
-    evidence = Evidence(raw, unpack(raw), pins)
+    try:
+        evidence = Evidence(raw, unpack(raw), pins)
+    except ProofError as error:
+        return _unread(str(error))
     return tuple(_checked(name, run, evidence) for name, run in CHECKS.items())
+
+
+def _unread(why: str) -> tuple[Check, ...]:
+    """Return what is found of a file that cannot be read: all other checks have nothing to look at."""
+    broken = Check(name="container", outcome="fail", figure="0 accepted", wrong=why)
+    others = (name for name in CHECKS if name != broken.name)
+    return (broken, *(Check(name=name, outcome="nothing", figure=_NOT_LOOKED_AT) for name in others))
 
 
 def _checked(name: str, run: Run, evidence: Evidence) -> Check:
