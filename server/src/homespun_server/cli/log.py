@@ -18,6 +18,7 @@ from homespun_server.cli.log_witness import add_witness
 from homespun_server.cli.signing import add_directory_option
 from homespun_server.compliance.keys import open_compliance_keys, public_compliance_keys
 from homespun_server.compliance.log import TransparencyLog, open_log
+from homespun_server.compliance.log.checkpoints import refusal_of
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.opening import memory_of
 from homespun_server.compliance.log.published import continuation, last_checkpoint, predecessors
@@ -33,17 +34,21 @@ def _log_of(options: argparse.Namespace) -> Iterator[TransparencyLog]:
 
 
 def _status(options: argparse.Namespace, console: Console) -> None:
-    key = public_compliance_keys(settings_of(options)).log
+    settings = settings_of(options)
+    key = public_compliance_keys(settings).log
+    public_key = bytes.fromhex(key)
     with store_of(options) as store:
+        refusal = refusal_of(store, public_key, Memory(memory_of(settings), public_key))
         last = last_checkpoint(store)
-        begun = () if last is None else predecessors(store).verified(bytes.fromhex(key))[1]
+        begun = () if last is None else predecessors(store).verified(public_key)[1]
     if last is None:
         told = "Nothing was signed yet."
     else:
         witnesses = ", ".join(each.name for each in last.signatures[1:]) or "nobody"
         told = f"{last.size:,} entries are signed, with the root {last.root.hex()}. Cosigned by {witnesses}."
     before = "".join(f" It has {each.told()}" for each in begun)
-    console.print(f"{told} The log's key is {key}.{before}", markup=False, highlight=False, soft_wrap=True)
+    warning = "" if refusal is None else f" WARNING: {refusal}"
+    console.print(f"{told} The log's key is {key}.{before}{warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _entries(options: argparse.Namespace, console: Console) -> None:

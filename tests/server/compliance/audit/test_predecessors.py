@@ -161,15 +161,21 @@ def test_the_commands_hide_or_refuse_it(restored: Restored, tmp_path: Path, caps
     assert main(cosign) == 0
     assert restored.command("log", "verify") == 1
     capsys.readouterr()
+    assert restored.command("log", "status") == 0
+    assert "WARNING: a checkpoint of 3 entries was signed before" in capsys.readouterr().out
     assert restored.command("log", "checkpoint") == 1
     assert "begin-anew" in capsys.readouterr().err
     assert restored.command("log", "begin-anew", "--reason", "the disk broke") == 0
-    assert "a predecessor of 3 entries ended on" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "a predecessor of 3 entries ended on" in told
+    assert "The reason that was given: the disk broke. Tell your witnesses" in told
     assert restored.command("log", "begin-anew", "--reason", "once more") == 1
     assert restored.command("log", "verify") == 0
     capsys.readouterr()
     assert restored.command("log", "status") == 0
-    assert "the 2 after them are not shown to be here" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "the 2 after them are not shown to be here" in told
+    assert "WARNING" not in told
     # The witness is asked, reads it, and accepts it.
     assert restored.command("log", "prove", "--since", "1", "--out", str(tmp_path / "proof")) == 0
     assert main(cosign) == 1

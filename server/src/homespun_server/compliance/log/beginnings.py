@@ -89,8 +89,14 @@ class Beginning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         return (
             f"a predecessor of {ended.size:,} entries ended on {self.begun}; its last checkpoint is of {ended.origin} "
             f"with the root {ended.root.hex()}. {kept} not shown to be here, and count as lost. "
-            f"The reason that was given: {self.reason}"
+            f"The reason that was given: {_sentence(self.reason)}"
         )
+
+
+def _sentence(words: str) -> str:
+    """Return an operator's words with the full stop that they may lack."""
+    words = words.rstrip()
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
 
 
 def decoded(content: bytes) -> Beginning:

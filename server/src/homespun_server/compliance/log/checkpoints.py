@@ -28,7 +28,7 @@ from homespun_server.compliance.log.beginnings import Beginning, content_of, epo
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.errors import TransparencyError
 from homespun_server.store import Store
-from homespun_server.store.moments import Now, text_of
+from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_log import log_checkpoints, log_cosignatures
 
 _NOTES = select(log_checkpoints.c.note).order_by(log_checkpoints.c.size.desc())
@@ -76,6 +76,14 @@ class Checkpoints:
         remembered = self._remembered()
         with self._store.reading() as connection:
             self._check_remembered(connection, tree.size_of(connection), remembered)
+
+    def refusal(self) -> str | None:
+        """Return why nothing is appended or signed; None: the log continues what was signed."""
+        try:
+            self.check()
+        except (TransparencyError, ProofError) as error:
+            return str(error)
+        return None
 
     def check_within(self, connection: Connection, size: int) -> None:
         """Check that the store is not older than what was signed, by the copy beside it.
@@ -264,6 +272,25 @@ class Checkpoints:
             )
         if earlier.origin == here.origin or not is_named(begun, earlier, self.public_key):
             _check_continues(connection, earlier, here)
+
+
+def refusal_of(store: Store, public_key: bytes, memory: Memory | None, now: Now = utc_now) -> str | None:
+    """Return why nothing is appended or signed, with no key that signs; None: the log continues what was signed.
+
+    Args:
+        store: The store.
+        public_key: The log's key, 32 bytes.
+        memory: The copy of the last checkpoint beside the store; None: there is none.
+        now: Returns the time.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    return Checkpoints(store, _signs_nothing, public_key, memory, now).refusal()
+
+
+def _signs_nothing(_: bytes) -> bytes:
+    raise MisuseError("nothing is signed here.")
 
 
 def _last(connection: Connection) -> Checkpoint | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from homespun.errors import MisuseError, ProofError
+from homespun.errors import MisuseError
 from homespun.protocol.checkpoint import Checkpoint
 from homespun.protocol.merkle import Range
 from homespun_server.compliance.keys import ComplianceKeys
@@ -25,7 +25,6 @@ from homespun_server.compliance.log.entries import (
 from homespun_server.compliance.log.found import Found, everything
 from homespun_server.compliance.log.memory import Memory
 from homespun_server.compliance.log.published import last_checkpoint
-from homespun_server.errors import TransparencyError
 from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_log import SUBJECT_LENGTH, log_entries
@@ -234,11 +233,7 @@ class TransparencyLog:
         Raises:
             StoreError: The store cannot be read.
         """
-        try:
-            self._checkpoints.check()
-        except (TransparencyError, ProofError) as error:
-            return str(error)
-        return None
+        return self._checkpoints.refusal()
 
     def begin_anew(self, reason: str, actor: Actor, given: Checkpoint | None = None) -> Checkpoint:
         """End the log and begin another one in the open, after entries were lost; see ``beginnings``.
