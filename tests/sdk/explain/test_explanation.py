@@ -176,7 +176,7 @@ def test_a_verb_is_repeated_or_dropped(alike: Bundle, kinds: list[str], told: st
 
 
 def numbers(table: str) -> list[float]:
-    return [float(match) for match in re.findall(r"  ([+-]\d+\.\d+(?:e[+-]\d+)?)$", table, re.MULTILINE)]
+    return [float(match) for match in re.findall(r"  ([+-]\d+\.\d+(?:e[+-]\d+)?|0)$", table, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 100])
@@ -193,7 +193,10 @@ def test_a_table_does_not_add_up_or_hides_parts(bundle: Bundle, rows: int) -> No
 
 
 def test_a_table_of_nothing() -> None:
-    assert numbers(additive_table([], 0.0, 0.0, 12)) == [0.0, 0.0]
+    table = additive_table([], 0.0, 0.0, 12)
+    assert numbers(table) == [0.0, 0.0]
+    assert table.splitlines()[0].split()[-1] == "0"
+    assert additive_table([], -2e-9, 0.0, 12).splitlines()[0].split()[-1] == "-2.0e-09"
 
 
 def test_a_record_does_not_restore_the_numbers_or_survive_json(bundle: Bundle) -> None:

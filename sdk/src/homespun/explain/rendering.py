@@ -19,7 +19,8 @@ def additive_table(parts: Sequence[tuple[str, float]], residual: float, score: f
     rounding = "rounding (residual)"
     width = max([len(rounding), *(len(label) for label, _ in lines)])
     body = [f"{label:<{width}}  {value:+.6f}" for label, value in lines]
-    body.append(f"{rounding:<{width}}  {residual:+.1e}")
+    left = f"{residual:+.1e}" if residual else "0"
+    body.append(f"{rounding:<{width}}  {left}")
     total = f"{'score':<{width}}  {score:+.6f}"
     return "\n".join([*body, "-" * len(total), total])
 

@@ -132,7 +132,8 @@ def _item(place: int, entry: ItemEntry, titles: Titles) -> str:
     rows = "".join(_row(_label(part, titles), f"{part.value:+.6f}") for part in entry.attributions)
     if entry.others:
         rows += _row("all smaller parts together", f"{entry.others:+.6f}")
-    rows += _row("rounding", f"{float(entry.residual):+.1e}") + _row("score", f"{entry.score:+.6f}", "total")
+    left = f"{float(entry.residual):+.1e}" if entry.residual else "0"
+    rows += _row("rounding", left) + _row("score", f"{entry.score:+.6f}", "total")
     moves = "".join(f"<li>{_text(move)}</li>" for move in entry.moves)
     ranks = ", ".join(f"{_text(each.stage)} {each.before}→{each.after}" for each in entry.stages)
     return f"""<article>

@@ -102,7 +102,7 @@ def _parts(told: Explanation) -> Html:
         _figure(f"{counted(len(others), 'more part')}, below", f"{sum(v for _, v in lines[FIRST_PARTS:]):+.4f}")
         if others
         else NOTHING,
-        _figure("Rounding", f"{told.residual:+.1e}"),
+        _figure("Rounding", f"{told.residual:+.1e}" if told.residual else "0"),
         _figure("Score", f"{told.score:+.4f}", strong=True),
     ]
     made = element("table", _HEADS, element("tbody", first), element("tfoot", sums), class_="parts")

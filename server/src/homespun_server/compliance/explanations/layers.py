@@ -179,7 +179,7 @@ def item_numbers(item: ItemEntry, found: Explained, words: Words) -> Iterator[Nu
         yield _label(part, found, words), f"{part.value:+.6f}", words.say(f"meaning.{part.source}")
     if item.others:
         yield words.say("second.others"), f"{item.others:+.6f}", words.say("meaning.others")
-    yield words.say("second.residual"), f"{item.residual:+.1e}", words.say("meaning.residual")
+    yield words.say("second.residual"), f"{item.residual:+.1e}" if item.residual else "0", words.say("meaning.residual")
     yield words.say("second.score"), f"{item.score:+.6f}", words.say("meaning.score")
 
 
