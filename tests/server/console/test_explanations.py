@@ -1,7 +1,9 @@
 """A record that was changed passes, one that was not is refused, or one stays behind."""
 
 import random
+import re
 from collections.abc import Iterator
+from html import unescape
 
 import msgspec
 import pytest
@@ -57,9 +59,16 @@ def test_a_record_does_not_come_out_again(
         seen = bring(browser, text)
         assert seen.status == 200
         assert "It comes out again, number by number" in seen.text
+        bundle = open_sample()
+        titles = [bundle.title(item.item) for item in record.items]
+        bundle.close()
+        headings = [unescape(each) for each in re.findall(r'<h3 id="item-\d+">(.*?)</h3>', seen.text)]
+        assert headings == [f"{place}. {title}" for place, title in enumerate(titles, 1)]
+        assert not set(titles) & {item.item for item in record.items}
         for item in record.items:
             assert item.item in seen.text
             assert f"{item.score:.6f}" in seen.text
+        assert "+0.0e" not in seen.text
         assert len([each for each in seen.all("rect") if each.get("class") in ("series-0", "negative")]) >= 5
         pretty = msgspec.json.format(text.encode(), indent=2).decode()
         assert "It comes out again" in bring(browser, pretty).text

@@ -6,8 +6,10 @@ Nothing of a record is kept here: it is shown to whoever brought it, once.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from homespun.protocol.records import AttributionEntry, ExplanationRecord, ItemEntry
+from homespun_server.compliance.explanations.executed import opened
 from homespun_server.compliance.explanations.reading import parse_given
 from homespun_server.compliance.explanations.verifying import BatchVerifier, Sources
 from homespun_server.console.words import part as part_of
@@ -63,12 +65,14 @@ class Explained:
     Attributes:
         place: Its place, from 1.
         item: The item.
+        title: What the registered bundle calls it; its identifier where the bundle does not have it.
         parts: The parts of its score, largest first.
         total: Their sum.
     """
 
     place: int
     item: ItemEntry
+    title: str
     parts: tuple[Part, ...]
     total: Decimal
 
@@ -104,25 +108,35 @@ def explanation(registry: Registry, text: str) -> ExplanationView:
     """
     raw = text.replace("\r", " ").replace("\n", " ").encode()
     given = parse_given(1, raw)
-    verifier = BatchVerifier(Sources((registry.folder(given.record.bundle),)))
+    folder = registry.folder(given.record.bundle)
+    verifier = BatchVerifier(Sources((folder,)))
     try:
         found = verifier.verified(1, [raw])
     finally:
         verifier.close()
-    shown = enumerate(given.record.items[:MOST_ITEMS], 1)
+    shown = given.record.items[:MOST_ITEMS]
+    titles = _titles(folder, [each.item for each in shown])
     return ExplanationView(
         record=given.record,
         case=given.case or "",
         problem=found.failures[0].problem if found.failures else "",
-        items=tuple(_explained(place, item) for place, item in shown),
+        items=tuple(_explained(place, item, titles.get(item.item, item.item)) for place, item in enumerate(shown, 1)),
     )
 
 
-def _explained(place: int, item: ItemEntry) -> Explained:
+def _titles(folder: Path, items: list[str]) -> dict[str, str]:
+    bundle = opened(folder)
+    try:
+        return {item: bundle.title(item) for item in items if item in bundle}
+    finally:
+        bundle.close()
+
+
+def _explained(place: int, item: ItemEntry, title: str) -> Explained:
     named = list(_named(item))
     largest = max((abs(value) for _, value in named), default=Decimal(0)) or Decimal(1)
     parts = tuple(_part(name, value, float(value / largest)) for name, value in named)
-    return Explained(place, item, parts, sum((value for _, value in named), item.residual))
+    return Explained(place, item, title, parts, sum((value for _, value in named), item.residual))
 
 
 def _named(item: ItemEntry) -> Iterator[tuple[str, Decimal]]:
