@@ -22,6 +22,7 @@ from homespun_server.compliance.keys import ComplianceKeys, create_compliance_ke
 from homespun_server.compliance.log import open_log
 from homespun_server.compliance.log.opening import memory_of
 from homespun_server.compliance.log.published import predecessors
+from homespun_server.console.views.log import log_view
 from homespun_server.errors import TransparencyError
 from homespun_server.settings import ServerSettings
 from homespun_server.store import Actor, open_store
@@ -163,6 +164,10 @@ def test_the_commands_hide_or_refuse_it(restored: Restored, tmp_path: Path, caps
     capsys.readouterr()
     assert restored.command("log", "status") == 0
     assert "WARNING: a checkpoint of 3 entries was signed before" in capsys.readouterr().out
+    with open_store(restored.settings.store) as store:
+        view = log_view(open_log(restored.settings, store, restored.keys, restored.clock))
+    assert "a checkpoint of 3 entries was signed before" in view.problem
+    assert not view.predecessors
     assert restored.command("log", "checkpoint") == 1
     assert "begin-anew" in capsys.readouterr().err
     assert restored.command("log", "begin-anew", "--reason", "the disk broke") == 0
@@ -175,6 +180,10 @@ def test_the_commands_hide_or_refuse_it(restored: Restored, tmp_path: Path, caps
     assert restored.command("log", "status") == 0
     told = capsys.readouterr().out
     assert "the 2 after them are not shown to be here" in told
+    with open_store(restored.settings.store) as store:
+        view = log_view(open_log(restored.settings, store, restored.keys, restored.clock))
+    assert view.problem == ""
+    assert "the 2 after them are not shown to be here" in view.predecessors[0]
     assert "WARNING" not in told
     # The witness is asked, reads it, and accepts it.
     assert restored.command("log", "prove", "--since", "1", "--out", str(tmp_path / "proof")) == 0

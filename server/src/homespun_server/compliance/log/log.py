@@ -12,6 +12,7 @@ from homespun.protocol.checkpoint import Checkpoint
 from homespun.protocol.merkle import Range
 from homespun_server.compliance.keys import ComplianceKeys
 from homespun_server.compliance.log import rows, tree
+from homespun_server.compliance.log.beginnings import Beginning
 from homespun_server.compliance.log.checkpoints import Checkpoints
 from homespun_server.compliance.log.entries import (
     SALT_BYTES,
@@ -24,7 +25,7 @@ from homespun_server.compliance.log.entries import (
 )
 from homespun_server.compliance.log.found import Found, everything
 from homespun_server.compliance.log.memory import Memory
-from homespun_server.compliance.log.published import last_checkpoint
+from homespun_server.compliance.log.published import last_checkpoint, predecessors
 from homespun_server.store import Actor, AuditLog, Store
 from homespun_server.store.moments import Now, text_of, utc_now
 from homespun_server.store.schema_log import SUBJECT_LENGTH, log_entries
@@ -281,6 +282,17 @@ class TransparencyLog:
     def last_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint that was signed, with its cosignatures; None: there is none."""
         return last_checkpoint(self._store)
+
+    def begun(self) -> tuple[Beginning, ...]:
+        """Return what the last checkpoint commits to of predecessors, verified; none: it is its key's first log.
+
+        Raises:
+            ProofError: What it says was removed or changed.
+            StoreError: The store cannot be read.
+        """
+        if self.last_checkpoint() is None:
+            return ()
+        return predecessors(self._store).verified(self.public_key)[1]
 
     def add_cosignature(self, note: bytes) -> Checkpoint:
         """Keep what a witness gave back, and return it.

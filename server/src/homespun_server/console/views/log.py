@@ -43,6 +43,8 @@ class LogView:
         before: Ask with this for earlier ones; None: there are none.
         signed: The last checkpoint; None: none was signed yet.
         key: The key that verifies checkpoints, in hexadecimal.
+        predecessors: What it says of each log that ended before it, in words.
+        problem: Why nothing is appended or signed, or what is wrong with what it says; empty: nothing is.
     """
 
     size: int
@@ -50,6 +52,8 @@ class LogView:
     before: int | None
     signed: Signed | None
     key: str
+    predecessors: tuple[str, ...]
+    problem: str
 
     @property
     def unsigned(self) -> int:
@@ -105,7 +109,16 @@ def log_view(log: TransparencyLog, before: int | None = None) -> LogView:
     end = size if before is None else min(before, size)
     found = log.entries(after=max(-1, end - PAGE - 1), limit=min(PAGE, end)) if end else ()
     first = found[0].index if found else 0
-    return LogView(size, tuple(reversed(found)), first or None, _signed(log), log.public_key.hex())
+    told, problem = _predecessors(log)
+    key, problem = log.public_key.hex(), log.refusal() or problem
+    return LogView(size, tuple(reversed(found)), first or None, _signed(log), key, told, problem)
+
+
+def _predecessors(log: TransparencyLog) -> tuple[tuple[str, ...], str]:
+    try:
+        return tuple(each.told() for each in log.begun()), ""
+    except ProofError as error:
+        return (), str(error)
 
 
 def entry_view(log: TransparencyLog, index: int, *, cases: bool, people: bool) -> EntryView:
