@@ -93,6 +93,8 @@ def test_a_number_is_missing_or_has_no_meaning(found: tuple[Explained, ...]) -> 
     assert tuple(table[0]) == COLUMNS
     assert all(row["meaning"] for row in table)
     for each in found:
+        told = [row for row in table if (row["record"], row["number"]) == (str(each.given.number), "in plain words")]
+        assert [row["meaning"] for row in told] == list(sentences(each, ENGLISH))
         for place, item in enumerate(each.record.items, 1):
             rows = [row for row in table if (row["record"], row["place"]) == (str(each.given.number), str(place))]
             parts = [row for row in rows if row["meaning"].endswith("in units of the score")]

@@ -29,7 +29,7 @@ SCHEMA_VERSION: Final = 1
 """Version of a line of JSON."""
 
 COLUMNS = ("record", "case", "time", "surface", "place", "item", "title", "number", "value", "meaning")
-"""The columns of a table: one number a row, with what it means."""
+"""The columns of a table: one number a row, with what it means, after the sentences of the first layer."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -82,7 +82,7 @@ def as_lines(found: Sequence[Explained], words: Words) -> bytes:
 
 
 def as_table(found: Sequence[Explained], words: Words) -> bytes:
-    """Return comma-separated values, a number a row, under a row of names; UTF-8 with a mark."""
+    """Return comma-separated values, a sentence or a number a row, under a row of names; UTF-8 with a mark."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -135,10 +135,12 @@ def _line(found: Explained, words: Words) -> Line:
 
 
 def _rows(found: Explained, words: Words) -> Iterator[tuple[object, ...]]:
-    """Yield every number of a record, and of its counterfactual, each with its meaning."""
+    """Yield what is said in plain words, and every number of a record and of its counterfactual with its meaning."""
     record, executed = found.record, found.executed
     surface = record.inputs.surface if record.inputs else ""
     head = (found.given.number, found.given.case, moment(record.time), surface)
+    for sentence in sentences(found, words):
+        yield (*head, "", "", "", "in plain words", "", sentence)
     for name, value, meaning in list_numbers(record, words):
         yield (*head, "", "", "", name, value, meaning)
     for place, (item, without) in enumerate(zip(record.items, executed.items, strict=True), 1):
