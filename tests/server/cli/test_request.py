@@ -123,9 +123,14 @@ def test_an_explanation_is_none(wd: Path, capsys: pytest.CaptureFixture[str], tm
     given = ("--out", str(out), "--explanations", str(records))
     assert "not registered here and was not given" in told(capsys, wd, "export", request, *given, status=1)
     assert not out.exists()
-    told(capsys, wd, "export", request, *given, "--bundle", str(sample_folder()), "--language", "de")
+    first = json.loads(records.read_bytes().splitlines()[0])["items"][0]["item"]
+    (wd / "films.csv").write_text(f"ID,NAME,tags\n{first},A film of another name,all\n", encoding="utf-8")
+    titles = ("--items", str(wd / "films.csv"), "--item-columns", "item=ID", "title=NAME")
+    told(capsys, wd, "export", request, *given, "--bundle", str(sample_folder()), "--language", "de", *titles)
     with zipfile.ZipFile(out) as file:
-        assert 'lang="de"' in file.read("explanations/lists.html").decode()
+        page = file.read("explanations/lists.html").decode()
+        assert 'lang="de"' in page
+        assert "A film of another name" in page
     assert "is closed" in told(capsys, wd, "close", request)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from homespun.errors import MisuseError, RecordError
 from homespun.protocol.policy import parse_policy
-from homespun_server.cli.tables import add_item_columns, item_columns
+from homespun_server.cli.tables import add_item_titles, item_titles
 from homespun_server.compliance.explanations.executed import Remaker, opened
 from homespun_server.compliance.explanations.exporting import FORMATS
 from homespun_server.compliance.explanations.layers import Explained, explained
@@ -21,7 +21,6 @@ from homespun_server.compliance.explanations.verifying import Failure, Sources, 
 from homespun_server.compliance.explanations.words import languages, words_of
 from homespun_server.display import progress
 from homespun_server.errors import OutputError
-from homespun_server.statistics.items import Items
 
 _SHOWN = 50
 """Failures that the table shows."""
@@ -31,7 +30,7 @@ def _export(options: argparse.Namespace, console: Console) -> None:
     words = words_of(options.language, options.words)
     policies = [parse_policy(raw, "the policy") for raw in _policies(options)]
     with closing(opened(options.bundle)) as bundle:
-        remaker = Remaker(bundle, policies, _titles(options))
+        remaker = Remaker(bundle, policies, item_titles(options))
         found = [explained(given, remaker, words) for given in read_given(options.records)]
     if not found:
         raise MisuseError(f"{options.records} holds no record, so there is nothing to explain.")
@@ -99,13 +98,6 @@ def _policies(options: argparse.Namespace) -> Iterable[bytes]:
             raise MisuseError(f"{path} cannot be read: {error}. Name a policy.") from error
 
 
-def _titles(options: argparse.Namespace) -> Mapping[str, str]:
-    if options.items is None:
-        return {}
-    read = Items.read(options.items, item_columns(options))
-    return {item: title for item, title in zip(read.ids, read.titles, strict=True) if title != item}
-
-
 def configure(command: argparse.ArgumentParser) -> None:
     """Give the command its arguments."""
     command.description = "Explain recorded decisions in layers (Art. 15(1)(h) GDPR), or make a batch of them again."
@@ -117,9 +109,7 @@ def configure(command: argparse.ArgumentParser) -> None:
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to; a folder: a file a record")
     export.add_argument("--format", choices=tuple(FORMATS), default="html", help="as what (html)")
     export.add_argument("--language", default="en", metavar="TAG", help=f"of the first layer: {', '.join(languages())}")
-    export.add_argument("--items", type=Path, metavar="ITEMS", help="the catalogue, for items' titles (the bundle's)")
-    add_item_columns(export)
-    export.set_defaults(attributes=())
+    add_item_titles(export)
     export.add_argument("--words", type=Path, metavar="FILE", help="a catalogue of one's own, for another language")
     verify = kinds.add_parser("verify", help="make every list again and compare it; exit status 1 if one is otherwise")
     verify.set_defaults(run=_verify)

@@ -13,6 +13,7 @@ from homespun_server.cli.request_asking import configure_asking
 from homespun_server.cli.request_deciding import configure_deciding
 from homespun_server.cli.request_desk import desk_of, part, say
 from homespun_server.cli.request_view import course_view, queue_view, request_view
+from homespun_server.cli.tables import add_item_titles, item_titles
 from homespun_server.compliance.explanations.reading import lines_of
 from homespun_server.compliance.explanations.words import ENGLISH, languages, words_of
 from homespun_server.compliance.requests.connectors.tables import PEOPLE
@@ -108,6 +109,7 @@ def _brought(options: argparse.Namespace) -> Brought:
         bundles=tuple(options.bundle),
         policies=tuple(_policy(path) for path in options.policy),
         words=words_of(options.language, options.words),
+        titles=item_titles(options),
     )
 
 
@@ -188,3 +190,4 @@ def _configure_explaining(exporting: argparse.ArgumentParser) -> None:
     add("--policy", type=Path, action="append", default=[], metavar="FILE", help="a policy beside the bundle's own")
     add("--language", default=ENGLISH, metavar="TAG", help=f"of the explanation: {', '.join(languages())}")
     add("--words", type=Path, metavar="FILE", help="a catalogue of one's own, for another language")
+    add_item_titles(exporting)

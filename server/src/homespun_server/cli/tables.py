@@ -1,7 +1,8 @@
 """Options of the commands that read an operator's tables."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -43,6 +44,29 @@ def add_item_columns(command: argparse.ArgumentParser) -> None:
         metavar="ROLE=COLUMN",
         help="which column of ITEMS is what (item, title, tags or genres, text or description)",
     )
+
+
+def add_item_titles(command: argparse.ArgumentParser) -> None:
+    """Add the options that name a catalogue, for what items are called."""
+    command.add_argument("--items", type=Path, metavar="ITEMS", help="the catalogue, for items' titles (the bundle's)")
+    command.set_defaults(attributes=())
+    add_item_columns(command)
+
+
+def item_titles(options: argparse.Namespace) -> Mapping[str, str]:
+    """Return what the items of the catalogue that was given are called, by id; empty: none was given.
+
+    Raises:
+        DataError: It cannot be read.
+        MisuseError: If an option is malformed.
+    """
+    if options.items is None:
+        return {}
+    # Reading tables takes packages that most of what asks for titles does without.
+    from homespun_server.statistics.items import Items  # noqa: PLC0415
+
+    read = Items.read(options.items, item_columns(options))
+    return {item: title for item, title in zip(read.ids, read.titles, strict=True) if title != item}
 
 
 def account_of(options: argparse.Namespace) -> Account | None:

@@ -47,12 +47,14 @@ class Brought:
         bundles: Folders of bundles that are not in the registry.
         policies: Policies beside the bundles' own.
         words: The sentences of a language.
+        titles: What items are called, in place of the bundles' titles, by id.
     """
 
     lines: Sequence[bytes] = ()
     bundles: Sequence[Path] = ()
     policies: Sequence[bytes] = ()
     words: Words = field(default_factory=words_of)
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 class Explaining:
@@ -110,7 +112,7 @@ class Explaining:
                 wanted = each.record.bundle
                 if wanted not in remakers:
                     bundle = bundles.get(wanted) or stack.enter_context(closing(opened(self._folder(wanted))))
-                    remakers[wanted] = Remaker(bundle, policies)
+                    remakers[wanted] = Remaker(bundle, policies, brought.titles)
                 yield explained(each, remakers[wanted], brought.words)
 
     def _folder(self, bundle: str) -> Path:
